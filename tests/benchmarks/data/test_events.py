@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+
+from benchmarks.data.events import Events
+
+MASSES = (500, 750, 1000, 1250, 1500)
+
+
+def arrays(n_events=1000, seed=1):
+    generator = np.random.default_rng(seed)
+    return {
+        "features": generator.normal(size=(n_events, 3)).astype(np.float32),
+        "theta": generator.choice(MASSES, n_events),
+        "label": generator.integers(0, 2, n_events),
+    }
+
+
+def test_defaults_and_types():
+    given = arrays()
+    events = Events(**given)
+    assert len(events) == 1000
+    assert events.features is given["features"]  # float32 is kept, not copied
+    assert (events.theta.shape, events.theta.dtype) == ((1000, 1), np.float32)
+    assert events.label.dtype == np.uint8
+    assert (events.weight == 1).all() and events.weight.dtype == np.float32
+    np.testing.assert_array_equal(events.process, events.label)
+    assert events.names == ("f0", "f1", "f2")
+    np.testing.assert_array_equal(events.hypotheses[:, 0], MASSES)
+    assert repr(events) == f"Events({given['label'].sum()} signal, {(1 - given['label']).sum()} background, 3 features)"
+
+
+def test_several_parameters_give_sorted_distinct_hypotheses():
+    events = Events(
+        np.zeros((5, 1)),
+        theta=[[2, 1], [1, 2], [1, 1], [1, 2], [0, 0]],
+        label=[1, 1, 1, 1, 0],
+        parameter_names=("mass", "width"),
+    )
+    assert events.hypotheses.tolist() == [[1, 1], [1, 2], [2, 1]]
+
+
+def test_label_may_be_boolean_or_float():
+    for dtype in (bool, np.float64):
+        assert Events(np.zeros((2, 1)), [1, 1], np.array([0, 1], dtype)).label.tolist() == [0, 1]
+
+
+def test_select_by_mask_and_by_index_agree():
+    events = Events(**arrays(), weight=np.arange(1000), process=np.arange(1000) % 2)
+    mask = np.arange(1000) % 7 == 0
+    chosen = events.select(mask)
+    np.testing.assert_array_equal(chosen.weight, np.arange(0, 1000, 7))
+    np.testing.assert_array_equal(chosen.features, events.features[::7])
+    np.testing.assert_array_equal(chosen.process, events.process[::7])
+    np.testing.assert_array_equal(events.select(np.flatnonzero(mask)).features, chosen.features)
+    with pytest.raises(ValueError, match=r"mask of shape \(1000,\)"):
+        events.select(mask[:10])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("argument", ["features", "theta", "weight"])
+def test_non_finite_values_are_named(argument, bad):
+    given = arrays() | {"weight": np.ones(1000)}
+    given[argument] = given[argument].astype(np.float32)
+    given[argument][417] = bad
+    with pytest.raises(ValueError, match=rf"finite {argument}. Received: {bad} .* of event 417"):
+        Events(**given)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"theta": np.ones(999)}, "one theta for each of the 1000 events. Received: 999"),
+        ({"label": np.ones(999)}, "one label for each of the 1000 events. Received: 999"),
+        ({"weight": np.ones(1001)}, "one weight for each of the 1000 events. Received: 1001"),
+        ({"process": np.ones(3, int)}, "one process for each of the 1000 events. Received: 3"),
+        ({"label": np.full(1000, 2)}, "label 1 for signal and 0 for background. Received: 2 in 1000 of 1000"),
+        ({"label": np.full(1000, -1)}, "Received: -1"),
+        ({"label": np.full(1000, 0.5)}, "Received: 0.5"),
+        ({"label": np.full(1000, np.nan)}, "Received: nan"),
+        ({"label": np.ones((1000, 1))}, r"label of shape \(n_events,\)"),
+        ({"features": np.ones(1000)}, "features of two dimensions"),
+        ({"theta": np.ones((1000, 2))}, "2 parameter_names"),
+        ({"names": ("a", "b")}, "3 names"),
+        ({"process": np.full(1000, 2)}, "process between 0 and 1"),
+        ({"process": np.full(1000, -1)}, "process between 0 and 1"),
+        ({"process": np.ones(1000)}, "process as integers"),
+    ],
+)
+def test_bad_input_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        Events(**(arrays() | change))
+
+
+def test_split_is_disjoint_complete_stratified_and_reproducible():
+    events = Events(**arrays(), weight=np.arange(1000))
+    training, validation = events.split(0.25, seed=3)
+    assert len(validation) == 250
+    np.testing.assert_array_equal(np.sort(np.r_[training.weight, validation.weight]), events.weight)
+    for label in (0, 1):
+        for mass in MASSES:
+            n, n_validation = (
+                np.count_nonzero((part.label == label) & (part.theta[:, 0] == mass)) for part in (events, validation)
+            )
+            assert abs(n_validation - n / 4) < 1
+    np.testing.assert_array_equal(events.split(0.25, seed=3)[1].weight, validation.weight)
+    assert (events.split(0.25, seed=4)[1].weight != validation.weight).any()
+    for fraction in (0, 1, -0.5):
+        with pytest.raises(ValueError, match="fraction"):
+            events.split(fraction)
+
+
+def test_draw_covers_a_continuous_theta_evenly():
+    theta = np.random.default_rng(5).uniform(500, 1500, 1000)
+    drawn = Events(np.zeros((1000, 1)), theta, np.ones(1000)).draw(100, seed=2)
+    # Every tenth event in theta: the empirical distributions differ by at most one step of the draw.
+    shares = np.searchsorted(np.sort(theta), np.sort(drawn.theta[:, 0])) / 1000
+    np.testing.assert_allclose(shares, np.arange(100) / 100, atol=0.0101)
+
+
+def test_every_event_is_equally_likely_to_be_drawn():
+    events = Events(np.zeros((20, 1)), np.ones(20), np.arange(20) % 2, weight=np.arange(20))
+    n_draws = 2000
+    times = sum(np.bincount(events.draw(5, seed=s).weight.astype(int), minlength=20) for s in range(n_draws))
+    # Binomial(2000, 1/4): five standard deviations are 97; the seeds are fixed, so this cannot fail by chance.
+    np.testing.assert_allclose(times, n_draws / 4, atol=97)
+
+
+@pytest.mark.parametrize("n_events", [0, 1001])
+def test_draw_refuses_a_size_it_cannot_give(n_events):
+    with pytest.raises(ValueError, match="between 1 and 1000"):
+        Events(**arrays()).draw(n_events)
+
+
+def test_draw_of_everything_keeps_order():
+    events = Events(**arrays())
+    np.testing.assert_array_equal(events.draw(1000).features, events.features)
