@@ -1,0 +1,93 @@
+"""Our numbers beside the paper's: what every experiment hands to the terminal and to the report."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+
+class Cell(NamedTuple):
+    """One number of ours, and the paper's where it has one.
+
+    Args:
+        ours: mean over the seeds.
+        spread: standard deviation over the seeds, with n - 1; None for one seed.
+        paper: the published value; None if there is none.
+    """
+
+    ours: float
+    spread: float | None = None
+    paper: float | None = None
+
+    @property
+    def difference(self) -> float | None:
+        """ours - paper."""
+        return None if self.paper is None else self.ours - self.paper
+
+
+class Comparison(NamedTuple):
+    """A table: named rows of cells, one cell a column.
+
+    Args:
+        corner: heading of the column of row names.
+        columns: headings of the cells.
+        rows: pairs of a row's name and its cells.
+        decimals: digits after the point, one entry a column.
+    """
+
+    corner: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    decimals: tuple[int, ...]
+
+
+class Section(NamedTuple):
+    """What one experiment has to say, for the report.
+
+    Args:
+        title: paper and table.
+        introduction: what was done, on which events, in one or two sentences.
+        findings: pairs of a heading and a paragraph, computed from the rows.
+        tables: pairs of a caption and a comparison; the first is the main one.
+        figures: pairs of a caption and a matplotlib Figure.
+        departures: where this run is not what the paper did, in words.
+    """
+
+    title: str
+    introduction: str
+    findings: tuple[tuple[str, str], ...]
+    tables: tuple[tuple[str, Comparison], ...]
+    figures: tuple[tuple[str, Figure], ...]
+    departures: tuple[str, ...]
+
+
+def cell(values: Sequence[float], paper: float | None = None) -> Cell:
+    """The cell of one number measured with one or more seeds.
+
+    >>> cell([77.0, 78.0], paper=77.3)
+    Cell(ours=77.5, spread=0.7071067811865476, paper=77.3)
+    """
+    spread = statistics.stdev(values) if len(values) > 1 else None
+    return Cell(statistics.fmean(values), spread, paper)
+
+
+def auc_error(auc: float, n_signal: int, n_background: int) -> float:
+    """Standard error of an AUC from the finite test sample.
+
+    Hanley and McNeil, Radiology 143 (1982) 29, with their approximations Q1 = A / (2 - A), Q2 = 2 A^2 / (1 + A).
+
+    Args:
+        auc: the AUC A, in [0, 1].
+        n_signal: number of signal events.
+        n_background: number of background events.
+
+    >>> round(auc_error(0.5, 100, 100), 4)
+    0.0409
+    """
+    q_signal, q_background = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = (
+        auc * (1 - auc) + (n_signal - 1) * (q_signal - auc**2) + (n_background - 1) * (q_background - auc**2)
+    ) / (n_signal * n_background)
+    return math.sqrt(variance)
