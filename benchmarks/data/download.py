@@ -1,0 +1,122 @@
+"""Downloads of large files: progress, resume after an interruption, SHA-256.
+
+pooch, which the field mostly uses for checked downloads, starts again from the first byte after an interruption. For
+files of gigabytes resuming is what matters, hence this loop of our own around requests.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from urllib3.exceptions import HTTPError
+
+from benchmarks.data.storage import naming, set_aside, sha256
+
+CHUNK = 1 << 20  # bytes
+TIMEOUT = 30.0  # seconds of silence after which a connection counts as broken
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file on the web: its address, size in bytes and SHA-256 in hexadecimal digits."""
+
+    url: str
+    n_bytes: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        return self.url.rsplit("/", 1)[-1]
+
+
+class DownloadError(OSError):
+    """A download that failed for good; says what happened and what can be done."""
+
+
+def fetch(file: RemoteFile, folder: Path, *, tries: int = 5, pause: float = 2.0) -> Path:
+    """Download a file, unless an intact one is there already.
+
+    Bytes gather in `NAME.part`, which a later try, or a later run, continues with an HTTP Range request (from zero if
+    the server ignores those). Only a file with the right SHA-256 gets its final name; one with another is kept aside
+    and fetched again.
+
+    Args:
+        file: what to download.
+        folder: where to; made if absent.
+        tries: how often to start or continue before giving up.
+        pause: seconds before the second try, doubled before each further one.
+
+    Returns:
+        Path of the complete, checked file.
+
+    Raises:
+        DownloadError: the server refused the file, or all tries failed. What has arrived stays, for the next call.
+        OSError: it could not be written, such as on a full disk.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / file.name
+    part = folder / f"{file.name}.part"
+    if path.exists():
+        if sha256(path) == file.sha256:
+            return path
+        set_aside(path, "does not have the SHA-256 of the original")
+    for number in range(tries):
+        if number > 0:
+            time.sleep(pause * 2 ** (number - 1))
+        try:
+            _continue(file, part)
+        except (requests.RequestException, HTTPError) as error:
+            problem = str(error)
+            continue
+        if (size := part.stat().st_size) < file.n_bytes:
+            problem = f"The connection ended after {size} of {file.n_bytes} bytes"
+        elif sha256(part) == file.sha256:
+            part.replace(path)
+            return path
+        else:
+            aside = set_aside(part, f"does not have the SHA-256 of {file.url}")
+            problem = f"The content had another SHA-256 than {file.sha256}; see {aside}"
+    raise DownloadError(
+        f"Could not download {file.url} to {path} in {tries} tries. Last problem: {problem}. "
+        f"Run the same command again to continue, or place a copy of the file at {path}."
+    )
+
+
+def _continue(file: RemoteFile, part: Path) -> None:
+    """Append to `part` what it lacks, or all if the server gives no ranges."""
+    start = part.stat().st_size if part.exists() else 0
+    if start >= file.n_bytes:
+        return  # to the checksum, which decides
+    # Without compression on the way, so that byte ranges and checksum are those of the file.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+    with requests.get(file.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code == requests.codes.range_not_satisfiable:
+            set_aside(part, f"is longer than {file.url}")
+        elif 400 <= response.status_code < 500:
+            raise DownloadError(
+                f"The server refused {file.url}: {response.status_code} {response.reason}. If the file has moved, "
+                f"place a copy of it (SHA-256 {file.sha256}) at {part.with_suffix('')}."
+            )
+        response.raise_for_status()
+        if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            start = 0
+        with (
+            _progress() as progress,
+            naming(part),
+            open(part, "r+b" if start else "wb") as output,
+        ):
+            output.seek(start)
+            task = progress.add_task(file.name, total=file.n_bytes, completed=start)
+            for chunk in response.raw.stream(CHUNK, decode_content=False):
+                output.write(chunk)
+                progress.advance(task, len(chunk))
+                if output.tell() > file.n_bytes:
+                    return  # not this file, as the checksum will say; do not fill the disk with it
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    )

@@ -1,0 +1,51 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from benchmarks.data.storage import data_home, set_aside, sha256, write_whole
+
+
+def test_data_home_argument_wins_over_environment_over_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_HEP_DATA", raising=False)
+    assert data_home() == tmp_path / ".cache" / "keras-hep"
+    monkeypatch.setenv("KERAS_HEP_DATA", "~/elsewhere")
+    assert data_home() == tmp_path / "elsewhere"
+    assert data_home("/given") == Path("/given")
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")
+    assert sha256(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_set_aside_never_overwrites(tmp_path):
+    for content in ("first", "second"):
+        (tmp_path / "file").write_text(content)
+        with pytest.warns(UserWarning, match=r"file is odd. It is kept as file.corrupt-"):
+            set_aside(tmp_path / "file", "is odd")
+    assert [(tmp_path / f"file.corrupt-{i}").read_text() for i in (1, 2)] == ["first", "second"]
+    assert not (tmp_path / "file").exists()
+
+
+def test_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "made" / "file"
+    with write_whole(path) as temporary:
+        temporary.write_text("old")
+    with pytest.raises(ZeroDivisionError), write_whole(path) as temporary:
+        temporary.write_text("new, half")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_full_disk_names_the_final_path(tmp_path, full_disk):
+    with (
+        full_disk(10),
+        pytest.raises(OSError, match="while writing") as failure,
+        write_whole(tmp_path / "file") as path,
+    ):
+        path.write_text("more than ten bytes")
+    assert failure.value.filename == str(tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
