@@ -72,7 +72,7 @@ def load_hepmass(
 
     Args:
         split: "train" (7 000 000 events) or "test" (3 500 000).
-        n_events: only so many, from the start of the file, which is shuffled; all if None.
+        n_events: only the first so many of the file, quickly; all if None. `Events.draw` takes a part at random.
         data_home: folder of downloads and caches; see `storage.data_home`.
         files: where the splits come from.
 
@@ -155,13 +155,15 @@ def _convert(source: Path, path: Path, file: HepmassFile) -> None:
 
 def _tidy(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Label as an integer, mass rounded to the hypothesis that it is within 0.5 GeV of."""
-    label, *features, mass = (column.to_numpy(zero_copy_only=False) for column in batch.columns)
+    features = batch.columns[1:-1]
+    label = batch.column("label").cast(pa.uint8())  # refuses fractions
+    mass = batch.column("mass").to_numpy(zero_copy_only=False)
     nearest = HYPOTHESES[np.abs(mass[:, None] - HYPOTHESES).argmin(axis=1)]
     is_hypothesis = np.abs(mass - nearest) < 0.5
-    if (strange := ~is_hypothesis & (label == 1)).any():
+    if (strange := ~is_hypothesis & (label.to_numpy(zero_copy_only=False) == 1)).any():
         raise ValueError(f"Expected signal masses {HYPOTHESES} GeV in the file. Received: {mass[strange][0]}.")
     mass = np.where(is_hypothesis, nearest, mass)
-    return pa.record_batch([label.astype(np.uint8), *features, mass], schema=schema)
+    return pa.record_batch([label, *features, mass], schema=schema)
 
 
 def _read(path: Path, file: HepmassFile, n_events: int) -> dict[str, np.ndarray]:

@@ -81,7 +81,7 @@ def test_background_mass_off_the_hypotheses_is_kept(load, publish_table, table):
 
 @pytest.mark.parametrize(
     ("column", "value", "message"),
-    [(-1, 612.5, "signal masses .* Received: 612.5"), (5, np.nan, "finite features"), (0, 3, "label")],
+    [(-1, 612.5, "signal masses .* Received: 612.5"), (5, np.nan, "finite features"), (0, 3, "label"), (0, 0.5, "0.5")],
 )
 def test_content_out_of_the_format_is_refused(load, publish_table, table, column, value, message):
     table = table.copy()

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass import FEATURE_NAMES, HYPOTHESES
-from benchmarks.data.hepmass_like import BTAGS, load_hepmass_like, read_recipe, write_hepmass_like
+from benchmarks.data.hepmass_like import BTAGS, EMBEDDED, load_hepmass_like, read_recipe, write_hepmass_like
 
 SETTINGS = {"seed": 5, "detector": {"radius": 0.5}}
 
@@ -168,3 +168,19 @@ def test_recipe_is_readable_by_people(folder):
     text = (folder / "hepmass_like.json").read_text()
     assert json.loads(text)["settings"]["seed"] == 5
     assert text.startswith('{\n "what": "HEPMASS-like')
+
+
+@pytest.mark.skipif(not (EMBEDDED / "hepmass_like.json").exists(), reason="the sample has not been made")
+def test_embedded_sample():
+    training, test = load_hepmass_like("train"), load_hepmass_like("test")
+    assert len(training) >= 300_000
+    assert len(test) >= len(training) // 3
+    assert sum(path.stat().st_size for path in EMBEDDED.iterdir()) <= 16_000_000
+    # The mean of 300 000 roundings of relative size up to 2^-11.
+    np.testing.assert_allclose(training.features.mean(axis=0, dtype=np.float64), 0, atol=1e-4)
+    np.testing.assert_allclose(training.features.std(axis=0, dtype=np.float64), 1, atol=1e-4)
+    np.testing.assert_array_equal(training.hypotheses[:, 0], HYPOTHESES)
+    for events in (training, test):
+        assert abs(events.label.mean() - 0.5) < 1e-3
+        _, n_signal = np.unique(events.theta[events.label == 1], return_counts=True)
+        np.testing.assert_allclose(n_signal, len(events) / 10, rtol=1e-3)
