@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+COLUMNS = ("features", "theta", "label", "weight", "process")
 CHUNK = 1 << 18  # rows looked at together: keeps the temporary arrays of a check small beside 7M x 27 features
 
 
@@ -99,11 +100,22 @@ class Events:
 
     def select(self, which) -> "Events":
         """The events under a mask (n_events,) of bool, or at integer indices, in that order."""
-        columns = ("features", "theta", "label", "weight", "process")
         which = np.asarray(which)
         if which.dtype == bool and which.shape != (len(self),):
             raise ValueError(f"Expected a mask of shape ({len(self)},). Received: shape {which.shape}.")
-        return replace(self, **{name: getattr(self, name)[which] for name in columns})
+        return replace(self, **{name: getattr(self, name)[which] for name in COLUMNS})
+
+    @classmethod
+    def concatenate(cls, parts: "list[Events]") -> "Events":
+        """All events of the parts, in order; the parts have the same features, parameters and processes."""
+        first = parts[0]
+        for part in parts:
+            for name in ("names", "parameter_names", "process_names"):
+                if getattr(part, name) != getattr(first, name):
+                    raise ValueError(
+                        f"Expected parts with {name}={getattr(first, name)}. Received: {getattr(part, name)}."
+                    )
+        return replace(first, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS})
 
     def draw(self, n_events: int, seed: int = 0) -> "Events":
         """A random, stratified part of the events, without replacement and in the order they have here.

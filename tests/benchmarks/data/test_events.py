@@ -134,3 +134,13 @@ def test_draw_refuses_a_size_it_cannot_give(n_events):
 def test_draw_of_everything_keeps_order():
     events = Events(**arrays())
     np.testing.assert_array_equal(events.draw(1000).features, events.features)
+
+
+def test_parts_concatenate_in_order():
+    events = Events(**arrays())
+    parts = [events.select(np.arange(700)), events.select(np.arange(700, 1000))]
+    joined = Events.concatenate(parts)
+    np.testing.assert_array_equal(joined.features, events.features)
+    np.testing.assert_array_equal(joined.theta, events.theta)
+    with pytest.raises(ValueError, match="names"):
+        Events.concatenate([events, Events(**arrays(), names=("a", "b", "c"))])

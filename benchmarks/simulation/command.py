@@ -1,0 +1,163 @@
+"""`python -m benchmarks data simulate | compare | embed`."""
+
+import argparse
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.data import storage
+from benchmarks.data.events import Events
+from benchmarks.data.hepmass_like import load_hepmass_like, read_recipe, write_hepmass_like
+
+from .detector import Detector
+from .sample import Recipe, simulate
+
+TOLERANCE, AUC_TOLERANCE = 10, 0.02  # per cent of a quartile; of an AUC
+
+
+def add_commands(commands) -> None:
+    """Adds the three commands to the subparsers of `data`."""
+    parser = commands.add_parser("simulate", help="simulate HEPMASS-like events; run again to continue after a stop")
+    _add_simulation_arguments(parser, n_events=100_000)
+    masses = parser.add_mutually_exclusive_group()
+    masses.add_argument("--masses", type=float, nargs="+", metavar="GEV", help="hypotheses (default those of HEPMASS)")
+    masses.add_argument("--mass-range", type=float, nargs=2, metavar="GEV", help="masses uniform between two ends")
+    parser.add_argument("--kind", choices=("spin2", "scalar", "zprime"), default="spin2", help="of the resonance")
+    parser.add_argument("--energy", type=float, default=13000.0, metavar="GEV", help="of the collisions")
+    parser.add_argument(
+        "--detector",
+        type=_assignment,
+        nargs="*",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"change the detector: {', '.join(f.name for f in fields(Detector))}",
+    )
+    parser.add_argument("--to", type=Path, default=None, metavar="FILE", help="Parquet file (default in --particles)")
+    parser.set_defaults(command=_simulate)
+
+    parser = commands.add_parser("compare", help="the embedded sample beside statistics of the real one")
+    parser.add_argument(
+        "--reference", type=Path, default=Path("../shared/data"), metavar="DIR", help="folder of the reference files"
+    )
+    parser.set_defaults(command=_compare)
+
+    parser = commands.add_parser("embed", help="make the sample that comes with the code")
+    _add_simulation_arguments(parser, n_events=400_000)
+    parser.set_defaults(command=_embed)
+
+
+def _add_simulation_arguments(parser, n_events):
+    parser.add_argument("--events", type=int, default=n_events, metavar="N", help=f"selected events ({n_events})")
+    parser.add_argument("--seed", type=int, default=1, metavar="S")
+    parser.add_argument("--processes", type=int, default=None, metavar="N", help="(default one a core)")
+    parser.add_argument(
+        "--particles", type=Path, default=None, metavar="DIR", help="where the particle level is kept (default a cache)"
+    )
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    settings = {"masses": tuple(options.masses)} if options.masses else {}
+    if options.mass_range:
+        settings = {"masses": tuple(options.mass_range), "continuous": True}
+    recipe = Recipe(options.seed, options.kind, energy=options.energy, **settings)
+    directory = options.particles or _cache(recipe)
+    detector = Detector(**dict(options.detector))
+    events = simulate(recipe, options.events, directory, detector=detector, n_processes=options.processes)
+    path = options.to or directory / "events.parquet"
+    _write(events, path)
+    Console().print(f"{events}\nfeatures in GeV and radians: {path}\nparticle level: {directory}", soft_wrap=True)
+
+
+def _embed(options: argparse.Namespace) -> None:
+    n_test = options.events // 4  # a third of the training events
+    samples = {}
+    for split, seed, n_events in (("train", options.seed, options.events - n_test), ("test", options.seed + 1, n_test)):
+        recipe = Recipe(seed)
+        directory = options.particles / split if options.particles else _cache(recipe)
+        samples[split] = simulate(recipe, n_events, directory, n_processes=options.processes)
+    from .generator import Process
+
+    settings = {
+        "recipe": asdict(Recipe(options.seed)) | {"test_seed": options.seed + 1},
+        "detector": asdict(Detector()),
+        "pythia": {"background": Process().settings(), "signal at 1000 GeV": Process("spin2", 1000.0).settings()},
+    }
+    files = write_hepmass_like(**samples, settings=settings)["files"]
+    Console().print({name: (file["n_bytes"], file["n_background"], file["n_signal"]) for name, file in files.items()})
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from .compare import compare_aucs, compare_btags, compare_quartiles
+
+    train, test = (load_hepmass_like(split) for split in ("train", "test"))
+    recipe = read_recipe()
+    physical = Events(train.features * recipe["std"] + recipe["mean"], train.theta, train.label, names=train.names)
+    console = Console()
+    quartiles = compare_quartiles(physical, options.reference)
+    console.print(_quartile_table(quartiles))
+    far = sum(abs(entry.ratio - 1) * 100 > TOLERANCE for entry in quartiles)
+    console.print(f"{len(quartiles) - far} of {len(quartiles)} within {TOLERANCE} %\n")
+    patterns = compare_btags(physical, options.reference)
+    console.print(_plain_table("Shares of the b-tag patterns of jets 1 to 4", patterns, 3))
+    aucs = compare_aucs(train, test)
+    title = f"AUC: boosted trees on {len(train)} events; real: individual networks on 7M (AFFINE Table 3)"
+    console.print(_plain_table(title, aucs, 4))
+    near = sum(abs(entry.simulated - entry.real) <= AUC_TOLERANCE for entry in aucs)
+    console.print(f"{near} of {len(aucs)} within {AUC_TOLERANCE}")
+
+
+def _quartile_table(entries):
+    """A row a feature, a column a population; deviations of lower quartile, median and upper quartile in per cent."""
+    table = Table(title="Simulated / real - 1 in per cent: lower quartile, median, upper quartile (range for eta)")
+    table.add_column("feature")
+    populations = [None, *sorted({entry.mass for entry in entries} - {None})]
+    for mass in populations:
+        table.add_column({None: "mixture", 0.0: "background"}.get(mass, f"{mass:g}" if mass else ""), justify="right")
+    for feature in dict.fromkeys(entry.feature for entry in entries):
+        cells = []
+        for mass in populations:
+            found = [entry for entry in entries if (entry.feature, entry.mass) == (feature, mass)]
+            cells.append(" ".join(_deviation(entry.ratio) for entry in found) or "-")
+        table.add_row(feature, *cells)
+    return table
+
+
+def _deviation(ratio):
+    percent = 100 * (ratio - 1)
+    text = f"{percent:+3.0f}"
+    return f"[bold red]{text}[/]" if abs(percent) > TOLERANCE else text
+
+
+def _plain_table(title, entries, digits):
+    table = Table("", "simulated", "real", "difference", title=title)
+    for entry in entries:
+        name = f"{entry.mass:g} GeV" if entry.mass else entry.quantity
+        numbers = (entry.simulated, entry.real)
+        table.add_row(name, *(f"{number:.{digits}f}" for number in numbers), f"{numbers[0] - numbers[1]:+.{digits}f}")
+    return table
+
+
+def _write(events, path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = dict(zip(events.names, events.features.T, strict=True))
+    with storage.write_whole(path) as temporary:
+        pq.write_table(pa.table(columns | {"mass": events.theta[:, 0], "label": events.label}), temporary)
+
+
+def _cache(recipe):
+    masses = "-".join(f"{mass:g}" for mass in recipe.masses)
+    name = f"{recipe.kind}_{'range-' if recipe.continuous else ''}{masses}_{recipe.energy:g}_seed{recipe.seed}"
+    return storage.data_home() / "simulation" / name
+
+
+def _assignment(text):
+    name, _, value = text.partition("=")
+    types = {f.name: f.type for f in fields(Detector)}
+    if name not in types:
+        raise argparse.ArgumentTypeError(f"unknown detector parameter {name!r}; known: {', '.join(types)}")
+    numbers = tuple(float(number) for number in value.split(","))
+    return name, numbers if types[name] is not float else numbers[0]

@@ -1,0 +1,193 @@
+"""Simulated samples in chunks: made on all cores, kept on disk, continued after a stop.
+
+A chunk is a fixed number of collisions with a seed of its own, made from the sample's seed and the chunk's place. A
+sample takes the chunks of each stratum in order until it has enough selected events, so that how many processes worked,
+and in which order they finished, changes nothing.
+"""
+
+import itertools
+import json
+import os
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from benchmarks.data import storage
+from benchmarks.data.events import Events
+from benchmarks.data.hepmass import FEATURE_NAMES, PROCESS_NAMES
+
+from .detector import Detector, measure
+from .particles import ParticleLevel
+from .reconstruction import features
+
+MASSES_PER_CHUNK = 16  # of a continuous range
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the collisions of a sample are, down to the seed.
+
+    Args:
+        seed: of the whole sample.
+        kind: of the resonance, "spin2", "scalar" or "zprime".
+        masses: hypotheses in GeV; with `continuous`, the two ends of a range.
+        continuous: draw masses uniformly between the two `masses`.
+        energy: of the two protons together, GeV.
+        chunk_size: collisions a chunk.
+    """
+
+    seed: int = 0
+    kind: str = "spin2"
+    masses: tuple[float, ...] = (500.0, 750.0, 1000.0, 1250.0, 1500.0)
+    continuous: bool = False
+    energy: float = 13000.0
+    chunk_size: int = 4000
+
+    def __post_init__(self):
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed}: expected a non-negative integer.")
+        if not self.masses:
+            raise ValueError("masses is empty: expected at least one mass in GeV.")
+        if self.continuous and (len(self.masses) != 2 or self.masses[0] >= self.masses[1]):
+            raise ValueError(f"masses={self.masses}: a continuous range needs two masses, the lower one first.")
+        if self.chunk_size < MASSES_PER_CHUNK:
+            raise ValueError(f"chunk_size={self.chunk_size}: expected at least {MASSES_PER_CHUNK} collisions.")
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """What is filled separately: the background, and each mass or the range of masses."""
+        names = [f"{mass:g}" for mass in self.masses]
+        return ("background", *(f"{self.kind}-{name}" for name in (["-".join(names)] if self.continuous else names)))
+
+
+def simulate(recipe: Recipe, n_events: int, directory, *, detector=None, n_processes=None) -> Events:
+    """Simulate a sample of selected events: half of it background, the signal equally from each mass.
+
+    Chunks that `directory` holds are not made again: call it once more after a stop, with another detector, or for more
+    events.
+
+    Args:
+        recipe: what to simulate.
+        n_events: selected events wanted.
+        directory: where the particle level is kept.
+        detector: what measures the events; the nominal `Detector` if None.
+        n_processes: how many processes work; one a core if None.
+
+    Returns:
+        `n_events` events in physical units (GeV, radians), stratum by stratum. Background events carry a mass that is
+        drawn from the distribution of the signal's.
+
+    Raises:
+        ValueError: too few events for the strata, or a directory that holds another recipe.
+        OSError: the disk is full; finished chunks stay.
+    """
+    quotas = _quotas(n_events, len(recipe.strata))
+    directory = Path(directory)
+    _claim(directory, recipe)
+    detector = detector or Detector()
+    n_processes = n_processes or os.cpu_count()
+    parts = []
+    with _progress() as progress, ProcessPoolExecutor(n_processes, get_context("spawn"), _silence) as pool:
+        tasks = [progress.add_task(name, total=quota) for name, quota in zip(recipe.strata, quotas, strict=True)]
+        for stratum, missing in enumerate(quotas):
+            for chunk, path in enumerate(_in_order(pool, n_processes, make_chunk, directory, recipe, stratum)):
+                events = reconstruct(_load(path, directory, recipe, stratum, chunk), recipe, stratum, chunk, detector)
+                parts.append(events.select(np.arange(min(missing, len(events)))))
+                missing -= len(parts[-1])
+                progress.advance(tasks[stratum], len(parts[-1]))
+                if not missing:
+                    break
+        pool.shutdown(cancel_futures=True)
+    return Events.concatenate(parts)
+
+
+def make_chunk(directory: Path, recipe: Recipe, stratum: int, chunk: int) -> Path:
+    """Make one chunk at particle level, unless it is there. Returns its path."""
+    path = directory / recipe.strata[stratum] / f"{chunk:05d}.npz"
+    if path.exists():
+        return path
+    from .generator import Process, generate  # the `simulation` extra: chunks can be read without it
+
+    rng = _rng(recipe, stratum, chunk, 0)
+    if stratum == 0:
+        masses = [None]
+    elif recipe.continuous:
+        masses = rng.uniform(*recipe.masses, MASSES_PER_CHUNK)
+    else:
+        masses = [recipe.masses[stratum - 1]]
+    kind = recipe.kind if stratum else "background"
+    n_collisions = recipe.chunk_size // len(masses)
+    seeds = [int(rng.integers(1, 900_000_000)) for _ in masses]
+    parts = [
+        generate(Process(kind, mass, recipe.energy), n_collisions, seed)
+        for mass, seed in zip(masses, seeds, strict=True)
+    ]
+    ParticleLevel.concatenate(parts).save(path)
+    return path
+
+
+def reconstruct(particles: ParticleLevel, recipe: Recipe, stratum: int, chunk: int, detector: Detector) -> Events:
+    """Pass one chunk through the detector. Events in physical units."""
+    rng = _rng(recipe, stratum, chunk, 1)
+    measured = measure(particles, detector, rng)
+    x = features(measured, rng)
+    if stratum:
+        theta = particles.mass[measured.index]
+    elif recipe.continuous:
+        theta = rng.uniform(*recipe.masses, len(x))
+    else:
+        theta = rng.choice(recipe.masses, len(x))
+    return Events(x, theta, np.full(len(x), stratum > 0), names=FEATURE_NAMES, process_names=PROCESS_NAMES)
+
+
+def _load(path, directory, recipe, stratum, chunk):
+    try:
+        return ParticleLevel.load(path)
+    except ValueError as error:
+        storage.set_aside(path, str(error))
+        return ParticleLevel.load(make_chunk(directory, recipe, stratum, chunk))
+
+
+def _rng(recipe, *place):
+    return np.random.default_rng([recipe.seed, *place])
+
+
+def _quotas(n_events, n_strata):
+    """Half the events for the background, the rest shared equally; a remainder goes to the first signals."""
+    if n_events < 2 * n_strata:
+        raise ValueError(f"n_events={n_events} is too small for {n_strata} strata. Use at least {2 * n_strata}.")
+    n_signal = n_events // 2
+    share, rest = divmod(n_signal, n_strata - 1)
+    return [n_events - n_signal, *(share + (i < rest) for i in range(n_strata - 1))]
+
+
+def _claim(directory, recipe):
+    path = directory / "recipe.json"
+    text = json.dumps(asdict(recipe), indent=1)
+    if path.exists() and json.loads(path.read_text()) != json.loads(text):
+        raise ValueError(f"{directory} holds another recipe: {path.read_text()} Use another directory or that recipe.")
+    with storage.write_whole(path) as temporary:
+        temporary.write_text(text)
+
+
+def _in_order(pool, n_ahead, function, *arguments):
+    """Results of function(*arguments, 0), function(*arguments, 1), ... in order, with `n_ahead` of them in work."""
+    count = itertools.count()
+    pending = deque(pool.submit(function, *arguments, next(count)) for _ in range(n_ahead))
+    while True:
+        yield pending.popleft().result()
+        pending.append(pool.submit(function, *arguments, next(count)))
+
+
+def _silence():
+    """Pythia and FastJet greet on standard output, from C++; errors go to the other one."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _progress():
+    return Progress(TextColumn("{task.description:>16}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

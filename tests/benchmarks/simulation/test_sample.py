@@ -1,0 +1,120 @@
+import errno
+
+import numpy as np
+import pytest
+
+from benchmarks.simulation import sample
+from benchmarks.simulation.detector import Detector
+from benchmarks.simulation.particles import ParticleLevel
+from benchmarks.simulation.sample import Recipe, make_chunk, simulate
+
+SMALL = Recipe(seed=5, masses=(600.0, 1200.0), chunk_size=120)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A small sample by two processes, and its folder."""
+    folder = tmp_path_factory.mktemp("two")
+    return simulate(SMALL, 80, folder, n_processes=2), folder
+
+
+def test_composition(made):
+    events, _ = made
+    assert len(events) == 80
+    assert np.count_nonzero(events.label) == 40
+    signal = events.theta[events.label == 1, 0]
+    assert (np.count_nonzero(signal == 600), np.count_nonzero(signal == 1200)) == (20, 20)
+    assert set(events.theta[events.label == 0, 0]) == {600, 1200}
+    assert events.names[26] == "m_wwbb"
+
+
+def test_one_process_gives_the_same_bits_as_two(made, tmp_path):
+    events, _ = made
+    alone = simulate(SMALL, 80, tmp_path, n_processes=1)
+    np.testing.assert_array_equal(events.features, alone.features)
+    np.testing.assert_array_equal(events.theta, alone.theta)
+
+
+def test_finished_chunks_are_not_made_again(made, monkeypatch):
+    """Removing one chunk remakes that one alone, with the same content; a larger sample starts with the smaller one."""
+    events, folder = made
+    chunks = sorted(folder.glob("*/*.npz"))
+    times = {path: path.stat().st_mtime_ns for path in chunks}
+    chunks[0].unlink()
+    again = simulate(SMALL, 80, folder, n_processes=2)
+    np.testing.assert_array_equal(events.features, again.features)
+    assert [path for path in chunks if path.stat().st_mtime_ns != times[path]] == [chunks[0]]
+
+
+def test_damaged_chunk_is_kept_aside_and_made_again(made):
+    events, folder = made
+    path = folder / "background" / "00000.npz"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.warns(UserWarning, match="damaged"):
+        again = simulate(SMALL, 80, folder, n_processes=2)
+    np.testing.assert_array_equal(events.features, again.features)
+    assert path.with_name("00000.npz.corrupt-1").exists()
+
+
+def test_another_detector_needs_no_new_collisions(made, monkeypatch):
+    events, folder = made
+    n_chunks = len(list(folder.glob("*/*.npz")))
+    scaled = simulate(SMALL, 40, folder, detector=Detector(jet_scale=(1.1, 0.0)), n_processes=2)
+    assert len(list(folder.glob("*/*.npz"))) == n_chunks
+    jet = events.names.index("jet1_pt")
+    assert np.median(scaled.features[:, jet]) > np.median(events.features[:40, jet])
+
+
+def test_folder_of_another_recipe_is_refused(made):
+    _, folder = made
+    with pytest.raises(ValueError, match="holds another recipe"):
+        simulate(Recipe(seed=6, masses=(600.0, 1200.0), chunk_size=120), 80, folder)
+
+
+def test_continuous_range(tmp_path):
+    recipe = Recipe(seed=1, masses=(500.0, 1500.0), continuous=True, chunk_size=160)
+    events = simulate(recipe, 20, tmp_path, n_processes=2)
+    signal = events.theta[events.label == 1, 0]
+    assert len(signal) == 10 and signal.min() >= 500 and signal.max() <= 1500
+    assert len(np.unique(signal)) > 2
+    assert len(np.unique(events.theta[events.label == 0, 0])) == 10
+
+
+def test_full_disk_names_the_file_and_leaves_nothing_half_written(tmp_path, monkeypatch):
+    """`generate` is replaced, since what matters is the writing."""
+    from benchmarks.simulation import generator
+
+    empty = ParticleLevel(*(np.zeros((0, *shape)) for shape in ((3,), (), (2,), (10, 4), (10,), ())))
+    monkeypatch.setattr(generator, "generate", lambda *_: empty)
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match=r"00007\.npz") as caught:
+        make_chunk(tmp_path, SMALL, 1, 7)
+    assert caught.value.errno == errno.ENOSPC
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"seed": -1}, "seed=-1"),
+        ({"masses": ()}, "masses is empty"),
+        ({"masses": (500.0,), "continuous": True}, "two masses"),
+        ({"chunk_size": 1}, "chunk_size=1"),
+    ],
+)
+def test_impossible_recipes_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe(**arguments)
+
+
+def test_too_few_events_for_the_strata(tmp_path):
+    with pytest.raises(ValueError, match="n_events=5"):
+        simulate(SMALL, 5, tmp_path)
+
+
+def test_quotas_add_up():
+    assert sample._quotas(23, 4) == [12, 4, 4, 3]
