@@ -1,0 +1,38 @@
+"""Parametric neural networks: one classifier for a whole range of theory parameters.
+
+Networks of Baldi et al. 2016 and Anzalone et al. 2022, their balanced training, and what they are judged by.
+"""
+
+from pnn_tf.evaluation import HypothesisResult, evaluate_hypotheses, hold_out, predict_scores, scan_theta
+from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
+from pnn_tf.metrics import Ranking, Significance, ams, roc_auc, significance_ratio
+from pnn_tf.networks import parametric_network
+from pnn_tf.pipeline import BalancedBatches, balanced_batches
+from pnn_tf.strata import Stratum
+from pnn_tf.streaming import StreamingAUC, StreamingSignificance
+from pnn_tf.theta import Binned, Identical, Uniform
+
+__all__ = [
+    "AffineConditioning",
+    "BalancedBatches",
+    "Binned",
+    "ConcatConditioning",
+    "HypothesisResult",
+    "Identical",
+    "Ranking",
+    "Significance",
+    "Stratum",
+    "StreamingAUC",
+    "StreamingSignificance",
+    "ThetaScale",
+    "Uniform",
+    "ams",
+    "balanced_batches",
+    "evaluate_hypotheses",
+    "hold_out",
+    "parametric_network",
+    "predict_scores",
+    "roc_auc",
+    "scan_theta",
+    "significance_ratio",
+]

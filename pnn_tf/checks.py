@@ -1,0 +1,102 @@
+"""Events as the package takes them: arrays of one length, finite, labels 0 and 1, weights that are not negative.
+
+Each function returns its argument as an array, without a copy if its type is right already, or raises ValueError.
+"""
+
+import numpy as np
+
+CHUNK = 1 << 16  # rows looked at in one go, so that a check needs no second array of the size of the data
+
+
+def as_features(features):
+    """(n_events, n_features) float32, all finite."""
+    features = np.asarray(features, dtype=np.float32)
+    if features.ndim != 2 or features.size == 0:
+        raise ValueError(f"Expected features of shape (n_events, n_features), not empty. Received: {features.shape}")
+    _require_finite("features", features)
+    return features
+
+
+def as_theta(theta, n_events):
+    """(n_events, n_parameters) float32, all finite, from (n_events,) or (n_events, n_parameters)."""
+    theta = np.asarray(theta, dtype=np.float32)
+    if theta.ndim == 1:
+        theta = theta[:, np.newaxis]
+    if theta.ndim != 2 or theta.shape[1] == 0:
+        raise ValueError(f"Expected theta of shape (n_events,) or (n_events, n_parameters). Received: {theta.shape}")
+    _require_length("theta", theta, n_events)
+    _require_finite("theta", theta)
+    return theta
+
+
+def as_label(label, n_events=None):
+    """(n_events,) uint8 of 0 and 1, from (n_events,) or (n_events, 1)."""
+    label = _as_column("label", label, n_events)
+    signal = label == 1
+    if not (signal | (label == 0)).all():
+        others = np.unique(label[~signal & (label != 0)])[:5]
+        raise ValueError(f"Expected label 1 for signal and 0 for background. Received also: {others.tolist()}")
+    return signal.view(np.uint8)
+
+
+def as_weight(weight, n_events, dtype=np.float32):
+    """(n_events,) finite and not negative; from (n_events,) or (n_events, 1)."""
+    weight = _as_column("weight", weight, n_events).astype(dtype, copy=False)
+    _require_finite("weight", weight)
+    if negative := np.count_nonzero(weight < 0):
+        raise ValueError(
+            f"Expected weights that are not negative; {negative} of {len(weight)} are. "
+            "A loss or a rate over them has no lower bound: merge or drop these events first."
+        )
+    return weight
+
+
+def as_score(score, n_events):
+    """(n_events,) without NaN; from (n_events,) or (n_events, 1)."""
+    score = _as_column("score", score, n_events)
+    if bad := np.count_nonzero(np.isnan(score)):
+        raise ValueError(
+            f"score holds NaN in {bad} of {len(score)} events: they have no rank. Has the network diverged?"
+        )
+    return score
+
+
+def as_process(process, n_events):
+    """(n_events,) of anything that can be told apart."""
+    return _as_column("process", process, n_events)
+
+
+def _as_column(argument, values, n_events):
+    values = np.asarray(values)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1 or len(values) == 0:
+        raise ValueError(f"Expected {argument} of shape (n_events,), not empty. Received: {values.shape}")
+    if n_events is not None:
+        _require_length(argument, values, n_events)
+    return values
+
+
+def _require_length(argument, values, n_events):
+    if len(values) != n_events:
+        raise ValueError(
+            f"Expected all arguments to hold the same events: {n_events}, but {argument} has {len(values)}."
+        )
+
+
+def _require_finite(argument, values):
+    bad_rows = []
+    for start in range(0, len(values), CHUNK):
+        finite = np.isfinite(values[start : start + CHUNK])
+        if not finite.all():
+            bad_rows.append(start + np.flatnonzero(~finite.reshape(len(finite), -1).all(axis=1)))
+    if bad_rows:
+        rows = np.concatenate(bad_rows)
+        columns = ""
+        if values.ndim == 2:
+            bad = ~np.isfinite(values[rows]).all(axis=0)
+            columns = f" in the columns {np.flatnonzero(bad).tolist()}"
+        raise ValueError(
+            f"{argument} holds NaN or infinite values in {len(rows)} of {len(values)} events (the first rows: "
+            f"{rows[:5].tolist()}){columns}. Drop these events or replace the values."
+        )

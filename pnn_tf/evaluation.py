@@ -1,0 +1,207 @@
+"""A parametric model against its hypotheses: Anzalone et al. 2022, section 6.
+
+The signal of each hypothesis is held against the whole background, whose theta is set to that hypothesis.
+"""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from pnn_tf import checks
+from pnn_tf.layers import ThetaScale
+from pnn_tf.metrics import Ranking, Significance
+from pnn_tf.strata import distinct
+
+
+class HypothesisResult(NamedTuple):
+    """How well a model finds the signal of one hypothesis.
+
+    Attributes:
+        theta: the hypothesis, one number per parameter.
+        auc: exact area under the ROC curve, without weights.
+        significance: best cut, its significance and the significance ratio, with weights.
+        n_signal: number of signal events of this hypothesis.
+        n_background: number of background events.
+    """
+
+    theta: tuple[float, ...]
+    auc: float
+    significance: Significance
+    n_signal: int
+    n_background: int
+
+
+def predict_scores(model, features, theta, *, batch_size=16384):
+    """The model's output for events at given theta.
+
+    Args:
+        model: a Keras model with the named inputs `features` and `theta`, or `features` alone, and one output.
+        features: (n_events, n_features).
+        theta: (n_events,) or (n_events, n_parameters), in physical units; or one theta for all events, a number or
+            (1, n_parameters).
+        batch_size: number of events computed in one go.
+
+    Returns:
+        (n_events,) float32.
+
+    Warns:
+        UserWarning: theta outside the range that the model was trained on, if the model knows it.
+
+    Raises:
+        ValueError: NaN or infinite values, lengths that differ, a model with other inputs or more than one output.
+    """
+    features = checks.as_features(features)
+    theta = np.atleast_2d(theta) if np.ndim(theta) == 0 else theta
+    theta = checks.as_theta(theta, 1 if np.shape(theta)[0] == 1 else len(features))
+    _warn_outside_range(model, theta)
+    return _predict(model, features, np.arange(len(features)), theta, batch_size)
+
+
+def evaluate_hypotheses(
+    model, features, theta, label, *, hypotheses=None, weight=None, background_weight="balanced", batch_size=16384
+):
+    """AUC and significance of each hypothesis: its signal against the whole background at its theta.
+
+    Args:
+        model: as in `predict_scores`.
+        features: (n_events, n_features).
+        theta: (n_events,) or (n_events, n_parameters), in physical units; of background it is not looked at.
+        label: (n_events,) 1 for signal, 0 for background.
+        hypotheses: (n_hypotheses,) or (n_hypotheses, n_parameters); None for every theta that signal has.
+        weight: (n_events,) non-negative event weights for the significance; ones if None. The AUC has none.
+        background_weight: a factor on the weights of the background; "balanced" for the one that makes their sum
+            that of the hypothesis' signal, as in the paper.
+        batch_size: number of events computed in one go.
+
+    Returns:
+        A list with one HypothesisResult per hypothesis, in the order of hypotheses, or sorted.
+
+    Warns:
+        UserWarning: as `predict_scores`.
+
+    Raises:
+        ValueError: as `predict_scores`; labels other than 0 and 1, negative weights, no background, a hypothesis
+            without signal, a background_weight that is neither "balanced" nor a positive number.
+    """
+    features = checks.as_features(features)
+    theta = checks.as_theta(theta, len(features))
+    label = checks.as_label(label, len(features))
+    weight = np.ones(len(features)) if weight is None else checks.as_weight(weight, len(features), np.float64)
+    if not (background_weight == "balanced" or background_weight > 0):
+        raise ValueError(f"Expected background_weight 'balanced' or a number > 0. Received: {background_weight!r}")
+    signal, background = np.flatnonzero(label), np.flatnonzero(label == 0)
+    if hypotheses is None:
+        hypotheses, _ = distinct(theta[signal])
+    else:
+        hypotheses = checks.as_theta(hypotheses, len(hypotheses))
+    _warn_outside_range(model, hypotheses)
+
+    results = []
+    for point in hypotheses:
+        own = signal[np.all(theta[signal] == point, axis=1)]
+        if len(own) == 0 or len(background) == 0:
+            raise ValueError(
+                f"Expected signal at theta = {point.tolist()} and background. "
+                f"Received {len(own)} events of the one and {len(background)} of the other."
+            )
+        rows = np.concatenate([own, background])
+        ranking = Ranking(label[rows], _predict(model, features, rows, point[np.newaxis], batch_size))
+        factor = background_weight
+        if background_weight == "balanced":
+            factor = weight[own].sum() / weight[background].sum()
+        significance = ranking.significance(weight[rows] * np.where(label[rows] == 1, 1.0, factor))
+        theta_of_result = tuple(point.tolist())
+        results.append(HypothesisResult(theta_of_result, ranking.auc(), significance, len(own), len(background)))
+    return results
+
+
+def scan_theta(model, features, grid, *, batch_size=16384):
+    """The model's output for each event as a function of theta.
+
+    Args:
+        model: as in `predict_scores`.
+        features: (n_events, n_features).
+        grid: (n_points,) or (n_points, n_parameters) of theta, in physical units.
+        batch_size: number of events computed in one go.
+
+    Returns:
+        (n_points, n_events) float32.
+
+    Warns:
+        UserWarning: as `predict_scores`.
+    """
+    features = checks.as_features(features)
+    grid = checks.as_theta(grid, len(grid))
+    _warn_outside_range(model, grid)
+    rows = np.arange(len(features))
+    return np.stack([_predict(model, features, rows, point[np.newaxis], batch_size) for point in grid])
+
+
+def hold_out(theta, label, hypotheses):
+    """Which events remain when the signal of some hypotheses is kept from training, to test the interpolation to them.
+
+    Background stays, as it belongs to no hypothesis: give it its theta from the remaining ones (`background_theta` of
+    `balanced_batches`), or the network meets the held-out theta with background alone.
+
+    Args:
+        theta: (n_events,) or (n_events, n_parameters).
+        label: (n_events,) 1 for signal, 0 for background.
+        hypotheses: (n_hypotheses,) or (n_hypotheses, n_parameters) to hold out.
+
+    Returns:
+        (n_events,) bool, True for an event to train on.
+
+    Raises:
+        ValueError: a hypothesis that no signal event has.
+
+    >>> hold_out([500, 750, 1000, 750], [1, 1, 1, 0], [750]).tolist()
+    [True, False, True, True]
+    """
+    theta = checks.as_theta(theta, len(theta))
+    signal = checks.as_label(label, len(theta)) == 1
+    kept = np.ones(len(theta), bool)
+    for point in checks.as_theta(hypotheses, len(hypotheses)):
+        own = signal & np.all(theta == point, axis=1)
+        if not own.any():
+            raise ValueError(f"hypotheses: no signal event has theta = {point.tolist()}.")
+        kept &= ~own
+    return kept
+
+
+def _predict(model, features, rows, theta, batch_size):
+    """Scores of some rows of features; theta is that of every row, or of one for all."""
+    inputs = getattr(model, "inputs", None)  # a subclassed model does not say
+    names = {tensor.name for tensor in inputs} if inputs else {"features", "theta"}
+    if "features" not in names or not names <= {"features", "theta"}:
+        raise ValueError(f"Expected a model with the inputs 'features' and 'theta', or 'features'. It has: {names}")
+    size = min(batch_size, len(rows))
+    scores = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), size):
+        # The last batch is moved back to be a full one: another shape would be traced, or compiled, anew.
+        part = slice(min(start, len(rows) - size), min(start + size, len(rows)))
+        batch = {"features": features[rows[part]]}
+        if "theta" in names:
+            batch["theta"] = np.broadcast_to(theta if len(theta) == 1 else theta[part], (size, theta.shape[1]))
+        output = model.predict_on_batch(batch)
+        if output.shape != (size, 1):
+            raise ValueError(f"Expected a model with one output, ({size}, 1). It gives: {output.shape}")
+        scores[part] = output[:, 0]
+    return scores
+
+
+def _warn_outside_range(model, theta):
+    """Warns, in the name of the function's caller, where theta leaves the range that the model was trained on."""
+    for layer in model.layers:
+        if isinstance(layer, ThetaScale) and layer.trained_range is not None:
+            low, high = np.asarray(layer.trained_range, np.float32)
+            outside = np.any((theta < low) | (theta > high), axis=1)
+            if outside.any():
+                examples = np.unique(theta[outside], axis=0)[:5].tolist()
+                warnings.warn(
+                    f"theta lies outside the range from {low.tolist()} to {high.tolist()} that {model.name!r} was "
+                    f"trained on, in {outside.sum()} of {len(theta)} places, for example {examples}: its output "
+                    "there is an extrapolation.",
+                    UserWarning,
+                    stacklevel=3,
+                )

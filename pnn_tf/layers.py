@@ -1,0 +1,196 @@
+"""How theta enters a network: by concatenation (Baldi et al. 2016) or elementwise affine maps (Anzalone et al. 2022).
+
+`ThetaScale` takes theta from physical units to the order of one, and remembers the range that was trained on.
+"""
+
+import keras
+import numpy as np
+
+
+@keras.saving.register_keras_serializable(package="pnn_tf")
+class ThetaScale(keras.layers.Layer):
+    """Divides theta by a constant, so that a network takes it in physical units.
+
+    Args:
+        scale: what theta is divided by, positive; a number or one per parameter.
+        trained_range: (low, high) of theta in the training set, each a number or one per parameter, in physical units.
+            It changes nothing in the output; prediction outside it warns. None if unknown.
+
+    Input shape: (n_events, n_parameters). Output shape: the same.
+    """
+
+    def __init__(self, scale=1.0, trained_range=None, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = _floats(scale)
+        if any(value <= 0 for value in self.scale):
+            raise ValueError(f"Expected scale > 0. Received: scale={scale}")
+        self.trained_range = None
+        if trained_range is not None:
+            low, high = trained_range
+            self.trained_range = (_floats(low), _floats(high))
+            if len(self.trained_range[0]) != len(self.trained_range[1]) or any(
+                not a <= b for a, b in zip(*self.trained_range, strict=True)
+            ):
+                raise ValueError(
+                    f"Expected trained_range = (low, high) of equal lengths with low <= high. Received: {trained_range}"
+                )
+
+    def build(self, input_shape):
+        for argument, values in (("scale", self.scale), ("trained_range", (self.trained_range or self.scale)[0])):
+            if np.size(values) not in (1, input_shape[-1]):
+                raise ValueError(
+                    f"Expected one number, or one for each of the {input_shape[-1]} parameters, in {argument}. "
+                    f"Received: {getattr(self, argument)}"
+                )
+
+    def call(self, theta):
+        return theta / keras.ops.convert_to_tensor(self.scale, dtype=theta.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale, "trained_range": self.trained_range}
+
+
+@keras.saving.register_keras_serializable(package="pnn_tf")
+class ConcatConditioning(keras.layers.Layer):
+    """Appends theta, or a dense map of it, to the features.
+
+    With the defaults, the parametrised network of Baldi et al. 2016 (section 2): theta is one more input.
+
+    Args:
+        units: width of a dense map of theta to append in place of theta itself; None for theta as it is.
+        activation: activation of that map; only with units.
+
+    Call arguments: `[x, theta]`.
+
+    Input shape: [(n_events, n_features), (n_events, n_parameters)].
+    Output shape: (n_events, n_features + n_parameters), or (n_events, n_features + units).
+    """
+
+    def __init__(self, units=None, activation=None, **kwargs):
+        super().__init__(**kwargs)
+        if units is None and activation is not None:
+            raise ValueError(f"activation acts on a map of theta, which needs units. Received: activation={activation}")
+        if units is not None and units < 1:
+            raise ValueError(f"Expected units >= 1 or None. Received: units={units}")
+        self.units = units
+        self.activation = keras.activations.get(activation)
+        self.map = None if units is None else keras.layers.Dense(units, activation=self.activation, name="map")
+
+    def build(self, input_shape):
+        _, theta_shape = _pair(input_shape)
+        if self.map is not None:
+            self.map.build(theta_shape)
+
+    def call(self, inputs):
+        x, theta = _pair(inputs)
+        return keras.ops.concatenate([x, theta if self.map is None else self.map(theta)], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        x_shape, theta_shape = _pair(input_shape)
+        return (*x_shape[:-1], x_shape[-1] + (theta_shape[-1] if self.units is None else self.units))
+
+    def get_config(self):
+        activation = None if self.units is None else keras.activations.serialize(self.activation)
+        return {**super().get_config(), "units": self.units, "activation": activation}
+
+
+@keras.saving.register_keras_serializable(package="pnn_tf")
+class AffineConditioning(keras.layers.Layer):
+    """Scales and shifts each unit by functions of theta: z * s(theta) + b(theta).
+
+    s and b are dense maps of theta to the width of z; Anzalone et al. 2022, section 4.1 (there s = phi m, b = psi m).
+
+    Args:
+        scale_activation: activation of s; None for linear as in the paper.
+        shift_activation: activation of b; None for linear as in the paper.
+        use_bias: whether both maps have a bias. The paper's equations have none; its networks, and its parameter
+            counts, do.
+        scale_initializer: of the kernel of s.
+        shift_initializer: of the kernel of b.
+        scale_bias_initializer: of the bias of s. With "ones" here and "zeros" for the kernels, the layer starts as
+            the identity.
+        shift_bias_initializer: of the bias of b.
+
+    Call arguments: `[z, theta]`.
+
+    Input shape: [(n_events, units), (n_events, n_parameters)]. Output shape: (n_events, units).
+    """
+
+    def __init__(
+        self,
+        scale_activation=None,
+        shift_activation=None,
+        use_bias=True,
+        scale_initializer="glorot_uniform",
+        shift_initializer="glorot_uniform",
+        scale_bias_initializer="zeros",
+        shift_bias_initializer="zeros",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.scale_activation = keras.activations.get(scale_activation)
+        self.shift_activation = keras.activations.get(shift_activation)
+        self.use_bias = use_bias
+        self.scale_initializer = keras.initializers.get(scale_initializer)
+        self.shift_initializer = keras.initializers.get(shift_initializer)
+        self.scale_bias_initializer = keras.initializers.get(scale_bias_initializer)
+        self.shift_bias_initializer = keras.initializers.get(shift_bias_initializer)
+
+    def build(self, input_shape):
+        z_shape, theta_shape = _pair(input_shape)
+        kernel_shape, bias_shape = (theta_shape[-1], z_shape[-1]), (z_shape[-1],)
+        self.scale_kernel = self.add_weight(kernel_shape, self.scale_initializer, name="scale_kernel")
+        self.shift_kernel = self.add_weight(kernel_shape, self.shift_initializer, name="shift_kernel")
+        if self.use_bias:
+            self.scale_bias = self.add_weight(bias_shape, self.scale_bias_initializer, name="scale_bias")
+            self.shift_bias = self.add_weight(bias_shape, self.shift_bias_initializer, name="shift_bias")
+
+    def scale_and_shift(self, theta):
+        """The maps themselves.
+
+        Args:
+            theta: (n_events, n_parameters), as the layer receives it (in a parametric network, after its scaling).
+
+        Returns:
+            s(theta) and b(theta), each (n_events, units).
+        """
+        scale = keras.ops.matmul(theta, self.scale_kernel)
+        shift = keras.ops.matmul(theta, self.shift_kernel)
+        if self.use_bias:
+            scale, shift = scale + self.scale_bias, shift + self.shift_bias
+        return self.scale_activation(scale), self.shift_activation(shift)
+
+    def call(self, inputs):
+        z, theta = _pair(inputs)
+        scale, shift = self.scale_and_shift(theta)
+        return z * scale + shift
+
+    def compute_output_shape(self, input_shape):
+        return _pair(input_shape)[0]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "scale_activation": keras.activations.serialize(self.scale_activation),
+            "shift_activation": keras.activations.serialize(self.shift_activation),
+            "use_bias": self.use_bias,
+            "scale_initializer": keras.initializers.serialize(self.scale_initializer),
+            "shift_initializer": keras.initializers.serialize(self.shift_initializer),
+            "scale_bias_initializer": keras.initializers.serialize(self.scale_bias_initializer),
+            "shift_bias_initializer": keras.initializers.serialize(self.shift_bias_initializer),
+        }
+
+
+def _pair(inputs):
+    """The two members of a layer's input, tensors or shapes."""
+    if not isinstance(inputs, (list, tuple)) or len(inputs) != 2:
+        raise ValueError(f"Expected a list of two, [z, theta]. Received: {inputs}")
+    return inputs
+
+
+def _floats(values):
+    """A number or a sequence of them as a list, which a saved configuration can hold."""
+    return np.atleast_1d(np.asarray(values, dtype="float64")).tolist()

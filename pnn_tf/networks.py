@@ -1,0 +1,120 @@
+"""Networks of Baldi et al. 2016 and Anzalone et al. 2022: one classifier for a whole range of theta."""
+
+import keras
+import numpy as np
+
+from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
+
+
+def parametric_network(
+    n_features,
+    n_parameters=1,
+    *,
+    conditioning="affine",
+    units=(300, 150, 100, 50),
+    activation="relu",
+    dropout=0.25,
+    theta_scale=1000.0,
+    theta_range=None,
+    feature_mean=None,
+    feature_variance=None,
+    kernel_initializer="glorot_uniform",
+    kernel_l2=1e-4,
+    bias_l2=1e-5,
+    seed=None,
+    name=None,
+):
+    """A feed-forward classifier of events at given theta.
+
+    Each block is Dense, then AffineConditioning if asked for, then Dropout. The defaults are Table 2 of Anzalone et
+    al. 2022, with the L2 penalties of its code on the hidden Dense layers. The deep network of Baldi et al. 2016 is
+    `conditioning="concat", units=(500,) * 5, dropout=0, kernel_l2=0, bias_l2=0` with
+    `kernel_initializer=keras.initializers.RandomNormal(stddev=0.1)`.
+
+    Args:
+        n_features: number of features of an event.
+        n_parameters: number of parameters theta.
+        conditioning: "affine" for AffineConditioning in each block, "concat" for theta as further inputs of the
+            first layer, None for a network that ignores theta. The inputs are the same in all three.
+        units: width of each hidden layer.
+        activation: of the hidden Dense layers.
+        dropout: rate after each block; 0 for none.
+        theta_scale: theta is divided by this inside the model; a number or one per parameter.
+        theta_range: (low, high) of theta in the training set, each a number or one per parameter, in the units of
+            theta. Kept with the model: `predict_scores` warns outside it. None if unknown.
+        feature_mean: (n_features,) subtracted from the features inside the model; None for features that are
+            standardised already.
+        feature_variance: (n_features,) the features are divided by its root; given together with feature_mean.
+        kernel_initializer: of the Dense layers; biases start at zero.
+        kernel_l2: L2 penalty on the kernels of the hidden Dense layers.
+        bias_l2: L2 penalty on their biases.
+        seed: int from which every layer's initial values and dropout follow; None for Keras' global generator.
+        name: name of the model.
+
+    Returns:
+        keras.Model with the inputs `features` (n_events, n_features) and `theta` (n_events, n_parameters), theta in
+        physical units, and one sigmoid output (n_events, 1). Not compiled.
+
+    Raises:
+        ValueError: an unknown conditioning, no hidden layer, only one of feature_mean and feature_variance, a
+            theta_scale or theta_range of another length than n_parameters.
+
+    >>> parametric_network(27).count_params()
+    76151
+    >>> parametric_network(27, conditioning="concat").count_params()
+    74051
+    """
+    if conditioning not in ("affine", "concat", None):
+        raise ValueError(f"Expected conditioning 'affine', 'concat' or None. Received: conditioning={conditioning!r}")
+    if len(units) == 0:
+        raise ValueError("Expected at least one hidden layer. Received: units=()")
+    if (feature_mean is None) != (feature_variance is None):
+        raise ValueError("feature_mean and feature_variance belong together: give both or neither.")
+    seeds = _seeds(seed)
+
+    def dense(width, **kwargs):
+        return keras.layers.Dense(width, kernel_initializer=_seeded(kernel_initializer, next(seeds)), **kwargs)
+
+    features = keras.Input((n_features,), name="features")
+    theta = keras.Input((n_parameters,), name="theta")
+    z = features
+    if feature_mean is not None:
+        z = keras.layers.Normalization(mean=feature_mean, variance=feature_variance, name="standardise")(z)
+    if conditioning is not None:
+        scaled_theta = ThetaScale(theta_scale, theta_range, name="theta_scale")(theta)
+    if conditioning == "concat":
+        z = ConcatConditioning(name="concat")([z, scaled_theta])
+    for i, width in enumerate(units, start=1):
+        z = dense(
+            width,
+            activation=activation,
+            kernel_regularizer=keras.regularizers.L2(kernel_l2) if kernel_l2 else None,
+            bias_regularizer=keras.regularizers.L2(bias_l2) if bias_l2 else None,
+            name=f"dense_{i}",
+        )(z)
+        if conditioning == "affine":
+            z = AffineConditioning(
+                scale_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
+                shift_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
+                name=f"affine_{i}",
+            )([z, scaled_theta])
+        if dropout:
+            z = keras.layers.Dropout(dropout, seed=next(seeds), name=f"dropout_{i}")(z)
+    score = dense(1, activation="sigmoid", name="score")(z)
+    return keras.Model({"features": features, "theta": theta}, score, name=name)
+
+
+def _seeds(seed):
+    """An endless stream of distinct seeds, or of None."""
+    sequence = None if seed is None else np.random.SeedSequence(seed)
+    while True:
+        yield None if sequence is None else int(sequence.spawn(1)[0].generate_state(1)[0] >> 1)
+
+
+def _seeded(initializer, seed):
+    """The initializer with its seed replaced, where it has one and a seed is given."""
+    initializer = keras.initializers.get(initializer)
+    config = initializer.get_config()
+    if seed is None or "seed" not in config:
+        return initializer
+    return type(initializer).from_config({**config, "seed": seed})

@@ -1,0 +1,100 @@
+"""AUC and significance ratio as Keras metrics, for `model.compile`: both from one histogram of the scores."""
+
+import keras
+from keras import ops
+
+LOGIT_LIMIT = 16.0  # sigmoid(16) is the largest float32 below 1 but two
+
+
+class ScoreHistogram(keras.metrics.Metric):
+    """Weighted counts of signal and background in bins of equal width in the logit, from -16 to 16.
+
+    Equal bins of the score itself would pour most events of a good classifier into the first and the last. With the
+    default 8192 bins, a bin is 0.004 wide in the logit and at most 0.001 in the score.
+
+    Args:
+        n_bins: number of bins.
+        from_logits: True if the model's output is a logit, False if it is a score in [0, 1].
+        name: name of the metric.
+        dtype: of the result; counts are float64.
+    """
+
+    def __init__(self, n_bins=8192, from_logits=False, name=None, dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        if n_bins < 2:
+            raise ValueError(f"Expected n_bins >= 2. Received: n_bins={n_bins}")
+        self.n_bins = n_bins
+        self.from_logits = from_logits
+        self.counts = self.add_variable((2, n_bins), initializer="zeros", dtype="float64", name="counts")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds a batch.
+
+        Args:
+            y_true: (n_events,) or (n_events, 1), 1 for signal, 0 for background.
+            y_pred: the scores or logits, of the same size. A NaN makes the result NaN.
+            sample_weight: non-negative event weights of the same size; ones if None.
+        """
+        score = ops.cast(ops.reshape(y_pred, [-1]), "float64")
+        label = ops.cast(ops.reshape(y_true, [-1]), "int32")
+        weight = (
+            ops.ones_like(score) if sample_weight is None else ops.cast(ops.reshape(sample_weight, [-1]), "float64")
+        )
+        logit = score if self.from_logits else ops.log(score) - ops.log1p(-score)
+        position = (ops.clip(logit, -LOGIT_LIMIT, LOGIT_LIMIT) / LOGIT_LIMIT + 1) / 2
+        weight = ops.where(ops.isnan(position), position, weight)
+        column = ops.clip(ops.cast(position * self.n_bins, "int32"), 0, self.n_bins - 1)
+        counts = ops.segment_sum(weight, column + label * self.n_bins, num_segments=2 * self.n_bins)
+        self.counts.assign_add(ops.reshape(counts, [2, self.n_bins]))
+
+    def passing(self):
+        """Background and signal at or above the lower edge of each bin, from the highest bin down; each (n_bins,)."""
+        return ops.cumsum(ops.flip(self.counts, axis=1), axis=1)
+
+    def get_config(self):
+        return {**super().get_config(), "n_bins": self.n_bins, "from_logits": self.from_logits}
+
+
+@keras.saving.register_keras_serializable(package="pnn_tf")
+class StreamingAUC(ScoreHistogram):
+    """`roc_auc` over the batches of an epoch.
+
+    Events of one bin count as ties, so it differs from the exact value by at most half the probability that a signal
+    and a background event share a bin. 0 until both have been seen. Arguments as `ScoreHistogram`.
+
+    >>> metric = StreamingAUC()
+    >>> metric.update_state([1, 0, 1, 0], [0.9, 0.5, 0.5, 0.1])
+    >>> float(metric.result())
+    0.875
+    """
+
+    def __init__(self, n_bins=8192, from_logits=False, name="auc", dtype=None):
+        super().__init__(n_bins, from_logits, name, dtype)
+
+    def result(self):
+        background, signal = self.passing()
+        mean_signal = signal - self.counts[1, ::-1] / 2
+        area = ops.sum(mean_signal * self.counts[0, ::-1])
+        return ops.cast(ops.divide_no_nan(area, signal[-1] * background[-1]), self.dtype)
+
+
+@keras.saving.register_keras_serializable(package="pnn_tf")
+class StreamingSignificance(ScoreHistogram):
+    """The ratio of `significance_ratio` over the batches of an epoch.
+
+    Cuts only between bins, so it never exceeds the exact value. 0 until signal has been seen. Arguments as
+    `ScoreHistogram`.
+
+    >>> metric = StreamingSignificance()
+    >>> metric.update_state([1, 1, 0], [0.9, 0.8, 0.1])
+    >>> float(metric.result())
+    1.0
+    """
+
+    def __init__(self, n_bins=8192, from_logits=False, name="significance_ratio", dtype=None):
+        super().__init__(n_bins, from_logits, name, dtype)
+
+    def result(self):
+        background, signal = self.passing()
+        best = ops.max(ops.divide_no_nan(signal, ops.sqrt(signal + background)))
+        return ops.cast(ops.divide_no_nan(best, ops.sqrt(signal[-1])), self.dtype)
