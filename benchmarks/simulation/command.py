@@ -4,21 +4,13 @@ import argparse
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.data import storage
-from benchmarks.data.events import Events
-from benchmarks.data.hepmass_like import load_hepmass_like, read_recipe, write_hepmass_like
-
 from .detector import Detector
-from .sample import Recipe, simulate
 
 TOLERANCE, AUC_TOLERANCE = 10, 0.02  # per cent of a quartile; of an AUC
 
 
 def add_commands(commands) -> None:
-    """Adds the three commands to the subparsers of `data`."""
+    """Adds the three commands to the subparsers of `data`. Whatever is slow to import, they import when they run."""
     parser = commands.add_parser("simulate", help="simulate HEPMASS-like events; run again to continue after a stop")
     _add_simulation_arguments(parser, n_events=100_000)
     masses = parser.add_mutually_exclusive_group()
@@ -44,7 +36,7 @@ def add_commands(commands) -> None:
     parser.set_defaults(command=_compare)
 
     parser = commands.add_parser("embed", help="make the sample that comes with the code")
-    _add_simulation_arguments(parser, n_events=400_000)
+    _add_simulation_arguments(parser, n_events=300_000)
     parser.set_defaults(command=_embed)
 
 
@@ -58,6 +50,10 @@ def _add_simulation_arguments(parser, n_events):
 
 
 def _simulate(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from .sample import Recipe, simulate
+
     settings = {"masses": tuple(options.masses)} if options.masses else {}
     if options.mass_range:
         settings = {"masses": tuple(options.mass_range), "continuous": True}
@@ -71,14 +67,19 @@ def _simulate(options: argparse.Namespace) -> None:
 
 
 def _embed(options: argparse.Namespace) -> None:
-    n_test = options.events // 4  # a third of the training events
+    from rich.console import Console
+
+    from benchmarks.data.hepmass_like import write_hepmass_like
+
+    from .generator import Process
+    from .sample import Recipe, simulate
+
+    n_test = options.events // 3
     samples = {}
     for split, seed, n_events in (("train", options.seed, options.events - n_test), ("test", options.seed + 1, n_test)):
         recipe = Recipe(seed)
         directory = options.particles / split if options.particles else _cache(recipe)
         samples[split] = simulate(recipe, n_events, directory, n_processes=options.processes)
-    from .generator import Process
-
     settings = {
         "recipe": asdict(Recipe(options.seed)) | {"test_seed": options.seed + 1},
         "detector": asdict(Detector()),
@@ -89,6 +90,11 @@ def _embed(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from benchmarks.data.events import Events
+    from benchmarks.data.hepmass_like import load_hepmass_like, read_recipe
+
     from .compare import compare_aucs, compare_btags, compare_quartiles
 
     train, test = (load_hepmass_like(split) for split in ("train", "test"))
@@ -110,6 +116,8 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _quartile_table(entries):
     """A row a feature, a column a population; deviations of lower quartile, median and upper quartile in per cent."""
+    from rich.table import Table
+
     table = Table(title="Simulated / real - 1 in per cent: lower quartile, median, upper quartile (range for eta)")
     table.add_column("feature")
     populations = [None, *sorted({entry.mass for entry in entries} - {None})]
@@ -131,6 +139,8 @@ def _deviation(ratio):
 
 
 def _plain_table(title, entries, digits):
+    from rich.table import Table
+
     table = Table("", "simulated", "real", "difference", title=title)
     for entry in entries:
         name = f"{entry.mass:g} GeV" if entry.mass else entry.quantity
@@ -143,12 +153,16 @@ def _write(events, path):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from benchmarks.data import storage
+
     columns = dict(zip(events.names, events.features.T, strict=True))
     with storage.write_whole(path) as temporary:
         pq.write_table(pa.table(columns | {"mass": events.theta[:, 0], "label": events.label}), temporary)
 
 
 def _cache(recipe):
+    from benchmarks.data import storage
+
     masses = "-".join(f"{mass:g}" for mass in recipe.masses)
     name = f"{recipe.kind}_{'range-' if recipe.continuous else ''}{masses}_{recipe.energy:g}_seed{recipe.seed}"
     return storage.data_home() / "simulation" / name

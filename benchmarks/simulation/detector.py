@@ -21,10 +21,9 @@ class Detector:
         jet_resolution: (noise in GeV, stochastic in sqrt(GeV), constant) of pt, added in quadrature.
         soft_met: standard deviation of each component of the soft missing momentum, GeV.
         lepton_resolution: relative, of pt.
-        b_efficiency: plateau of the b-tag; it turns on as tanh(0.03 pt - 0.4) and ends at abs(eta) = 2.5.
+        b_efficiency: plateaux of the b-tag at abs(eta) below 1.2 and up to 2.5; it turns on as tanh(0.03 pt - 0.4).
         c_efficiency: the same for charm.
-        light_efficiency: the same for light jets, independent of pt.
-        forward_tag: factor on both plateaux beyond abs(eta) = 1.2.
+        light_efficiency: of light jets, at any pt and abs(eta) up to 2.5.
         isolation: largest relative isolation of the lepton.
         lepton_min_pt, lepton_max_eta, jet_min_pt, jet_max_eta: acceptance, in GeV.
     """
@@ -33,15 +32,23 @@ class Detector:
     jet_resolution: tuple[float, float, float] = (1.0, 0.55, 0.03)
     soft_met: float = 10.0
     lepton_resolution: float = 0.02
-    b_efficiency: float = 0.5
-    c_efficiency: float = 0.2
+    b_efficiency: tuple[float, float] = (0.5, 0.4)
+    c_efficiency: tuple[float, float] = (0.2, 0.1)
     light_efficiency: float = 0.001
-    forward_tag: float = 0.8
     isolation: float = 0.1
     lepton_min_pt: float = 15.0
     lepton_max_eta: float = 2.5
     jet_min_pt: float = 20.0
     jet_max_eta: float = 3.0
+
+    def __post_init__(self):
+        for name in ("b_efficiency", "c_efficiency", "light_efficiency"):
+            value = np.asarray(getattr(self, name))
+            if not ((value >= 0) & (value < 1)).all():
+                raise ValueError(f"{name}={getattr(self, name)}: expected efficiencies in [0, 1).")
+        for name in ("jet_resolution", "soft_met", "lepton_resolution"):
+            if np.min(getattr(self, name)) < 0:
+                raise ValueError(f"{name}={getattr(self, name)}: expected resolutions that are not negative.")
 
 
 @dataclass(frozen=True)
@@ -109,8 +116,8 @@ def _smear(events, detector, rng):
 
 def _tag_probability(jets, flavour, detector):
     pt, eta = jets[..., 0], abs(jets[..., 1])
-    plateau = np.where(flavour == 5, detector.b_efficiency, detector.c_efficiency)
-    heavy = plateau * np.maximum(np.tanh(0.03 * pt - 0.4), 0.0) * np.where(eta < 1.2, 1.0, detector.forward_tag)
+    b, c = (np.where(eta < 1.2, *efficiency) for efficiency in (detector.b_efficiency, detector.c_efficiency))
+    heavy = np.where(flavour == 5, b, c) * np.maximum(np.tanh(0.03 * pt - 0.4), 0.0)
     probability = np.where(flavour >= 4, heavy, detector.light_efficiency)
     return np.where((pt > 0) & (eta < 2.5), probability, 0.0)
 

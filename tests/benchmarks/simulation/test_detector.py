@@ -106,3 +106,9 @@ def test_tags_have_the_distribution_of_plain_tagging_and_selecting():
 def test_no_tag_beyond_the_tracker():
     jets = ((100, 2.6, 0, 5), (80, 0.5, 2, 5), (60, -0.5, 4, 0), (40, 1, 5, 0))
     assert len(measure(particles(500, jets), PERFECT, np.random.default_rng(0)).index) == 0
+
+
+@pytest.mark.parametrize("change", [{"b_efficiency": (1.0, 0.4)}, {"soft_met": -1.0}, {"light_efficiency": -0.1}])
+def test_impossible_detectors_are_refused(change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        Detector(**change)
