@@ -43,13 +43,27 @@ class Comparison(NamedTuple):
     decimals: tuple[int, ...]
 
 
+class Finding(NamedTuple):
+    """A statement about a table, with the number it rests on.
+
+    Args:
+        heading: a few words.
+        text: what the number is, and what follows.
+        points: the number, here and in the paper, in points (hundredths); None if the text says it all.
+    """
+
+    heading: str
+    text: str
+    points: Cell | None = None
+
+
 class Section(NamedTuple):
     """What one experiment has to say, for the report.
 
     Args:
         title: paper and table.
         introduction: what was done, on which events, in one or two sentences.
-        findings: pairs of a heading and a paragraph, computed from the rows.
+        findings: computed from the rows.
         tables: pairs of a caption and a comparison; the first is the main one.
         figures: pairs of a caption and a matplotlib Figure.
         departures: where this run is not what the paper did, in words.
@@ -57,7 +71,7 @@ class Section(NamedTuple):
 
     title: str
     introduction: str
-    findings: tuple[tuple[str, str], ...]
+    findings: tuple[Finding, ...]
     tables: tuple[tuple[str, Comparison], ...]
     figures: tuple[tuple[str, Figure], ...]
     departures: tuple[str, ...]

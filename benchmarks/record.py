@@ -21,13 +21,14 @@ import json
 import os
 import platform
 import subprocess
-import tempfile
 from configparser import ConfigParser
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.data.storage import write_whole
 
 FORMAT = 1
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,24 +95,9 @@ def read_record(path) -> dict:
 
 def write_record(path, record: dict) -> None:
     """Writes a record in one step: a reader, or a run killed half-way, sees the old file or the new one."""
-    write_atomically(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def write_atomically(path, text: str) -> None:
-    """Writes `text` to a temporary file beside `path`, then renames it to `path`."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    with write_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def provenance() -> dict:

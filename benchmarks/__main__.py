@@ -1,0 +1,115 @@
+"""Command line of the benchmarks: `python -m benchmarks` runs AFFINE Table 3; `--help` says the rest."""
+
+import argparse
+import os
+import pkgutil
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.experiments import EXPERIMENTS
+
+DEFAULT_EXPERIMENT = "affine-table-3"
+SCALES = ("smoke", "embedded", "paper")
+OUT = {"type": Path, "default": Path("runs"), "metavar": "DIR", "help": "folder for records and report (default runs)"}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs one command; without a command, `run`."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        arguments = ["run", *arguments]
+    options = _parser().parse_args(arguments)
+    options.command(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="The papers' experiments.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run experiments and write their records and a report (the default)")
+    run.add_argument("ids", nargs="*", metavar="ID", help=f"see `list` (default {DEFAULT_EXPERIMENT})")
+    run.add_argument(
+        "--scale",
+        choices=SCALES,
+        default="embedded",
+        help="smoke: does it run; embedded: the sample in the checkout (default); paper: the official events",
+    )
+    run.add_argument("--seeds", type=_positive, default=1, metavar="N", help="number of seeds (default 1)")
+    run.add_argument("--seed", type=int, default=42, help="the first seed (default 42, as in AFFINE)")
+    run.add_argument("--out", **OUT)
+    run.set_defaults(command=_run)
+
+    listing = commands.add_parser("list", help="list the experiments")
+    listing.set_defaults(command=_list)
+
+    report = commands.add_parser("report", help="make the report of records again")
+    report.add_argument("records", nargs="*", type=Path, metavar="RECORD", help="records (default: all in --out)")
+    report.add_argument("--out", **OUT)
+    report.set_defaults(command=_report)
+
+    data = commands.add_parser("data", help="download events").add_subparsers(required=True, metavar="COMMAND")
+    download = data.add_parser("download", help="download a sample, and convert it for fast reading")
+    download.add_argument("sample", choices=("hepmass",), help="hepmass: 2.6 GB, also the source of HEPMASS-IMB")
+    download.set_defaults(command=_download)
+
+    speed = commands.add_parser("speed", help="time something side by side with its peers")
+    speed.add_argument("name", choices=_speed_benchmarks(), metavar="NAME", help="one of: %(choices)s")
+    speed.set_defaults(command=_speed)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    from benchmarks.runner import run_experiments
+
+    unknown = [name for name in options.ids if name not in EXPERIMENTS]
+    if unknown:
+        raise SystemExit(f"Unknown experiment {unknown[0]!r}. Known: {', '.join(EXPERIMENTS)}.")
+    seeds = tuple(range(options.seed, options.seed + options.seeds))
+    run_experiments(options.ids or [DEFAULT_EXPERIMENT], options.scale, seeds, options.out)
+
+
+def _list(options: argparse.Namespace) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, experiment in EXPERIMENTS.items():
+        table.add_row(name, experiment.summary)
+    Console().print(table)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from benchmarks.runner import report_records
+
+    records = options.records or sorted(options.out.glob("*.json"))
+    if not records:
+        raise SystemExit(f"No record in {options.out}. Run an experiment first, or name the records.")
+    report_records(records, options.out)
+
+
+def _download(options: argparse.Namespace) -> None:
+    from benchmarks.data.hepmass import prepare_hepmass
+
+    for split in ("train", "test"):
+        Console().print(f"{options.sample}, {split}: {prepare_hepmass(split)}", highlight=False, soft_wrap=True)
+
+
+def _speed(options: argparse.Namespace) -> None:
+    import_module(f"benchmarks.speed.{options.name}").main()
+
+
+def _speed_benchmarks() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent / "speed")]))
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, received {text}")
+    return number
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""The events that the experiments of AFFINE train and test on."""
+
+from typing import NamedTuple
+
+from benchmarks.data.events import Events
+from benchmarks.record import fingerprint
+
+NAMES = {"hepmass-like": "HEPMASS-like (simulated)", "hepmass": "HEPMASS"}
+
+
+class Samples(NamedTuple):
+    """Training (and validation) events, test events, and what the record says of them."""
+
+    train: Events
+    test: Events
+    data: dict
+
+
+def load_samples(sample: str, n_train: int | None = None, n_test: int | None = None) -> Samples:
+    """Reads a sample, or a part of it where a number of events is given.
+
+    Args:
+        sample: "hepmass-like", simulated and part of the checkout, or "hepmass", the official files by download.
+        n_train: training events, validation included; None for all.
+        n_test: test events; None for all.
+    """
+    if sample not in NAMES:
+        raise ValueError(f"Expected sample to be one of {', '.join(NAMES)}. Received: sample={sample!r}.")
+    if sample == "hepmass":
+        from benchmarks.data.hepmass import load_hepmass as load
+    else:
+        from benchmarks.data.hepmass_like import load_hepmass_like as load
+    train, test = load("train", n_events=n_train), load("test", n_events=n_test)
+    columns = (column for events in (train, test) for column in (events.features, events.theta, events.label))
+    data = {"name": NAMES[sample], "n_train": len(train), "n_test": len(test), "fingerprint": fingerprint(*columns)}
+    return Samples(train, test, data)

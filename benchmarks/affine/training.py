@@ -1,0 +1,161 @@
+"""One network trained by the recipe of AFFINE, section 6.3, with the best epoch chosen on validation events."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+import pnn_tf
+from benchmarks.data.events import Events
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all networks of the paper share.
+
+    Args:
+        epochs: passes over the training events.
+        batch_size: events in a batch.
+        learning_rate: of Adam, constant.
+        units: width of each hidden layer.
+        dropout: rate after each hidden layer.
+        kernel_l2: strength of the L2 penalty on the kernels of the hidden layers.
+        bias_l2: the same on their biases.
+        validation_fraction: share of the events kept for choosing the epoch.
+        balance: mode of `pnn_tf.balanced_batches`.
+        steps_per_execution: the most training steps that are run in one call.
+    """
+
+    epochs: int = 25
+    batch_size: int = 1024
+    learning_rate: float = 3e-4
+    units: tuple[int, ...] = (300, 150, 100, 50)
+    dropout: float = 0.25
+    kernel_l2: float = 1e-4
+    bias_l2: float = 1e-5
+    validation_fraction: float = 0.25
+    balance: str = "none"
+    steps_per_execution: int = 64
+
+
+class Trained(NamedTuple):
+    """A trained network with two sets of weights: of the epoch with the best validation AUC, and of the last.
+
+    The model holds the last; it is valid until the next call of `train`, which may train the same object anew.
+    `n_train` counts its training events, without validation.
+    """
+
+    model: keras.Model
+    best_weights: list[np.ndarray]
+    best_epoch: int
+    n_train: int
+
+
+def train(
+    recipe: Recipe,
+    events: Events,
+    *,
+    conditioning: str | None,
+    background_theta=None,
+    seed: int,
+    on_epoch: Callable[[int, float], None],
+) -> Trained:
+    """Splits the events, trains a network on the larger part and follows its AUC on the other.
+
+    Args:
+        recipe: the settings.
+        events: training events, whose background carries its assigned theta. The validation part keeps it.
+        conditioning: "affine", "concat", or None for a network that is not told theta.
+        background_theta: a pnn_tf strategy that replaces the theta of the training background; None leaves it.
+        seed: of the split, the batches, the initial weights and dropout.
+        on_epoch: told the number of the epoch, from 1, and the validation AUC.
+    """
+    training, validation = events.split(recipe.validation_fraction, seed)
+    batches = pnn_tf.balanced_batches(
+        training.features,
+        training.theta,
+        training.label,
+        batch_size=recipe.batch_size,
+        balance=recipe.balance,
+        background_theta=background_theta,
+        seed=seed,
+    )
+    n_steps = batches.steps_per_epoch
+    together = steps_together(n_steps, recipe.steps_per_execution)
+    model = _fresh_network(recipe, training.features.shape[1], conditioning, together, seed)
+    best = BestEpoch(validation, on_epoch)
+    model.fit(
+        batches.dataset, steps_per_epoch=n_steps, epochs=recipe.epochs, callbacks=[best], shuffle=False, verbose=0
+    )
+    return Trained(model, best.weights, best.epoch, len(training))
+
+
+def steps_together(n_steps: int, most: int) -> int:
+    """How many steps to run in one call: between `most` / 4 and `most`, so that they fill an epoch best.
+
+    Keras runs whole calls, so the last one of an epoch may go beyond `n_steps`.
+
+    >>> steps_together(220, 64), steps_together(15, 64)
+    (55, 15)
+    """
+    return max(
+        range(min(most // 4, n_steps), min(most, n_steps) + 1), key=lambda together: (-(-n_steps % together), together)
+    )
+
+
+class BestEpoch(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the largest validation AUC, in memory.
+
+    Args:
+        validation: the events, with the theta that each is to be shown with.
+        on_epoch: told the number of the epoch, from 1, and its AUC.
+    """
+
+    def __init__(self, validation: Events, on_epoch: Callable[[int, float], None]):
+        super().__init__()
+        self._validation, self._on_epoch = validation, on_epoch
+        self.auc, self.epoch, self.weights = -np.inf, 0, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        score = pnn_tf.predict_scores(self.model, self._validation.features, self._validation.theta)
+        auc = pnn_tf.roc_auc(self._validation.label, score)
+        if auc > self.auc:
+            self.auc, self.epoch, self.weights = auc, epoch + 1, self.model.get_weights()
+        self._on_epoch(epoch + 1, auc)
+
+
+def _fresh_network(recipe, n_features, conditioning, together, seed) -> keras.Model:
+    """A network as if newly built, in a model whose training step may have been traced before.
+
+    Tracing takes longer than many epochs on a small sample, and depends on neither the seed nor the events.
+    """
+    model = _traced_once(recipe, n_features, conditioning, together)
+    new = _compiled(recipe, n_features, conditioning, together, seed)
+    for variable, initial in zip(_state(model), _state(new), strict=True):
+        variable.assign(initial)
+    return model
+
+
+def _compiled(recipe, n_features, conditioning, together, seed=0) -> keras.Model:
+    model = pnn_tf.parametric_network(
+        n_features,
+        conditioning=conditioning,
+        units=recipe.units,
+        dropout=recipe.dropout,
+        kernel_l2=recipe.kernel_l2,
+        bias_l2=recipe.bias_l2,
+        seed=seed,
+    )
+    model.compile(keras.optimizers.Adam(recipe.learning_rate), "binary_crossentropy", steps_per_execution=together)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+_traced_once = lru_cache(maxsize=4)(_compiled)
+
+
+def _state(model: keras.Model) -> list[keras.Variable]:
+    return [*model.variables, *model.optimizer.variables]

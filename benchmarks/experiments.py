@@ -1,0 +1,29 @@
+"""The experiments by id. Listing them imports none; each module offers what `load` says."""
+
+from importlib import import_module
+from types import ModuleType
+from typing import NamedTuple
+
+
+class Experiment(NamedTuple):
+    """Where an experiment lives, and its one-line description."""
+
+    module: str
+    summary: str
+
+
+EXPERIMENTS = {
+    "affine-table-3": Experiment(
+        "benchmarks.affine.table_3", "AUC per mass of single, individual, parametric and affine networks on HEPMASS"
+    ),
+}
+
+
+def load(experiment: str) -> ModuleType:
+    """Imports an experiment's module.
+
+    It offers `SCALES`, a configuration for each scale; `load(config)`, which reads the events; `run(config, samples,
+    seeds=, finished=, display=)`, which yields row after row; `one_line(row)` for a log; `plot(rows)`, a Figure; and
+    `section(record)`, a `benchmarks.comparison.Section`.
+    """
+    return import_module(EXPERIMENTS[experiment].module)

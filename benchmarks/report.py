@@ -1,0 +1,63 @@
+"""The report: one HTML page that needs nothing else, with tables, figures, findings and where the numbers come from."""
+
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from benchmarks.comparison import Cell, Section
+from benchmarks.data.storage import write_whole
+from benchmarks.style import to_svg
+
+TINTED_FULLY = 3.0  # points of difference to the paper at which a cell's tint is strongest
+
+
+def write_report(path, sections: list[tuple[dict, Section]]) -> None:
+    """Writes the page of these records and what their experiments say of them."""
+    with write_whole(path) as temporary:
+        temporary.write_text(render(sections), encoding="utf-8")
+
+
+def render(sections: list[tuple[dict, Section]]) -> str:
+    """The page as text: style sheet and figures are inside, there is no script and no link out."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"svg": lambda figure: Markup(to_svg(figure)), "number": number, "duration": duration}
+    environment.globals |= {"tint": tint}
+    return environment.get_template("report.html.j2").render(sections=sections)
+
+
+def number(value: float, decimals: int, signed: bool = False) -> str:
+    r"""A number with a true minus sign and thousands set apart.
+
+    >>> number(-0.04, 2) == "\N{MINUS SIGN}0.04"
+    True
+    """
+    return f"{value:{'+' if signed else ''},.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them.
+
+    >>> duration(75), duration(7500)
+    ('1 min 15 s', '2 h 5 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def tint(cell: Cell) -> str:
+    """The CSS class and strength of a cell's background: how far ours is above or below the paper."""
+    if cell.difference is None:
+        return ""
+    strength = min(abs(cell.difference) / TINTED_FULLY, 1.0)
+    return Markup('class="{}" style="--strength: {:.0f}%"').format(
+        "above" if cell.difference > 0 else "below", 30 * strength
+    )

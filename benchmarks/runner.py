@@ -1,0 +1,76 @@
+"""Running experiments: all the reading, writing and printing around their pure `run`, `plot` and `section`."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.comparison import Section
+from benchmarks.experiments import load
+from benchmarks.record import finished, open_record, provenance, read_record, write_record
+from benchmarks.report import duration, write_report
+from benchmarks.terminal import Display, comparison_table, finding_line
+
+
+def run_experiments(names: Sequence[str], scale: str, seeds: tuple[int, ...], out: Path) -> None:
+    """Runs what is missing of each experiment, prints its tables, and writes one report of all.
+
+    Args:
+        names: ids of experiments.
+        scale: "smoke", "embedded" or "paper".
+        seeds: each row is made with each of these.
+        out: folder of the records and of `report.html`.
+    """
+    console = Console()
+    sections = []
+    for name in names:
+        record = run_experiment(console, name, scale, seeds, out)
+        sections.append((record, load(name).section(record)))
+        show(console, sections[-1][1])
+    _report(console, sections, out)
+
+
+def report_records(paths: Sequence[Path], out: Path) -> None:
+    """Prints the tables of records and writes their report."""
+    console = Console()
+    sections = []
+    for path in paths:
+        record = read_record(path)
+        sections.append((record, load(record["experiment"]).section(record)))
+        show(console, sections[-1][1])
+    _report(console, sections, out)
+
+
+def run_experiment(console: Console, name: str, scale: str, seeds: tuple[int, ...], out: Path) -> dict:
+    """Adds the missing rows to an experiment's record; each is on disk as soon as it is finished."""
+    started = time.perf_counter()
+    experiment = load(name)
+    config = experiment.SCALES[scale]
+    samples = experiment.load(config)
+    path, record = open_record(out, name, scale, asdict(config), samples.data)
+    earlier, run = record["runs"], provenance()
+    console.print(f"{name}, {scale} scale, seeds {', '.join(map(str, seeds))}; record: {path}", soft_wrap=True)
+    with Display(console) as display:
+        for row in experiment.run(config, samples, seeds=seeds, finished=finished(record), display=display):
+            run["wall_s"] = round(time.perf_counter() - started, 1)
+            record["rows"].append(row)
+            record["runs"] = [*earlier, run]
+            write_record(path, record)
+            display.row_done(f"{experiment.one_line(row)}, {duration(row['wall_s'])}")
+    return record
+
+
+def show(console: Console, section: Section) -> None:
+    """Prints an experiment's tables and findings."""
+    for caption, table in section.tables:
+        console.print(comparison_table(table, console.width, f"{section.title}. {caption}"))
+    for finding in section.findings:
+        console.print(finding_line(finding), highlight=False)
+
+
+def _report(console: Console, sections: list[tuple[dict, Section]], out: Path) -> None:
+    path = out / "report.html"
+    write_report(path, sections)
+    console.print(f"Report: {path}", soft_wrap=True)

@@ -1,0 +1,59 @@
+"""The command line: what it prints at once, and how it refuses."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_listing_does_not_load_tensorflow():
+    code = "import sys; from benchmarks.__main__ import main; main(['list']); assert 'tensorflow' not in sys.modules"
+    listing = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "affine-table-3" in listing.stdout
+
+
+def test_help_names_the_commands(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    assert all(command in printed for command in ("run", "list", "report", "data", "speed"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--scale", "huge"], "invalid choice: 'huge'"),
+        (["--seeds", "0"], "at least 1"),
+        (["run", "no-such-table"], "Known: affine-table-3"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+        (["report", "--out", "no-such-folder"], "No record in no-such-folder"),
+    ],
+)
+def test_bad_arguments_are_refused_with_what_is_possible(arguments, complaint, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code != 0
+    assert complaint in capsys.readouterr().err + str(stop.value.code)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], (["affine-table-3"], "embedded", (42,), Path("runs"))),
+        (["--scale", "smoke", "--seed", "7", "--seeds", "2"], (["affine-table-3"], "smoke", (7, 8), Path("runs"))),
+        (["run", "affine-table-3", "--out", "elsewhere"], (["affine-table-3"], "embedded", (42,), Path("elsewhere"))),
+    ],
+)
+def test_a_run_is_the_default_command(arguments, expected, monkeypatch):
+    from benchmarks import runner
+
+    asked = []
+    monkeypatch.setattr(runner, "run_experiments", lambda *what: asked.append(what))
+    main(arguments)
+    assert asked == [expected]

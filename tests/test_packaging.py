@@ -1,0 +1,64 @@
+"""What is installed, what an import needs and does, and that the README's example runs."""
+
+import configparser
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("pnn_tf", "taylor", "neos_tf")
+
+# One process for all, as TensorFlow takes seconds to import. `None` in sys.modules makes an import fail; TensorFlow and
+# Keras, which look for pandas, do without. Changing the threads fails once TensorFlow has taken hold of its devices.
+CHILD = """
+import importlib, random, sys
+sys.modules.update(dict.fromkeys(["benchmarks", "matplotlib", "pandas"]))
+import numpy, tensorflow, keras
+before = random.getstate(), numpy.random.get_state()[1].tolist(), keras.config.floatx()
+for package in {packages}:
+    sys.modules.update(dict.fromkeys({packages}))
+    del sys.modules[package]
+    importlib.import_module(package)
+assert before == (random.getstate(), numpy.random.get_state()[1].tolist(), keras.config.floatx())
+tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+"""
+
+
+def test_imports_need_no_sibling_and_no_plots_and_have_no_side_effects():
+    child = CHILD.format(packages=PACKAGES)
+    run = subprocess.run([sys.executable, "-c", child], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == ""
+
+
+def test_only_the_three_packages_are_installed():
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg")
+    assert setup["options"]["packages"].split() == list(PACKAGES)
+    assert "tensorflow-cpu" not in (ROOT / "setup.cfg").read_text()
+
+
+def test_the_citation_is_of_this_version():
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg")
+    version = setup["metadata"]["version"]
+    assert re.search(rf"^version: {re.escape(version)}$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_example_of_the_readme_runs(capsys):
+    (example,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    # The reader's own data, and fewer epochs.
+    example, n_data = re.subn(r"^features, theta, label = .*$", "", example, flags=re.MULTILINE)
+    example, n_epochs = re.subn(r"epochs=\d+", "epochs=1, verbose=0, shuffle=False", example)
+    assert (n_data, n_epochs) == (1, 1)
+
+    generator = np.random.default_rng(1)
+    label = np.tile([0, 1], 1500)
+    theta = np.repeat([500.0, 1000.0, 1500.0], 1000)
+    features = generator.normal(size=(3000, 27)) + label[:, None]
+    exec(example, {"features": features, "theta": theta, "label": label})
+    assert len(capsys.readouterr().out.splitlines()) == 3
