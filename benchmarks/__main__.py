@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.experiments import EXPERIMENTS
+from benchmarks.simulation.command import add_commands
 
 DEFAULT_EXPERIMENT = "affine-table-3"
 SCALES = ("smoke", "embedded", "paper")
@@ -52,10 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", **OUT)
     report.set_defaults(command=_report)
 
-    data = commands.add_parser("data", help="download events").add_subparsers(required=True, metavar="COMMAND")
+    data = commands.add_parser("data", help="download, simulate and compare events")
+    data = data.add_subparsers(required=True, metavar="COMMAND")
     download = data.add_parser("download", help="download a sample, and convert it for fast reading")
     download.add_argument("sample", choices=("hepmass",), help="hepmass: 2.6 GB, also the source of HEPMASS-IMB")
     download.set_defaults(command=_download)
+    add_commands(data)
 
     speed = commands.add_parser("speed", help="time something side by side with its peers")
     speed.add_argument("name", choices=_speed_benchmarks(), metavar="NAME", help="one of: %(choices)s")

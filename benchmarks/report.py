@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
 
 from benchmarks.comparison import Cell, Section
 from benchmarks.data.storage import write_whole
@@ -27,7 +26,7 @@ def render(sections: list[tuple[dict, Section]]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"svg": lambda figure: Markup(to_svg(figure)), "number": number, "duration": duration}
+    environment.filters |= {"svg": to_svg, "number": number, "duration": duration}
     environment.globals |= {"tint": tint}
     return environment.get_template("report.html.j2").render(sections=sections)
 
@@ -58,6 +57,5 @@ def tint(cell: Cell) -> str:
     if cell.difference is None:
         return ""
     strength = min(abs(cell.difference) / TINTED_FULLY, 1.0)
-    return Markup('class="{}" style="--strength: {:.0f}%"').format(
-        "above" if cell.difference > 0 else "below", 30 * strength
-    )
+    direction = "above" if cell.difference > 0 else "below"
+    return f'class="{direction}" style="--strength: {30 * strength:.0f}%"'
