@@ -1,6 +1,7 @@
 """Command line of the benchmarks: `python -m benchmarks` runs AFFINE Table 3; `--help` says the rest."""
 
 import argparse
+import logging
 import os
 import pkgutil
 import sys
@@ -21,6 +22,7 @@ OUT = {"type": Path, "default": Path("runs"), "metavar": "DIR", "help": "folder 
 def main(arguments: list[str] | None = None) -> None:
     """Runs one command; without a command, `run`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes one network after another for a retracing
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["run", *arguments]
@@ -51,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="make the report of records again")
     report.add_argument("records", nargs="*", type=Path, metavar="RECORD", help="records (default: all in --out)")
     report.add_argument("--out", **OUT)
+    report.add_argument("--markdown", action="store_true", help="only print the main tables, as Markdown")
     report.set_defaults(command=_report)
 
     data = commands.add_parser("data", help="download, simulate and compare events")
@@ -84,12 +87,15 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from benchmarks.runner import report_records
+    from benchmarks.runner import print_markdown, report_records
 
     records = options.records or sorted(options.out.glob("*.json"))
     if not records:
         raise SystemExit(f"No record in {options.out}. Run an experiment first, or name the records.")
-    report_records(records, options.out)
+    if options.markdown:
+        print_markdown(records)
+    else:
+        report_records(records, options.out)
 
 
 def _download(options: argparse.Namespace) -> None:

@@ -1,10 +1,13 @@
-"""The report: one HTML page that needs nothing else, with tables, figures, findings and where the numbers come from."""
+"""The report: one HTML page that needs nothing else, with tables, figures, findings and where the numbers come from.
+
+And the main table as Markdown, for a README.
+"""
 
 from pathlib import Path
 
 import jinja2
 
-from benchmarks.comparison import Cell, Section
+from benchmarks.comparison import Cell, Comparison, Section
 from benchmarks.data.storage import write_whole
 from benchmarks.style import to_svg
 
@@ -29,6 +32,20 @@ def render(sections: list[tuple[dict, Section]]) -> str:
     environment.filters |= {"svg": to_svg, "number": number, "duration": duration}
     environment.globals |= {"tint": tint}
     return environment.get_template("report.html.j2").render(sections=sections)
+
+
+def markdown_table(comparison: Comparison) -> str:
+    """The table with our numbers, and the paper's in brackets."""
+    lines = [[f"{comparison.corner}: ours (paper)", *comparison.columns], ["---"] * (len(comparison.columns) + 1)]
+    for name, cells in comparison.rows:
+        described = zip(cells, comparison.decimals, strict=True)
+        lines.append([name, *(_in_brackets(cell, decimals) for cell, decimals in described)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _in_brackets(cell: Cell, decimals: int) -> str:
+    paper = "" if cell.paper is None else f" ({number(cell.paper, decimals)})"
+    return f"{number(cell.ours, decimals)}{paper}"
 
 
 def number(value: float, decimals: int, signed: bool = False) -> str:

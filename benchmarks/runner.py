@@ -10,7 +10,7 @@ from rich.console import Console
 from benchmarks.comparison import Section
 from benchmarks.experiments import load
 from benchmarks.record import finished, open_record, provenance, read_record, write_record
-from benchmarks.report import duration, write_report
+from benchmarks.report import duration, markdown_table, write_report
 from benchmarks.terminal import Display, comparison_table, finding_line
 
 
@@ -35,12 +35,23 @@ def run_experiments(names: Sequence[str], scale: str, seeds: tuple[int, ...], ou
 def report_records(paths: Sequence[Path], out: Path) -> None:
     """Prints the tables of records and writes their report."""
     console = Console()
-    sections = []
-    for path in paths:
-        record = read_record(path)
-        sections.append((record, load(record["experiment"]).section(record)))
-        show(console, sections[-1][1])
+    sections = [read_section(path) for path in paths]
+    for _, section in sections:
+        show(console, section)
     _report(console, sections, out)
+
+
+def print_markdown(paths: Sequence[Path]) -> None:
+    """Prints the main table of each record as Markdown, for a README."""
+    for path in paths:
+        _, section = read_section(path)
+        print(markdown_table(section.tables[0][1]))
+
+
+def read_section(path: Path) -> tuple[dict, Section]:
+    """A record, and what its experiment says of it."""
+    record = read_record(path)
+    return record, load(record["experiment"]).section(record)
 
 
 def run_experiment(console: Console, name: str, scale: str, seeds: tuple[int, ...], out: Path) -> dict:

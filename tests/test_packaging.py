@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+from benchmarks.report import markdown_table
+from benchmarks.runner import read_section
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("pnn_tf", "taylor", "neos_tf")
@@ -47,6 +51,13 @@ def test_the_citation_is_of_this_version():
     version = setup["metadata"]["version"]
     assert re.search(rf"^version: {re.escape(version)}$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("record", sorted((ROOT / "benchmarks" / "results").glob("*.json")), ids=lambda path: path.name)
+def test_the_tables_of_the_readme_are_those_of_the_stored_records(record):
+    """`python -m benchmarks report --markdown RECORD` prints what belongs there."""
+    _, section = read_section(record)
+    assert markdown_table(section.tables[0][1]) in (ROOT / "README.md").read_text()
 
 
 def test_the_example_of_the_readme_runs(capsys):

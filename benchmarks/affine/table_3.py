@@ -160,13 +160,15 @@ def _make_row(config: Config, samples: Samples, setup: Setup, seed: int, display
     networks = _networks(config, samples, setup)
     for number, (events, hypotheses) in enumerate(networks, 1):
         which = f" {number}/{len(networks)}" if setup.individual else ""
+        network = f"{setup.row}{which}, seed {seed}"
+        display.advance(0, f"{network}: preparing")
         trained = train(
             config,
             events,
             conditioning=setup.conditioning,
             background_theta=_background_theta(config, setup, samples.train.hypotheses),
             seed=seed,
-            on_epoch=partial(_show, display, f"{setup.row}{which}, seed {seed}", len(events)),
+            on_epoch=partial(_show, display, network, len(events)),
         )
         last += _evaluate(trained.model, samples.test, hypotheses)
         trained.model.set_weights(trained.best_weights)

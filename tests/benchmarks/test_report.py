@@ -91,6 +91,15 @@ def test_figures_take_the_colour_of_the_text(page):
     assert INK not in figure and "currentColor" in figure
 
 
+def test_markdown_has_ours_and_the_paper_in_brackets():
+    table = Comparison("AUC in %", ("a", "b"), (("row", (Cell(77.318, 0.1, 80.0), Cell(5.0))),), (2, 1))
+    assert report.markdown_table(table).splitlines() == [
+        "| AUC in %: ours (paper) | a | b |",
+        "| --- | --- | --- |",
+        "| row | 77.32 (80.00) | 5.0 |",
+    ]
+
+
 def test_the_tint_grows_with_the_difference_up_to_a_limit():
     def strength(cell):
         return re.fullmatch(r'class="(above|below)" style="--strength: (\d+)%"', report.tint(cell)).groups()
