@@ -1,1 +1,1 @@
-"""Simulated collisions in the format of HEPMASS: generator, detector, reconstruction, samples; see docs/simulation.md."""
+"""Simulated collisions in the format of HEPMASS: generator, detector, reconstruction; see docs/simulation.md."""
