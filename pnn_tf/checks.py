@@ -10,7 +10,8 @@ CHUNK = 1 << 16  # rows looked at in one go, so that a check needs no second arr
 
 def as_features(features):
     """(n_events, n_features) float32, all finite."""
-    features = np.asarray(features, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused below
+        features = np.asarray(features, dtype=np.float32)
     if features.ndim != 2 or features.size == 0:
         raise ValueError(f"Expected features of shape (n_events, n_features), not empty. Received: {features.shape}")
     _require_finite("features", features)

@@ -77,7 +77,9 @@ class ConcatConditioning(keras.layers.Layer):
             raise ValueError(f"Expected units >= 1 or None. Received: units={units}")
         self.units = units
         self.activation = keras.activations.get(activation)
-        self.map = None if units is None else keras.layers.Dense(units, activation=self.activation, name="map")
+        self.map = None
+        if units is not None:
+            self.map = keras.layers.Dense(units, activation=self.activation, dtype=self.dtype_policy, name="map")
 
     def build(self, input_shape):
         _, theta_shape = _pair(input_shape)
@@ -186,7 +188,7 @@ class AffineConditioning(keras.layers.Layer):
 
 def _pair(inputs):
     """The two members of a layer's input, tensors or shapes."""
-    if not isinstance(inputs, (list, tuple)) or len(inputs) != 2:
+    if not isinstance(inputs, (list, tuple)) or len(inputs) != 2 or isinstance(inputs[0], (int, type(None))):
         raise ValueError(f"Expected a list of two, [z, theta]. Received: {inputs}")
     return inputs
 

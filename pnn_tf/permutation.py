@@ -27,6 +27,7 @@ def grid(size):
     return rows, -(-size // rows)
 
 
+@tf.function(input_signature=[tf.TensorSpec([None], tf.uint32)] * 5, autograph=False)
 def permuted(position, size, rows, columns, key):
     """Where the permutation of range(size) that belongs to a key takes a position.
 

@@ -140,6 +140,7 @@ def balanced_batches(
         event_at = tf.convert_to_tensor(np.concatenate([events for _, events in members]))
         columns = [tf.convert_to_tensor(column) for column in (theta, features, weight) if column is not None]
 
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
     def block(number):
         place = draw_places(number)
         event = tf.gather(event_at, place)

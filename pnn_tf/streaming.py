@@ -49,7 +49,8 @@ class ScoreHistogram(keras.metrics.Metric):
 
     def passing(self):
         """Background and signal at or above the lower edge of each bin, from the highest bin down; each (n_bins,)."""
-        return ops.cumsum(ops.flip(self.counts, axis=1), axis=1)
+        passing = ops.cumsum(self.counts[:, ::-1], axis=1)
+        return passing[0], passing[1]
 
     def get_config(self):
         return {**super().get_config(), "n_bins": self.n_bins, "from_logits": self.from_logits}

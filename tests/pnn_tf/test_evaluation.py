@@ -1,0 +1,151 @@
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+from pnn_tf import (
+    ThetaScale,
+    evaluate_hypotheses,
+    hold_out,
+    parametric_network,
+    predict_scores,
+    roc_auc,
+    scan_theta,
+    significance_ratio,
+)
+from tests.problems import GaussianOnUniform
+
+
+def nearest(theta_range=None):
+    """A model whose score is exp(-(x - theta)^2), the best there is for a Gaussian on a uniform background."""
+    x, theta = keras.Input((1,), name="features"), keras.Input((1,), name="theta")
+    distance = keras.layers.Subtract()([x, ThetaScale(1.0, theta_range)(theta)])
+    score = keras.layers.Lambda(lambda d: keras.ops.exp(-(d**2)), output_shape=(1,))(distance)
+    return keras.Model({"features": x, "theta": theta}, score, name="nearest")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return nearest((-2.0, 2.0))
+
+
+def test_scores_are_the_models_whatever_the_batch(model):
+    features, theta, _ = GaussianOnUniform().sample(1001, seed=0)
+    expected = np.exp(-((features[:, 0] - theta) ** 2))
+    for batch_size in (1, 7, 1000, 1001, 5000)[1:]:
+        scores = predict_scores(model, features, theta, batch_size=batch_size)
+        assert scores.shape == (1001,) and scores.dtype == np.float32
+        np.testing.assert_allclose(scores, expected, atol=1e-6)  # float32
+    for one_theta in (0.5, [[0.5]]):
+        np.testing.assert_allclose(
+            predict_scores(model, features, one_theta), np.exp(-((features[:, 0] - 0.5) ** 2)), atol=1e-6
+        )
+
+
+def test_a_last_batch_that_is_not_full_is_not_traced_anew():
+    traces = []
+    inputs = keras.Input((1,), name="features")
+
+    def count(x):
+        traces.append(x.shape)
+        return x
+
+    model = keras.Model({"features": inputs}, keras.layers.Lambda(count, output_shape=(1,))(inputs))
+    traces.clear()
+    predict_scores(model, np.ones((25, 1)), 0.0, batch_size=10)
+    predict_scores(model, np.ones((32, 1)), 0.0, batch_size=10)
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize("conditioning", ["concat", "affine", None])
+def test_networks_of_every_kind_are_evaluated_alike(conditioning):
+    network = parametric_network(2, conditioning=conditioning, units=(4,), seed=1)
+    features = np.random.default_rng(0).normal(size=(10, 2)).astype("float32")
+    at_500, at_1000 = scan_theta(network, features, [500.0, 1000.0])
+    assert np.array_equal(at_500, predict_scores(network, features, 500.0))
+    assert np.array_equal(at_500, at_1000) == (conditioning is None)
+
+
+def test_each_hypothesis_is_its_signal_against_the_whole_background_at_its_theta(model):
+    problem = GaussianOnUniform()
+    features, theta, label = problem.sample(4000, seed=1)
+    weight = np.random.default_rng(2).exponential(size=4000)
+    results = evaluate_hypotheses(model, features, theta, label, weight=weight, batch_size=300)
+    assert [result.theta for result in results] == [(point,) for point in problem.theta]
+    for result in results:
+        kept = (label == 0) | (theta == result.theta[0])
+        score = np.exp(-((features[kept, 0] - np.float32(result.theta[0])) ** 2))
+        signal = label[kept] == 1
+        assert (result.n_signal, result.n_background) == (np.sum(signal), 2000)
+        assert result.auc == pytest.approx(roc_auc(signal, score), abs=1e-6)  # float32 scores may tie otherwise
+        balanced = weight[kept]
+        balanced[~signal] *= np.sum(balanced[signal]) / np.sum(balanced[~signal])
+        assert result.significance == pytest.approx(significance_ratio(signal, score, balanced), rel=1e-5)
+        # The statistical error of an AUC near 0.96 from 400 signal events is 0.003; four of them.
+        assert result.auc == pytest.approx(problem.auc(), abs=0.012)
+
+
+def test_background_weight_may_be_given(model):
+    features, theta, label = GaussianOnUniform().sample(500, seed=1)
+    (result,) = evaluate_hypotheses(model, features, theta, label, hypotheses=[1.0], background_weight=0.2)
+    kept = (label == 0) | (theta == 1)
+    score = predict_scores(model, features[kept], 1.0)
+    expected = significance_ratio(label[kept], score, np.where(label[kept] == 1, 1.0, 0.2))
+    assert result.significance == pytest.approx(expected, rel=1e-12)
+
+
+def test_hypotheses_of_several_parameters():
+    network = parametric_network(1, 2, units=(3,), theta_scale=1.0, seed=0)
+    rng = np.random.default_rng(0)
+    theta = rng.integers(1, 3, size=(100, 2))
+    results = evaluate_hypotheses(network, rng.normal(size=(100, 1)), theta, np.arange(100) % 2)
+    assert [result.theta for result in results] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+
+
+def test_leaving_the_trained_range_warns_with_the_range_also_after_loading(model, tmp_path):
+    network = parametric_network(1, units=(2,), theta_scale=1.0, theta_range=(0.1, 0.7))
+    network.save(tmp_path / "model.keras")
+    x = np.ones((3, 1))
+    for one in (network, keras.saving.load_model(tmp_path / "model.keras")):
+        with pytest.warns(
+            UserWarning, match=r"from \[0.1.*\] to \[0.69.*\] .* in 2 of 3 places, .*\[\[0.0\], \[1.0\]\]"
+        ):
+            predict_scores(one, x, [0.0, 0.5, 1.0])
+        with pytest.warns(UserWarning, match="extrapolation"):
+            scan_theta(one, x, [0.5, 0.8])
+        with pytest.warns(UserWarning, match="extrapolation"):
+            evaluate_hypotheses(one, np.ones((2, 1)), [1.0, 0.5], [1, 0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            predict_scores(one, x, [0.1, 0.5, 0.7])
+
+
+def test_hold_out_removes_the_signal_of_the_hypotheses_alone():
+    theta = np.array([[500, 1], [500, 2], [750, 1], [500, 1]])
+    assert hold_out(theta, [1, 1, 1, 0], [(500, 1)]).tolist() == [False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: predict_scores(m, [[np.nan]], 0.0), "features holds NaN"),
+        (lambda m: predict_scores(m, [[0.0], [1.0], [2.0]], [0.0, 1.0]), "3, but theta has 2"),
+        (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 0], hypotheses=[2.0]), r"at theta = \[2.0\]"),
+        (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 1]), "0 of the other"),
+        (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 0], background_weight=0), "a number > 0"),
+        (lambda m: hold_out([500], [1], [750]), "no signal event"),
+    ],
+)
+def test_bad_arguments_are_named(model, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(model)
+
+
+def test_models_with_other_inputs_or_outputs_are_refused():
+    x = keras.Input((2,), name="x")
+    with pytest.raises(ValueError, match="inputs 'features' and 'theta'"):
+        predict_scores(keras.Model({"x": x}, keras.layers.Dense(1)(x)), np.ones((3, 2)), 0.0)
+    features = keras.Input((2,), name="features")
+    with pytest.raises(ValueError, match="one output"):
+        predict_scores(keras.Model({"features": features}, keras.layers.Dense(2)(features)), np.ones((3, 2)), 0.0)

@@ -1,0 +1,115 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pnn_tf import AffineConditioning, ConcatConditioning, ThetaScale
+
+LAYERS = [
+    AffineConditioning(),
+    AffineConditioning("sigmoid", "tanh", use_bias=False, scale_initializer="he_normal"),
+    AffineConditioning(scale_bias_initializer="ones", shift_bias_initializer=keras.initializers.Constant(0.5)),
+    ConcatConditioning(),
+    ConcatConditioning(units=4, activation="relu"),
+]
+
+
+@pytest.fixture
+def inputs():
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(6, 3)), rng.normal(size=(6, 2))]
+
+
+def test_affine_is_the_closed_form(inputs):
+    z, theta = inputs
+    layer = AffineConditioning("sigmoid", "tanh", scale_bias_initializer="ones", dtype="float64")
+    output = layer(inputs)
+    scale_kernel, shift_kernel, scale_bias, shift_bias = layer.get_weights()
+    assert scale_kernel.shape == (2, 3) and shift_bias.shape == (3,)
+    assert np.array_equal(scale_bias, np.ones(3)) and np.array_equal(shift_bias, np.zeros(3))
+    scale = 1 / (1 + np.exp(-(theta @ scale_kernel + 1)))
+    shift = np.tanh(theta @ shift_kernel)
+    np.testing.assert_allclose(output, z * scale + shift, rtol=1e-14)  # a few operations in float64
+    for ours, expected in zip(layer.scale_and_shift(tf.constant(theta)), (scale, shift), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-14)
+
+
+def test_affine_starts_as_the_identity_if_told_to(inputs):
+    layer = AffineConditioning(scale_initializer="zeros", shift_initializer="zeros", scale_bias_initializer="ones")
+    assert np.array_equal(layer(inputs), inputs[0].astype("float32"))
+
+
+@pytest.mark.parametrize(
+    "layer", [AffineConditioning("softplus", "tanh"), ConcatConditioning(units=4, activation="tanh")]
+)
+def test_gradient_agrees_with_finite_differences(layer, inputs):
+    layer = type(layer).from_config({**layer.get_config(), "dtype": "float64"})
+    inputs = [tf.Variable(x) for x in inputs]
+    layer(inputs)
+    variables = inputs + [weight.value for weight in layer.weights]
+
+    def value():
+        return tf.reduce_sum(tf.sin(layer(inputs)))
+
+    with tf.GradientTape() as tape:
+        total = value()
+    step = 1e-5  # truncation of order step**2 and rounding of order eps / step are both below 1e-9
+    rng = np.random.default_rng(1)
+    for variable, gradient in zip(variables, tape.gradient(total, variables), strict=True):
+        direction = rng.normal(size=variable.shape)
+        variable.assign_add(step * direction)
+        above = value()
+        variable.assign_sub(2 * step * direction)
+        numeric = (above - value()) / (2 * step)
+        variable.assign_add(step * direction)
+        np.testing.assert_allclose(np.sum(gradient * direction), numeric, atol=1e-8)
+
+
+def test_concat_appends_theta_or_a_map_of_it(inputs):
+    x, theta = (value.astype("float32") for value in inputs)
+    assert np.array_equal(ConcatConditioning()([x, theta]), np.hstack([x, theta]))
+    layer = ConcatConditioning(units=4, activation="relu")
+    output = layer([x, theta])
+    kernel, bias = layer.get_weights()
+    np.testing.assert_allclose(output, np.hstack([x, np.maximum(theta @ kernel + bias, 0)]), rtol=1e-6)  # float32
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_shape_config_and_weights_survive(layer, inputs, tmp_path):
+    z, theta = keras.Input((3,)), keras.Input((2,))
+    output = layer([z, theta])
+    assert output.shape == (None, *layer.compute_output_shape([(None, 3), (None, 2)])[1:])
+    assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+    model = keras.Model([z, theta], output)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    for other in (loaded, clone):
+        assert np.array_equal(other(inputs), model(inputs))
+
+
+def test_theta_scale_divides_and_remembers_the_range():
+    layer = ThetaScale((1000.0, 2.0), ((500, 0.1), (1500, 0.3)))
+    assert np.array_equal(layer(np.array([[500.0, 1.0]], "float32")), np.array([[0.5, 0.5]], "float32"))
+    copy = ThetaScale.from_config(layer.get_config())
+    assert copy.trained_range == ([500.0, 0.1], [1500.0, 0.3])
+    assert not layer.weights
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ThetaScale(0), "scale > 0"),
+        (lambda: ThetaScale(1, (2, 1)), "low <= high"),
+        (lambda: ThetaScale(1, (1, np.nan)), "low <= high"),
+        (lambda: ThetaScale((1, 2, 3))(np.ones((4, 2))), "each of the 2 parameters, in scale"),
+        (lambda: ThetaScale(1, ((1, 1, 1), (2, 2, 2)))(np.ones((4, 2))), "in trained_range"),
+        (lambda: ConcatConditioning(activation="relu"), "needs units"),
+        (lambda: ConcatConditioning(units=0), "units >= 1"),
+        (lambda: AffineConditioning()(np.ones((4, 2))), "a list of two"),
+    ],
+)
+def test_bad_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,119 @@
+import keras
+import numpy as np
+import pytest
+
+from pnn_tf import AffineConditioning, parametric_network
+
+
+def events(n_features, n_parameters, n_events=7):
+    rng = np.random.default_rng(0)
+    features, theta = rng.normal(size=(n_events, n_features)), rng.uniform(500, 1500, size=(n_events, n_parameters))
+    return {"features": features.astype("float32"), "theta": theta.astype("float32")}
+
+
+@pytest.mark.parametrize(("conditioning", "count"), [("concat", 74_051), ("affine", 76_151), (None, 73_751)])
+def test_parameter_counts_of_the_paper(conditioning, count):
+    model = parametric_network(27, conditioning=conditioning)
+    assert model.count_params() == count
+    assert model(events(27, 1)).shape == (7, 1)
+
+
+def test_blocks_are_dense_affine_dropout_with_penalties_on_dense_alone():
+    model = parametric_network(27)
+    names = [layer.name for layer in model.layers if layer.name.endswith(("_1", "_2"))]
+    assert names == ["dense_1", "affine_1", "dropout_1", "dense_2", "affine_2", "dropout_2"]
+    penalty = sum(
+        1e-4 * np.sum(layer.kernel.numpy() ** 2) + 1e-5 * np.sum(layer.bias.numpy() ** 2)
+        for layer in model.layers
+        if layer.name.startswith("dense")
+    )
+    np.testing.assert_allclose(sum(model.losses), penalty, rtol=1e-5)  # float32 sums of 7e4 terms
+
+
+def test_affine_network_is_its_formula():
+    model = parametric_network(2, units=(3,), theta_scale=1000.0)
+    inputs = events(2, 1)
+    kernel, bias = model.get_layer("dense_1").get_weights()
+    scale_kernel, shift_kernel, scale_bias, shift_bias = model.get_layer("affine_1").get_weights()
+    last_kernel, last_bias = model.get_layer("score").get_weights()
+    theta = inputs["theta"] / 1000
+    z = np.maximum(inputs["features"] @ kernel + bias, 0)
+    z = z * (theta @ scale_kernel + scale_bias) + theta @ shift_kernel + shift_bias
+    np.testing.assert_allclose(model(inputs), 1 / (1 + np.exp(-(z @ last_kernel + last_bias))), rtol=1e-5)  # float32
+
+
+def test_deep_network_of_baldi_et_al():
+    normal = keras.initializers.RandomNormal(stddev=0.1)
+    model = parametric_network(
+        27,
+        conditioning="concat",
+        units=(500,) * 5,
+        dropout=0,
+        kernel_l2=0,
+        bias_l2=0,
+        kernel_initializer=normal,
+        seed=1,
+    )
+    assert model.count_params() == 28 * 500 + 500 + 4 * (500 * 500 + 500) + 501
+    assert not model.losses
+    assert not any(isinstance(layer, keras.layers.Dropout) for layer in model.layers)
+    kernels = [model.get_layer(f"dense_{i}").kernel.numpy() for i in (2, 3)]
+    assert all(abs(kernel.std() - 0.1) < 4 * 0.1 / np.sqrt(2 * kernel.size) for kernel in kernels)  # 4 sigma of a std
+    assert not np.array_equal(*kernels)
+
+
+def test_features_are_standardised_inside():
+    inputs = events(2, 1)
+    raw = {**inputs, "features": inputs["features"] * [2.0, 3.0] + [1.0, -1.0]}
+    plain = parametric_network(2, seed=1)
+    scaled = parametric_network(2, seed=1, feature_mean=[1.0, -1.0], feature_variance=[4.0, 9.0])
+    np.testing.assert_allclose(scaled(raw), plain(inputs), rtol=1e-5)  # float32
+
+
+@pytest.mark.parametrize("conditioning", ["concat", "affine", None])
+def test_models_survive_save_clone_and_config(conditioning, tmp_path):
+    model = parametric_network(
+        3,
+        2,
+        conditioning=conditioning,
+        units=(4, 3),
+        theta_scale=(1000.0, 500.0),
+        theta_range=((500, 600), (1500, 1400)),
+        feature_mean=[0.0, 1.0, 2.0],
+        feature_variance=[1.0, 2.0, 3.0],
+        seed=3,
+    )
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    rebuilt = keras.Model.from_config(model.get_config())
+    clone = keras.models.clone_model(model)
+    inputs = events(3, 2)
+    for other in (loaded, rebuilt, clone):
+        other.set_weights(model.get_weights())
+        assert np.array_equal(other(inputs), model(inputs))
+        if conditioning is not None:
+            assert other.get_layer("theta_scale").trained_range == ([500.0, 600.0], [1500.0, 1400.0])
+
+
+def test_seed_decides_every_initial_value_and_no_two_maps_start_equal():
+    first, same, other = (parametric_network(3, units=(4, 4), seed=seed) for seed in (1, 1, 2))
+    for a, b, c in zip(first.get_weights(), same.get_weights(), other.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+        assert not np.any(a) or not np.array_equal(a, c)
+    affine = [layer for layer in first.layers if isinstance(layer, AffineConditioning)]
+    kernels = [kernel.numpy() for layer in affine for kernel in (layer.scale_kernel, layer.shift_kernel)]
+    assert len(np.unique(kernels, axis=0)) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"conditioning": "film"}, "'affine', 'concat' or None"),
+        ({"units": ()}, "at least one hidden layer"),
+        ({"feature_mean": [0.0, 0.0]}, "belong together"),
+        ({"theta_scale": (1, 2)}, "each of the 1 parameters"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        parametric_network(2, **arguments)
