@@ -66,7 +66,7 @@ def compare_btags(events: Events, reference: Path) -> list[Entry]:
     mass = np.where(events.label == 1, events.theta[:, 0], 0.0)
     chosen = _composition(mass, mixture["composition"])
     tags = np.stack([events.features[chosen, events.names.index(f"jet{k}_btag")] for k in (1, 2, 3, 4)], axis=1)
-    patterns = ["".join("1" if tag else "0" for tag in row) for row in tags]
+    patterns = ["".join("1" if tag > 0.5 else "0" for tag in row) for row in tags]  # standardised and back: not exact
     counts = mixture["btag_pattern_counts_j1j2j3j4"]
     total = sum(counts.values())
     return [

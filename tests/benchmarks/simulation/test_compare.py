@@ -24,7 +24,7 @@ def events(n=6000, seed=0, scale=1.0):
     x = rng.exponential((100.0 + theta / 10 * label)[:, None], (n, 27)) * scale
     x[:, FEATURE_NAMES.index("n_jets")] = 5
     for k in (1, 2, 3, 4):
-        x[:, FEATURE_NAMES.index(f"jet{k}_btag")] = k <= 2
+        x[:, FEATURE_NAMES.index(f"jet{k}_btag")] = (k <= 2) + 1e-7  # as after standardising and back
     return Events(x, theta, label, names=FEATURE_NAMES)
 
 
