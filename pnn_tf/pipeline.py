@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from pnn_tf import checks
 from pnn_tf.permutation import grid, permuted
-from pnn_tf.strata import Stratum, quotas, stratify
+from pnn_tf.strata import Stratum, stratify
 
+ALIGNMENT = 64  # bytes, the most that TensorFlow asks for
 ROWS_PER_BLOCK = 16384  # batches are made in blocks of about this many events, to share the overhead of each operation
 
 
@@ -51,7 +52,10 @@ class BalancedBatches:
         block, skipped = divmod(operator.index(step), self._n_steps)
         if block < 0:
             raise ValueError(f"Expected step >= 0. Received: step={step}")
-        return tf.data.Dataset.counter(block).map(self._block).prefetch(2).unbatch().skip(skipped)
+        stream = tf.data.Dataset.counter(block).map(self._block).prefetch(2).unbatch().skip(skipped)
+        options = tf.data.Options()
+        options.experimental_optimization.apply_default_optimizations = False  # they would copy the data once more
+        return stream.with_options(options)
 
 
 def balanced_batches(
@@ -122,11 +126,8 @@ def balanced_batches(
     _check_strategy(background_theta, features, theta)
     rng = np.random.default_rng(seed)
     row_seed, theta_seed = (int(number) for number in rng.integers(2**63, size=2))
-    groups = stratify(theta, label, process, balance, order=rng.permutation(np.arange(n_events, dtype=np.int32)))
-    members = [member for group in groups for member in group]
-    strata = tuple(
-        Stratum(name, len(events), quota)
-        for (name, events), quota in zip(members, quotas(batch_size, groups), strict=True)
+    strata, event_at = stratify(
+        theta, label, process, balance, batch_size, order=rng.permutation(np.arange(n_events, dtype=np.int32))
     )
     resampled = background_theta is not None and background_theta.sampled
     if background_theta is not None and not resampled:
@@ -136,9 +137,8 @@ def balanced_batches(
     n_signal = np.count_nonzero(label)
     n_steps = max(1, ROWS_PER_BLOCK // batch_size)
     draw_places = (_with_replacement if replacement else _without_replacement)(strata, n_steps, row_seed)
-    with tf.device("CPU"):  # where tf.data runs; from a GPU the data would be copied back for each stream
-        event_at = tf.convert_to_tensor(np.concatenate([events for _, events in members]))
-        columns = [tf.convert_to_tensor(column) for column in (theta, features, weight) if column is not None]
+    event_at = _tensor(event_at)
+    columns = [_tensor(column) for column in (theta, features, weight) if column is not None]
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
     def block(number):
@@ -153,6 +153,18 @@ def balanced_batches(
         return {"features": features, "theta": theta}, tf.cast(signal, tf.float32), *weight
 
     return BalancedBatches(strata, batch_size, math.ceil(n_events / batch_size), block, n_steps)
+
+
+def _tensor(array):
+    """A tensor with a copy of the array, in the memory of the host, which tf.data reads from.
+
+    `tf.convert_to_tensor` makes two copies at a time, since numpy's memory is rarely aligned as TensorFlow wants it.
+    """
+    memory = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[:] = array
+    return tf.experimental.dlpack.from_dlpack(copy.__dlpack__())
 
 
 def _without_replacement(strata, n_steps, seed):

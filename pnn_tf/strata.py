@@ -21,23 +21,34 @@ class Stratum(NamedTuple):
     quota: int
 
 
-def stratify(theta, label, process, balance, order):
-    """Divides the events into the groups that share a batch equally, and each group into strata.
+def stratify(theta, label, process, balance, batch_size, order):
+    """Divides the events into strata, and a batch among them.
 
     Args:
         theta: (n_events, n_parameters), of which only the signal's is looked at.
         label: (n_events,) 1 for signal, 0 for background.
         process: (n_events,) background process of each event, or None if there is one.
         balance: one of BALANCES.
+        batch_size: number of events of a batch.
         order: (n_events,) the indices of the events, in the order in which the strata are to hold them.
 
     Returns:
-        A list of groups, each a list of (name, indices): one group for "none", else signal and background. Signal
-        comes before background throughout.
+        The strata, a tuple of Stratum, and the indices of their events one after the other, (n_events,). Signal comes
+        before background in both.
 
     Raises:
-        ValueError: an unknown balance, no signal or no background event, "background" without process.
+        ValueError: an unknown balance, no signal or no background event, "background" without process, a batch too
+            small for the strata.
     """
+    groups = _groups(theta, label, process, balance, order)
+    members = [member for group in groups for member in group]
+    shares = quotas(batch_size, groups)
+    strata = [Stratum(name, len(events), quota) for (name, events), quota in zip(members, shares, strict=True)]
+    return tuple(strata), np.concatenate([events for _, events in members])
+
+
+def _groups(theta, label, process, balance, order):
+    """The parts that share a batch equally, each a list of strata (name, indices): signal and background, or all."""
     if balance not in BALANCES:
         raise ValueError(f"Expected balance to be one of {', '.join(BALANCES)}. Received: balance={balance!r}")
     if balance == "background" and process is None:
