@@ -22,7 +22,7 @@ def _departures(config: dict) -> Iterator[str]:
     recipe = Recipe()
     for field in ("epochs", "batch_size", "learning_rate"):
         if config[field] != getattr(recipe, field):
-            yield f"{field.replace('_', ' ')}: {config[field]} instead of {getattr(recipe, field)}."
+            yield f"{field.replace('_', ' ').capitalize()}: {config[field]} instead of {getattr(recipe, field)}."
     if config["batch_size"] < recipe.batch_size:
         yield "Smaller batches and the larger rate let the small sample come near convergence in minutes."
     yield (

@@ -38,6 +38,7 @@ def contrast(
     networks: Sequence[str],
     reference: Sequence[str],
     mass: int | None = None,
+    field: str = "auc",
 ) -> Cell:
     """AUC of some networks minus AUC of others, in points (hundredths), each group averaged.
 
@@ -47,9 +48,10 @@ def contrast(
         networks: names of the first group.
         reference: names of the group that is subtracted.
         mass: one of MASSES, GeV; None for the average over all.
+        field: of the rows, ours; the paper's is always `auc`.
     """
     columns = slice(None) if mass is None else [MASSES.index(mass)]
-    measured = over_seeds(rows, "auc")
+    measured = over_seeds(rows, field)
     ours, paper = (
         [np.mean([auc[name][:, columns].mean(axis=1) for name in group], axis=0) for group in (networks, reference)]
         for auc in (measured, {name: np.array([row.auc]) for name, row in published.items()})

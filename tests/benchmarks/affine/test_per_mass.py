@@ -24,6 +24,10 @@ def test_a_contrast_is_the_difference_seed_by_seed(rows):
     assert all_masses.ours == pytest.approx(all_masses.paper)  # the shift of a seed cancels
     assert all_masses.spread == pytest.approx(0, abs=1e-9)
 
+    later = [row | {"auc": None, "auc_last": [0.5] * 5} if row["row"] == "Single-NN" else row for row in rows]
+    at_the_end = per_mass.contrast(later, AFFINE_TABLE_3, ["pNN uniform (fixed)"], ["Single-NN"], 500, field="auc_last")
+    assert at_the_end.ours == pytest.approx(70.95 - 1 - 0.2 - 50)
+
     light = per_mass.contrast(rows, AFFINE_TABLE_3, ["pNN uniform (fixed)", "Single-NN"], ["Individual-NNs"], mass=500)
     assert light.ours == pytest.approx((70.95 + 68.55) / 2 - 77.35)
 
