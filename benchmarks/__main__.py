@@ -99,10 +99,10 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _download(options: argparse.Namespace) -> None:
-    from benchmarks.data.hepmass import prepare_hepmass
+    from benchmarks.data import DOWNLOADS
 
-    for split in ("train", "test"):
-        Console().print(f"{options.sample}, {split}: {prepare_hepmass(split)}", highlight=False, soft_wrap=True)
+    for path in DOWNLOADS[options.sample]():
+        Console().print(f"{options.sample}: {path}", highlight=False, soft_wrap=True)
 
 
 def _speed(options: argparse.Namespace) -> None:

@@ -47,7 +47,9 @@ class BalancedBatches:
     def dataset_from(self, step):
         """The stream from batch `step` on: what `dataset.skip(step)` gives, without making the batches before.
 
-        To go on after k epochs, `model.fit(batches.dataset_from(k * batches.steps_per_epoch), ...)`.
+        To go on after a stop, `model.fit(batches.dataset_from(n), ...)` with the number n of steps done. After k epochs
+        that is k * steps_per_epoch, with steps_per_epoch rounded up to a multiple of `steps_per_execution`: Keras runs
+        whole executions.
         """
         block, skipped = divmod(operator.index(step), self._n_steps)
         if block < 0:

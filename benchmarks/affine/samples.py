@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from benchmarks.data import SOURCES
 from benchmarks.data.events import Events
 from benchmarks.record import fingerprint
 
@@ -26,11 +27,7 @@ def load_samples(sample: str, n_train: int | None = None, n_test: int | None = N
     """
     if sample not in NAMES:
         raise ValueError(f"Expected sample to be one of {', '.join(NAMES)}. Received: sample={sample!r}.")
-    if sample == "hepmass":
-        from benchmarks.data.hepmass import load_hepmass as load
-    else:
-        from benchmarks.data.hepmass_like import load_hepmass_like as load
-    train, test = load("train", n_events=n_train), load("test", n_events=n_test)
+    train, test = (SOURCES[sample](split, n_events=n) for split, n in (("train", n_train), ("test", n_test)))
     columns = (column for events in (train, test) for column in (events.features, events.theta, events.label))
     data = {"name": NAMES[sample], "n_train": len(train), "n_test": len(test), "fingerprint": fingerprint(*columns)}
     return Samples(train, test, data)

@@ -70,14 +70,23 @@ class Measured:
     index: np.ndarray
 
 
-# An event is selected with its probability to have two b-tags. These are small (0.15 on average), so events are kept
+# An event is selected with its probability to have two b-tags. These are small (0.17 on average), so events are kept
 # with that probability divided by TAG_BOUND, and the tags drawn given that there are at least two: the same
 # distribution from half the collisions. Where the probability is above the bound an event is kept once, not more.
 TAG_BOUND = 0.45
 
 
 def measure(events: ParticleLevel, detector: Detector, rng: np.random.Generator) -> Measured:
-    """Measure all objects, and select events with a lepton, at least four jets and at least two b-tags."""
+    """Measure all objects, and select events with a lepton, at least four jets and at least two b-tags.
+
+    Args:
+        events: the particle level.
+        detector: resolutions, efficiencies and acceptance.
+        rng: of everything random here.
+
+    Returns:
+        The selected events, fewer than `events` and in their order.
+    """
     lepton, met, jets, flavour = _smear(events, detector, rng)
     probability = _tag_probability(jets, flavour, detector)
     none = np.prod(1 - probability, axis=1)

@@ -35,8 +35,8 @@ def test_one_process_gives_the_same_bits_as_two(made, tmp_path):
     np.testing.assert_array_equal(events.theta, alone.theta)
 
 
-def test_finished_chunks_are_not_made_again(made, monkeypatch):
-    """Removing one chunk remakes that one alone, with the same content; a larger sample starts with the smaller one."""
+def test_finished_chunks_are_not_made_again(made):
+    """Removing one chunk remakes that one alone, with the same content."""
     events, folder = made
     chunks = sorted(folder.glob("*/*.npz"))
     times = {path: path.stat().st_mtime_ns for path in chunks}
@@ -56,7 +56,7 @@ def test_damaged_chunk_is_kept_aside_and_made_again(made):
     assert path.with_name("00000.npz.corrupt-1").exists()
 
 
-def test_another_detector_needs_no_new_collisions(made, monkeypatch):
+def test_another_detector_needs_no_new_collisions(made):
     events, folder = made
     n_chunks = len(list(folder.glob("*/*.npz")))
     scaled = simulate(SMALL, 40, folder, detector=Detector(jet_scale=(1.1, 0.0)), n_processes=2)
