@@ -1,4 +1,4 @@
-"""Downloads of large files: progress, resume after an interruption, SHA-256.
+"""Downloads of large files: progress, resume after an interruption, checksums.
 
 pooch, which the field mostly uses for checked downloads, starts again from the first byte after an interruption. For
 files of gigabytes resuming is what matters, hence this loop of our own around requests.
@@ -12,7 +12,7 @@ import requests
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from urllib3.exceptions import HTTPError
 
-from benchmarks.data.storage import naming, set_aside, sha256
+from benchmarks.data.storage import checksum, naming, set_aside
 
 CHUNK = 1 << 20  # bytes
 TIMEOUT = 30.0  # seconds of silence after which a connection counts as broken
@@ -20,15 +20,33 @@ TIMEOUT = 30.0  # seconds of silence after which a connection counts as broken
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the web: its address, size in bytes and SHA-256 in hexadecimal digits."""
+    """A file on the web.
+
+    Args:
+        url: its address.
+        n_bytes: its size.
+        checksum: its SHA-256 in hexadecimal digits, or its SHA-1 as "sha1:" and digits, where only that is published.
+    """
 
     url: str
     n_bytes: int
-    sha256: str
+    checksum: str
 
     @property
     def name(self) -> str:
         return self.url.rsplit("/", 1)[-1]
+
+    @property
+    def algorithm(self) -> str:
+        return "SHA-1" if self.checksum.startswith("sha1:") else "SHA-256"
+
+    @property
+    def digits(self) -> str:
+        return self.checksum.removeprefix("sha1:")
+
+    def is_at(self, path: Path) -> bool:
+        """Whether the content of `path` has the checksum of this file."""
+        return checksum(path, self.algorithm.replace("-", "").lower()) == self.digits
 
 
 class DownloadError(OSError):
@@ -39,7 +57,7 @@ def fetch(file: RemoteFile, folder: Path, *, tries: int = 5, pause: float = 2.0)
     """Download a file, unless an intact one is there already.
 
     Bytes gather in `NAME.part`, which a later try, or a later run, continues with an HTTP Range request (from zero if
-    the server ignores those). Only a file with the right SHA-256 gets its final name; one with another is kept aside
+    the server ignores those). Only a file with the right checksum gets its final name; one with another is kept aside
     and fetched again.
 
     Args:
@@ -59,9 +77,9 @@ def fetch(file: RemoteFile, folder: Path, *, tries: int = 5, pause: float = 2.0)
     path = folder / file.name
     part = folder / f"{file.name}.part"
     if path.exists():
-        if sha256(path) == file.sha256:
+        if file.is_at(path):
             return path
-        set_aside(path, "does not have the SHA-256 of the original")
+        set_aside(path, f"does not have the {file.algorithm} of the original")
     for number in range(tries):
         if number > 0:
             time.sleep(pause * 2 ** (number - 1))
@@ -72,12 +90,12 @@ def fetch(file: RemoteFile, folder: Path, *, tries: int = 5, pause: float = 2.0)
             continue
         if (size := part.stat().st_size) < file.n_bytes:
             problem = f"The connection ended after {size} of {file.n_bytes} bytes"
-        elif sha256(part) == file.sha256:
+        elif file.is_at(part):
             part.replace(path)
             return path
         else:
-            aside = set_aside(part, f"does not have the SHA-256 of {file.url}")
-            problem = f"The content had another SHA-256 than {file.sha256}; see {aside}"
+            aside = set_aside(part, f"does not have the {file.algorithm} of {file.url}")
+            problem = f"The content had another {file.algorithm} than {file.digits}; see {aside}"
     raise DownloadError(
         f"Could not download {file.url} to {path} in {tries} tries. Last problem: {problem}. "
         f"Run the same command again to continue, or place a copy of the file at {path}."
@@ -97,7 +115,7 @@ def _continue(file: RemoteFile, part: Path) -> None:
         elif 400 <= response.status_code < 500:
             raise DownloadError(
                 f"The server refused {file.url}: {response.status_code} {response.reason}. If the file has moved, "
-                f"place a copy of it (SHA-256 {file.sha256}) at {part.with_suffix('')}."
+                f"place a copy of it ({file.algorithm} {file.digits}) at {part.with_suffix('')}."
             )
         response.raise_for_status()
         if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):

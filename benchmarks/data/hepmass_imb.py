@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.data.cache import EventFile
 from benchmarks.data.events import Events
-from benchmarks.data.hepmass import FILES, HepmassFile, load_hepmass
+from benchmarks.data.hepmass import FILES, load_hepmass
 
 COUNTS = {500: 350_000, 750: 140_000, 1000: 35_000, 1250: 7_000, 1500: 2_000}  # signal events kept, by mass in GeV
 N_OFFICIAL = FILES["train"].n_events  # the size of the set that COUNTS are for
@@ -57,7 +58,7 @@ def load_hepmass_imb(
     n_events: int | None = None,
     seed: int = 42,
     data_home: str | Path | None = None,
-    files: Mapping[str, HepmassFile] = FILES,
+    files: Mapping[str, EventFile] = FILES,
 ) -> Events:
     """HEPMASS-IMB, made from the official files; the test set is the one of HEPMASS, as in the paper.
 

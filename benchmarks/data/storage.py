@@ -15,8 +15,13 @@ def data_home(path: str | Path | None = None) -> Path:
 
 def sha256(path: str | Path) -> str:
     """The SHA-256 checksum of a file, in hexadecimal digits."""
+    return checksum(path, "sha256")
+
+
+def checksum(path: str | Path, algorithm: str) -> str:
+    """The checksum of a file by an algorithm that `hashlib` knows, in hexadecimal digits."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def set_aside(path: Path, why: str) -> Path:

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from benchmarks.data.hepmass import HepmassFile
+from benchmarks.data.cache import EventFile
 
 MASSES = (500, 750, 1000, 1250, 1500)
 
@@ -78,11 +78,11 @@ def table():
 
 @pytest.fixture
 def publish(server):
-    """Puts content on the server; returns its RemoteFile."""
+    """Puts content on the server; returns its EventFile."""
 
     def publish(content, name="all_train.csv.gz", n_events=400):
         server.files[name] = content
-        return HepmassFile(server.url(name), len(content), hashlib.sha256(content).hexdigest(), n_events)
+        return EventFile(server.url(name), len(content), hashlib.sha256(content).hexdigest(), n_events)
 
     return publish
 

@@ -96,6 +96,18 @@ def test_file_that_is_always_wrong_ends_in_an_error(publish, tmp_path):
     assert names(tmp_path) == ["events.csv.gz.part.corrupt-1", "events.csv.gz.part.corrupt-2"]
 
 
+def test_sha1_where_nothing_better_is_published(publish, server, tmp_path):
+    other = publish(CONTENT, "events.csv.gz")
+    file = RemoteFile(other.url, other.n_bytes, f"sha1:{hashlib.sha1(CONTENT).hexdigest()}")
+    server.faults = [corrupt]
+    with pytest.warns(UserWarning, match="does not have the SHA-1 of"):
+        assert fetch(file, tmp_path, pause=0).read_bytes() == CONTENT
+    fetch(file, tmp_path)
+    assert server.ranges == [None, None]  # the third call found it intact
+    with pytest.warns(UserWarning), pytest.raises(DownloadError, match="another SHA-1 than 0000"):
+        fetch(RemoteFile(other.url, other.n_bytes, "sha1:" + "0" * 40), tmp_path / "other", tries=1)
+
+
 def test_content_longer_than_expected_does_not_fill_the_disk(publish, tmp_path):
     file = publish(bytes(20_000_000), "events.csv.gz")
     file = RemoteFile(file.url, 10, hashlib.sha256(bytes(10)).hexdigest())

@@ -2,6 +2,7 @@ import gzip
 import os
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.data import hepmass
@@ -69,7 +70,7 @@ def test_n_events_are_the_first(load, table):
 def test_many_pieces_make_one_array(load, table, home, monkeypatch):
     monkeypatch.setattr(hepmass, "BLOCK", 4096)  # bytes of csv: some six events
     np.testing.assert_array_equal(load().features, table[:, 1:-1])
-    assert hepmass.pq.ParquetFile(home / "hepmass" / "all_train.parquet").num_row_groups > 40
+    assert pq.ParquetFile(home / "hepmass" / "all_train.parquet").num_row_groups > 40
 
 
 def test_background_mass_off_the_hypotheses_is_kept(load, publish_table, table):
@@ -164,7 +165,7 @@ def test_official_files():
         (["00347", "all_train.csv.gz"], 1760680846, 7000000),
         (["00347", "all_test.csv.gz"], 880352641, 3500000),
     ]
-    assert all(len(file.sha256) == 64 for file in FILES.values())
+    assert all(len(file.checksum) == 64 for file in FILES.values())
 
 
 def test_download_of_all_splits(files, home):
