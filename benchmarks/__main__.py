@@ -59,7 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="download, simulate and compare events")
     data = data.add_subparsers(required=True, metavar="COMMAND")
     download = data.add_parser("download", help="download a sample, and convert it for fast reading")
-    download.add_argument("sample", choices=("hepmass",), help="hepmass: 2.6 GB, also the source of HEPMASS-IMB")
+    download.add_argument(
+        "sample",
+        choices=("hepmass", "higgsml"),
+        help="hepmass: 2.6 GB, also the source of HEPMASS-IMB; higgsml: 66 MB",
+    )
     download.set_defaults(command=_download)
     add_commands(data)
 

@@ -7,12 +7,20 @@ returns the paths of the cached files.
 
 from benchmarks.data.download import DownloadError
 from benchmarks.data.events import Events
+from benchmarks.data.gaussians import bayes_coefficients, bayes_posterior, gaussian_standardiser, load_gaussians
 from benchmarks.data.hepmass import FEATURE_NAMES, download_hepmass, load_hepmass
 from benchmarks.data.hepmass_imb import imbalanced, load_hepmass_imb
 from benchmarks.data.hepmass_like import load_hepmass_like, write_hepmass_like
+from benchmarks.data.higgsml import download_higgsml, load_higgsml, rescale_weights
+from benchmarks.data.standardiser import Standardiser
 
-SOURCES = {"hepmass-like": load_hepmass_like, "hepmass": load_hepmass, "hepmass-imb": load_hepmass_imb}
-DOWNLOADS = {"hepmass": download_hepmass}  # HEPMASS-IMB is made from the same files
+SOURCES = {
+    "hepmass-like": load_hepmass_like,
+    "hepmass": load_hepmass,
+    "hepmass-imb": load_hepmass_imb,
+    "higgsml": load_higgsml,
+}
+DOWNLOADS = {"hepmass": download_hepmass, "higgsml": download_higgsml}  # HEPMASS-IMB is made from the files of HEPMASS
 
 __all__ = [
     "DOWNLOADS",
@@ -20,10 +28,18 @@ __all__ = [
     "SOURCES",
     "DownloadError",
     "Events",
+    "Standardiser",
+    "bayes_coefficients",
+    "bayes_posterior",
     "download_hepmass",
+    "download_higgsml",
+    "gaussian_standardiser",
     "imbalanced",
+    "load_gaussians",
     "load_hepmass",
     "load_hepmass_imb",
     "load_hepmass_like",
+    "load_higgsml",
+    "rescale_weights",
     "write_hepmass_like",
 ]

@@ -19,13 +19,13 @@ class Events:
     Args:
         features: (n_events, n_features) float32, finite.
         theta: (n_events, n_parameters) or (n_events,) theory parameters in physical units (GeV for masses), finite;
-            background events carry the value assigned to them.
+            background events carry the value assigned to them. (n_events, 0) where there is none.
         label: (n_events,) 1 for signal, 0 for background.
         weight: (n_events,) finite event weights; ones if None. Generators may give negative ones.
         process: (n_events,) index into `process_names`; the label if None.
         names: one name a feature; `f0`, `f1`, ... if None.
         process_names: names of the processes.
-        parameter_names: one name a theory parameter.
+        parameter_names: one name a theory parameter; () where there is none.
 
     Arrays of the right type are kept, not copied.
 
@@ -92,7 +92,10 @@ class Events:
 
     @property
     def hypotheses(self) -> np.ndarray:
-        """(n_hypotheses, n_parameters) distinct theta of the signal, sorted; one each event if theta is continuous."""
+        """(n_hypotheses, n_parameters) distinct theta of the signal, sorted; one each event if theta is continuous.
+
+        Without theory parameters there is one hypothesis, (1, 0).
+        """
         signal = self.theta[self.label == 1]
         if signal.shape[1] == 1:  # much faster than sorting rows
             return np.unique(signal)[:, None]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import data
 from benchmarks.__main__ import main
 
 ROOT = Path(__file__).parent.parent.parent
@@ -32,6 +33,7 @@ def test_help_names_the_commands(capsys):
         (["--seeds", "0"], "at least 1"),
         (["run", "no-such-table"], "Known: affine-table-3"),
         (["nonsense"], "invalid choice: 'nonsense'"),
+        (["data", "download", "mnist"], "invalid choice: 'mnist'"),
         (["report", "--out", "no-such-folder"], "No record in no-such-folder"),
     ],
 )
@@ -40,6 +42,13 @@ def test_bad_arguments_are_refused_with_what_is_possible(arguments, complaint, c
         main(arguments)
     assert stop.value.code != 0
     assert complaint in capsys.readouterr().err + str(stop.value.code)
+
+
+@pytest.mark.parametrize("sample", ["hepmass", "higgsml"])
+def test_download_prints_where_the_sample_is(sample, monkeypatch, capsys):
+    monkeypatch.setitem(data.DOWNLOADS, sample, lambda: [Path("cache") / "events.parquet"])
+    main(["data", "download", sample])
+    assert capsys.readouterr().out == f"{sample}: cache/events.parquet\n"
 
 
 @pytest.mark.parametrize(

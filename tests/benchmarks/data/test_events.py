@@ -39,6 +39,21 @@ def test_several_parameters_give_sorted_distinct_hypotheses():
     assert events.hypotheses.tolist() == [[1, 1], [1, 2], [2, 1]]
 
 
+def test_events_without_theory_parameters():
+    given = arrays() | {"theta": np.empty((1000, 0)), "parameter_names": ()}
+    events = Events(**given, weight=np.arange(1000))
+    assert events.theta.shape == (1000, 0)
+    assert events.hypotheses.shape == (1, 0)
+    training, validation = events.split(0.25)
+    assert (len(training), len(validation)) == (750, 250)
+    assert abs(validation.label.sum() - events.label.sum() / 4) < 1
+    joined = Events.concatenate([training, validation])
+    assert joined.theta.shape == (1000, 0)
+    np.testing.assert_array_equal(np.sort(joined.weight), events.weight)
+    with pytest.raises(ValueError, match="Expected 0 parameter_names"):
+        Events(**(given | {"parameter_names": ("mass",)}))
+
+
 def test_label_may_be_boolean_or_float():
     for dtype in (bool, np.float64):
         assert Events(np.zeros((2, 1)), [1, 1], np.array([0, 1], dtype)).label.tolist() == [0, 1]

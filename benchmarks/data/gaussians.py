@@ -1,0 +1,163 @@
+"""Two Gaussians in two dimensions: the four tasks of TAYLOR Table 1, and what the best classifier of each looks like.
+
+Wunsch et al., "Identifying the relevant dependencies of the neural network response on characteristics of the input
+space" (2018), section 2. Signal and background are equally frequent, so the logit l of the Bayes posterior p(s | x) is
+the log-ratio of the two densities, a quadratic form with gradient g and constant Hessian A:
+
+    l(x) = -1/2 (x - m_s)^T P_s (x - m_s) + 1/2 (x - m_b)^T P_b (x - m_b) + 1/2 ln(det P_s / det P_b)
+    g(x) = -P_s (x - m_s) + P_b (x - m_b),    A = P_b - P_s,    P = inverse covariance matrix
+
+The derivatives of p = sigmoid(l) follow: grad p = p q g and Hess p = p q ((q - p) g g^T + A), with q = 1 - p. They are
+what a network that has learnt the task perfectly has for its Taylor coefficients.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.data.events import Events
+from benchmarks.data.standardiser import Standardiser
+
+
+class Gaussian(NamedTuple):
+    """Mean (2,) and covariance matrix (2, 2) of (x1, x2)."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+
+class Task(NamedTuple):
+    """The densities of the two classes, equally frequent."""
+
+    signal: Gaussian
+    background: Gaussian
+
+
+def _gaussian(mean: float, variance: float, covariance: float) -> Gaussian:
+    """Alike in x1 and x2, as all of Table 1 are."""
+    return Gaussian(np.full(2, mean), np.array([[variance, covariance], [covariance, variance]]))
+
+
+TASKS = {
+    "a": Task(_gaussian(0.5, 1.0, 0.0), _gaussian(-0.5, 1.0, 0.0)),
+    "b": Task(_gaussian(0.0, 1.0, 0.5), _gaussian(0.0, 1.0, -0.5)),
+    "c": Task(_gaussian(0.5, 1.0, 0.5), _gaussian(-0.5, 1.0, -0.5)),
+    "d": Task(_gaussian(0.0, 0.5, 0.0), _gaussian(0.0, 3.0, 0.0)),
+}  # by the panels of Fig. 1
+
+
+def load_gaussians(task: str, n_events: int, seed: int = 0) -> Events:
+    """Events of a task, signal and background in turn.
+
+    Args:
+        task: "a", "b", "c" or "d", the panel of Fig. 1.
+        n_events: half of them signal; one more of background if odd.
+        seed: seed of a local generator; the same seed draws the same events.
+
+    Returns:
+        Events with the features x1 and x2, not standardised (see `gaussian_standardiser`), and no theory parameter:
+        theta is (n_events, 0).
+
+    Raises:
+        ValueError: an unknown task, or no events.
+
+    >>> load_gaussians("c", 1000)
+    Events(500 signal, 500 background, 2 features)
+    """
+    if n_events < 1:
+        raise ValueError(f"Expected n_events of at least 1. Received: n_events={n_events}.")
+    signal, background = _task(task)
+    generator = np.random.default_rng(seed)
+    features = np.empty((n_events, 2), np.float32)
+    for first, gaussian in ((0, background), (1, signal)):
+        features[first::2] = generator.multivariate_normal(*gaussian, size=len(features[first::2]))
+    return Events(
+        features,
+        theta=np.empty((n_events, 0), np.float32),
+        label=np.arange(n_events) % 2,
+        names=("x1", "x2"),
+        parameter_names=(),
+    )
+
+
+def gaussian_standardiser(task: str) -> Standardiser:
+    """Standardises the features of a task by the exact mean and standard deviation of the mixture of its classes.
+
+    The mean is that of the two class means; the variance is the mean of the class variances, plus the square of half
+    the distance between the class means.
+
+    >>> gaussian_standardiser("d").std**2
+    array([1.75, 1.75])
+    """
+    signal, background = _task(task)
+    within = (np.diag(signal.covariance) + np.diag(background.covariance)) / 2
+    between = ((signal.mean - background.mean) / 2) ** 2
+    return Standardiser((signal.mean + background.mean) / 2, np.sqrt(within + between))
+
+
+def bayes_posterior(task: str, x: np.ndarray) -> np.ndarray:
+    """The probability of signal at x, the output of the best classifier there is.
+
+    Args:
+        task: "a", "b", "c" or "d".
+        x: (n_events, 2) features, not standardised.
+
+    Returns:
+        (n_events,) float64.
+
+    >>> bayes_posterior("a", [[0.0, 0.0], [0.0, 1.0]]).round(4)
+    array([0.5   , 0.7311])
+    """
+    logit, _, _ = _logit(task, x)
+    return _sigmoid(logit)
+
+
+def bayes_coefficients(task: str, x: np.ndarray) -> np.ndarray:
+    """First and second order Taylor coefficients of the posterior with respect to the standardised features.
+
+    t_i is the first derivative, t_ii half of the second and t_12 the mixed one: each term of the expansion counts once.
+
+    Args:
+        task: "a", "b", "c" or "d".
+        x: (n_events, 2) features, not standardised, around which the posterior is expanded.
+
+    Returns:
+        (n_events, 5) float64; columns t_1, t_2, t_11, t_12, t_22.
+    """
+    logit, gradient, hessian = _logit(task, x)
+    std = gaussian_standardiser(task).std
+    gradient, hessian = std * gradient, np.outer(std, std) * hessian  # of the logit, to standardised features
+    p, q = _sigmoid(logit), _sigmoid(-logit)
+    first = (p * q)[:, None] * gradient
+    second = (p * q)[:, None, None] * ((q - p)[:, None, None] * gradient[:, :, None] * gradient[:, None, :] + hessian)
+    return np.column_stack([first, second[:, 0, 0] / 2, second[:, 0, 1], second[:, 1, 1] / 2])
+
+
+def _task(task: str) -> Task:
+    if task not in TASKS:
+        raise ValueError(f"Expected task to be one of {tuple(TASKS)}. Received: task={task!r}.")
+    return TASKS[task]
+
+
+def _logit(task: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """l (n_events,), its gradient (n_events, 2) and its Hessian (2, 2), with respect to x."""
+    x = np.asarray(x, np.float64)
+    if x.ndim != 2 or x.shape[1] != 2:
+        raise ValueError(f"Expected x of shape (n_events, 2). Received: shape {x.shape}.")
+    (log_signal, towards_signal, p_signal), (log_background, towards_background, p_background) = (
+        _log_density(gaussian, x) for gaussian in _task(task)
+    )
+    return log_signal - log_background, towards_signal - towards_background, p_background - p_signal
+
+
+def _log_density(gaussian: Gaussian, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """ln N(x) without its ln(2 pi), the gradient -P (x - m) of that, and P, the negative Hessian."""
+    precision = np.linalg.inv(gaussian.covariance)
+    distance = x - gaussian.mean
+    gradient = -distance @ precision
+    log_density = (gradient * distance).sum(axis=1) / 2 + np.linalg.slogdet(precision).logabsdet / 2
+    return log_density, gradient, precision
+
+
+def _sigmoid(logit: np.ndarray) -> np.ndarray:
+    return np.exp(-np.logaddexp(0, -logit))  # precise in both tails, without overflow

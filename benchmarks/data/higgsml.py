@@ -1,0 +1,217 @@
+"""HiggsML: the set of the ATLAS Higgs boson machine learning challenge of 2014, H -> tau tau against its background.
+
+818 238 simulated events, CERN Open Data record 328, DOI 10.7483/OPENDATA.ATLAS.ZBP2.M5T8, CC0; described in
+Adam-Bourdarios et al., "Learning to discover", record 329. The csv.gz (66 MB) is downloaded once and converted once to
+float32 Parquet. Features are in GeV where they are momenta or masses, and not standardised; where one does not exist in
+an event, such as the second jet's in an event with one jet, the file has -999.
+
+Training and test events of an experiment, each standardised by the training events:
+
+    train, test = (load_higgsml(split, n_events=100_000, undefined="keep") for split in ("train", "test"))
+    standardise = Standardiser.fit(train.features, undefined=UNDEFINED)  # or without: -999 is a value like any other
+    inputs, test_inputs = standardise(train.features), standardise(test.features)
+    test = rescale_weights(test)  # for the AMS
+
+An excerpt with training rows only has no test split: `load_higgsml("all", path=...).split(0.5)` makes two parts of it.
+"""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute, csv
+
+from benchmarks.data import cache, storage
+from benchmarks.data.cache import EventFile
+from benchmarks.data.download import fetch
+from benchmarks.data.events import Events
+
+HIGGSML_FEATURES = (
+    *("DER_mass_MMC", "DER_mass_transverse_met_lep", "DER_mass_vis", "DER_pt_h", "DER_deltaeta_jet_jet"),
+    *("DER_mass_jet_jet", "DER_prodeta_jet_jet", "DER_deltar_tau_lep", "DER_pt_tot", "DER_sum_pt"),
+    *("DER_pt_ratio_lep_tau", "DER_met_phi_centrality", "DER_lep_eta_centrality"),
+    *("PRI_tau_pt", "PRI_tau_eta", "PRI_tau_phi", "PRI_lep_pt", "PRI_lep_eta", "PRI_lep_phi"),
+    *("PRI_met", "PRI_met_phi", "PRI_met_sumet", "PRI_jet_num"),
+    *(f"PRI_jet_{jet}_{name}" for jet in ("leading", "subleading") for name in ("pt", "eta", "phi")),
+    "PRI_jet_all_pt",
+)
+COLUMNS = (*HIGGSML_FEATURES, "Weight", "Label", "KaggleSet")
+UNDEFINED = -999.0  # exact in float32
+SPLITS = {"train": "t", "test": "bv", "public": "b", "private": "v", "unused": "u", "all": "tbvu"}  # KaggleSet
+
+# Sums of Weight over all 818 238 events: those expected in 20.3 / fb at 8 TeV.
+SIGNAL_SUM, BACKGROUND_SUM = 691.9886, 410999.8473
+
+# The size and SHA-1 are those of the portal's own record (github.com/cernopendata/opendata.cern.ch, commit 1cadb70,
+# cernopendata/modules/fixtures/data/records/atlas-higgs-challenge-2014.json); later versions of that record give
+# Adler-32 e4717bbe for the same size. Nobody publishes a SHA-256 of the csv.gz.
+HIGGSML_FILE = EventFile(
+    "http://opendata.cern.ch/record/328/files/atlas-higgs-challenge-2014-v2.csv.gz",
+    n_bytes=65_630_848,
+    checksum="sha1:639b1dbd97a709a739122a9a5dcd99b49d55d86c",
+    n_events=818_238,
+)
+
+
+def load_higgsml(
+    split: str = "train",
+    *,
+    n_events: int | None = None,
+    data_home: str | Path | None = None,
+    path: str | Path | None = None,
+    undefined: str = "mean",
+    file: EventFile = HIGGSML_FILE,
+) -> Events:
+    """Events of the HiggsML challenge; downloads and converts them at first use.
+
+    Weights are the file's `Weight`: over all splits together they sum to the events expected in 20.3 / fb, so those of
+    one split to less; see `rescale_weights`.
+
+    Args:
+        split: "train" (250 000 events), "test" (550 000: "public", 100 000, and "private", 450 000, of the challenge's
+            leader boards), "unused" or "all".
+        n_events: only the first so many of the split, in the order of the file; all if None. `Events.draw` takes a part
+            at random.
+        data_home: folder of downloads and caches; see `storage.data_home`.
+        path: a csv or csv.gz with the columns of the official file, to read instead of that.
+        undefined: "keep" leaves undefined features at -999. "mean" replaces them by the feature's mean over all
+            training events of the file where it is defined, whatever the split; to standardise with the defined values
+            alone, "keep" them and use `Standardiser`.
+        file: where the official file comes from.
+
+    Returns:
+        Events with 30 features and no theory parameter: theta is (n_events, 0).
+
+    Raises:
+        DownloadError: the download failed.
+        ValueError: an unknown split or treatment; no event in the split, or fewer than asked for; a file that is not in
+            the official format; undefined="mean" for a file without training events.
+        OSError: no file at `path`, or a full disk.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"Expected split to be one of {tuple(SPLITS)}. Received: split={split!r}.")
+    if undefined not in ("mean", "keep"):
+        raise ValueError(f"Expected undefined to be 'mean' or 'keep'. Received: undefined={undefined!r}.")
+    table = _official(data_home, file) if path is None else _read_csv(path)
+    source = file.name if path is None else path
+    chosen = np.flatnonzero(_is_one_of(SPLITS[split], table.column("KaggleSet")))
+    if not len(chosen):
+        present = compute.unique(table.column("KaggleSet")).to_pylist()
+        raise ValueError(
+            f"Expected events of split={split!r} (KaggleSet {' or '.join(SPLITS[split])}) in {source}. Received: none, "
+            f"of {len(table)} events with KaggleSet {' or '.join(present)}. Use split='all' and `Events.split`."
+        )
+    n_events = len(chosen) if n_events is None else n_events
+    if not 0 < n_events <= len(chosen):
+        raise ValueError(f"Expected n_events between 1 and {len(chosen)} for split={split!r}. Received: {n_events}.")
+    chosen = chosen[:n_events]
+    features = np.column_stack([table.column(name).to_numpy() for name in HIGGSML_FEATURES])
+    if undefined == "mean":
+        features = _fill(features, features[_is_one_of(SPLITS["train"], table.column("KaggleSet"))], source)
+    return Events(
+        features[chosen],
+        theta=np.empty((n_events, 0), np.float32),
+        label=_is_one_of("s", table.column("Label"))[chosen],
+        weight=table.column("Weight").to_numpy()[chosen],
+        names=HIGGSML_FEATURES,
+        process_names=("background", "H -> tau tau"),
+        parameter_names=(),
+    )
+
+
+def rescale_weights(events: Events, signal: float = SIGNAL_SUM, background: float = BACKGROUND_SUM) -> Events:
+    """The events with the weights of each class scaled to a given sum, so that a part stands for the whole.
+
+    The AMS is no ratio of weights: it has its meaning, s and b events in 20.3 / fb, only with those of the whole set.
+
+    Args:
+        events: any part of the events.
+        signal: sum of the signal's weights.
+        background: sum of the background's weights.
+
+    Raises:
+        ValueError: a class whose weights have no positive sum.
+    """
+    weight = events.weight.astype(np.float64)
+    for label, name, wanted in ((1, "signal", signal), (0, "background", background)):
+        of_class = events.label == label
+        total = weight[of_class].sum()
+        if not total > 0:
+            raise ValueError(
+                f"Expected {name} of positive weight to rescale to {wanted}. Received: {np.count_nonzero(of_class)} "
+                f"events with a sum of {total}."
+            )
+        weight[of_class] *= wanted / total
+    return replace(events, weight=weight)
+
+
+def download_higgsml(*, data_home: str | Path | None = None, file: EventFile = HIGGSML_FILE) -> list[Path]:
+    """Downloads and converts the official file, unless that has been done; returns the path of the Parquet file."""
+    folder = storage.data_home(data_home) / "higgsml"
+    path = folder / f"{file.name.removesuffix('.csv.gz')}.parquet"
+    if not path.exists():
+        _convert(fetch(file, folder), path, file)
+    return [path]
+
+
+def _official(data_home: str | Path | None, file: EventFile) -> pa.Table:
+    make = partial(download_higgsml, data_home=data_home, file=file)
+    return cache.read_or_rebuild(*make(), make=make, read=partial(_read_cache, file=file))
+
+
+def _read_cache(path: Path, file: EventFile) -> pa.Table:
+    with cache.reading(path, file) as parquet:
+        return parquet.read(list(COLUMNS))
+
+
+def _convert(source: Path, path: Path, file: EventFile) -> None:
+    table = _read_csv(source)
+    if len(table) != file.n_events:
+        raise ValueError(f"Expected {file.n_events} events in {source}. Received: {len(table)}.")
+    numbers = [*HIGGSML_FEATURES, "Weight"]
+    with cache.writing(
+        path, table.schema, file, use_dictionary=["Label", "KaggleSet"], use_byte_stream_split=numbers
+    ) as writer:
+        writer.write_table(table)
+
+
+def _read_csv(path: str | Path) -> pa.Table:
+    """COLUMNS of a csv or csv.gz, checked; numbers as float32."""
+    numbers = {name: pa.float32() for name in (*HIGGSML_FEATURES, "Weight")}
+    convert = csv.ConvertOptions(column_types={**numbers, "Label": pa.string(), "KaggleSet": pa.string()})
+    try:
+        with csv.open_csv(path) as header:
+            missing = [name for name in COLUMNS if name not in header.schema.names]
+        table = None if missing else csv.read_csv(path, convert_options=convert).select(COLUMNS)
+    except (ValueError, OSError) as error:  # what Arrow says of content that is no csv
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's, not the format's
+        raise ValueError(f"Expected a csv or csv.gz in the format of {HIGGSML_FILE.name} at {path}: {error}") from error
+    if missing:
+        raise ValueError(
+            f"Expected the columns of {HIGGSML_FILE.name} in {path}. Missing: {', '.join(missing)}. The files of "
+            "Kaggle itself lack KaggleSet, and its test.csv Weight and Label: take the file of CERN Open Data instead."
+        )
+    for name, known in (("Label", "sb"), ("KaggleSet", SPLITS["all"])):
+        strange = set(compute.unique(table.column(name)).to_pylist()) - set(known)
+        if strange:
+            raise ValueError(f"Expected {name} to be one of {', '.join(known)} in {path}. Received: {strange.pop()!r}.")
+    return table
+
+
+def _is_one_of(letters: str, column: pa.ChunkedArray) -> np.ndarray:
+    return compute.is_in(column, pa.array(list(letters))).to_numpy()
+
+
+def _fill(features: np.ndarray, training: np.ndarray, source) -> np.ndarray:
+    """Undefined features replaced by the mean of the defined ones of the training events."""
+    defined = training != UNDEFINED
+    if not defined.any(axis=0).all():
+        raise ValueError(
+            f"undefined='mean' needs training events (KaggleSet t) with defined values of every feature. Received: "
+            f"{len(training)} training events in {source}. Use undefined='keep' and `Standardiser`."
+        )
+    mean = training.mean(axis=0, dtype=np.float64, where=defined).astype(np.float32)
+    return np.where(features == UNDEFINED, mean, features)
