@@ -1,0 +1,361 @@
+"""Taylor coefficients as the peers compute them: tayloranalysis, torch.func and JAX, each on one CPU thread.
+
+Every peer gets the same feed-forward network in plain arrays, and returns the same sums of |t_i| and |t_ij| over a
+chunk of events: t_i = df/dx_i, t_ii = 1/2 d2f/dx_i^2, t_ij = d2f/dx_i dx_j of the sigmoid output f, after Wunsch,
+Friese, Wolf and Quast, arXiv:1803.08782. A peer comes with the way that its documentation shows, and with others that
+are exact as well and can be faster. Which one is, and with how many events in a call, depends on the network:
+`fastest` tries them.
+
+The time is CPU time, which other processes disturb less than wall time. `pip install 'keras-hep[peers]'` installs all
+peers; torch.compile needs a C++ compiler besides.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from importlib.util import find_spec
+from itertools import cycle
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+
+# The layers of a network, input first. Each is (weight (n_in, n_out), bias (n_out,)). A hidden one may go on with scale
+# and shift, both (n_out,), of an affine conditioning at fixed theta: activation(z @ weight + bias) * scale + shift.
+Layers = Sequence[tuple[np.ndarray, ...]]
+
+# Events (n, d) float32 to sums of absolute coefficients (d + d (d + 1) / 2,): all i, then the pairs i <= j in
+# lexicographic order.
+Sums = Callable[[np.ndarray], np.ndarray]
+
+
+class Peer(NamedTuple):
+    """A package, and the ways to get the coefficients from it.
+
+    Args:
+        name: as it is printed.
+        package: what must be importable.
+        chunks: numbers of events in one call that are worth a try.
+        ways: name of each way, and make(layers, activation) -> sums, with activation "tanh" or "relu".
+    """
+
+    name: str
+    package: str
+    chunks: tuple[int, ...]
+    ways: Mapping[str, Callable[[Layers, str], Sums]]
+
+    @property
+    def installed(self) -> bool:
+        """Whether the package can be imported."""
+        return find_spec(self.package) is not None
+
+
+class Job(NamedTuple):
+    """Something to measure: `sums` of `chunk` events in each call, taken from x (n, d) float32."""
+
+    sums: Sums
+    x: np.ndarray
+    chunk: int
+
+
+class Fastest(NamedTuple):
+    """A peer at its fastest: which way, what was measured, and its CPU time of an event in microseconds."""
+
+    way: str
+    job: Job
+    cpu_us: float
+
+
+def use_one_cpu_thread() -> None:
+    """Leaves one CPU thread and no GPU to TensorFlow, and to PyTorch and JAX where they are installed.
+
+    All three live together in one process if this comes first: see `_load_triton`. NumPy obeys OMP_NUM_THREADS=1 in
+    the environment that the process starts with.
+
+    Raises:
+        RuntimeError: TensorFlow was imported before, or has computed something.
+    """
+    _load_triton()
+    os.environ["NPROC"] = "1"  # size of XLA's thread pools; the flag alone leaves JAX two threads on two cores
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
+    import tensorflow as tf
+
+    tf.config.set_visible_devices([], "GPU")
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    if find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(1)
+    if find_spec("jax"):
+        import jax
+
+        jax.config.update("jax_platforms", "cpu")
+
+
+def _load_triton() -> None:
+    """Imports Triton, which torch.func and torch.compile do anyway, while it can be: after TensorFlow it crashes."""
+    if "triton" in sys.modules or not find_spec("triton"):
+        return
+    if "tensorflow" in sys.modules:
+        raise RuntimeError(
+            "Expected Triton, which torch.func imports, before TensorFlow: the other way round the process crashes. "
+            "Call use_one_cpu_thread() before the first import of TensorFlow."
+        )
+    import triton  # noqa: F401
+
+
+def fastest(peer: Peer, layers: Layers, activation: str, x: np.ndarray, *, repetitions: int = 3) -> Fastest:
+    """The fastest of all ways of a peer with all its chunks.
+
+    Args:
+        peer: one of `PEERS`, installed.
+        layers: the network; its output, with one unit, gets a sigmoid.
+        activation: of the hidden layers, "tanh" or "relu".
+        x: (n, d) float32 events, at least as many as the largest chunk.
+        repetitions: measurements of what comes into question; the median counts.
+
+    Raises:
+        ModuleNotFoundError: the peer is not installed.
+        ValueError: an unknown activation, fewer events than a chunk.
+    """
+    jobs = {
+        (way, chunk): Job(make(layers, activation), x, chunk)
+        for way, make in peer.ways.items()
+        for chunk in peer.chunks
+    }
+    once = {key: times[0] for key, times in cpu_us_in_turn(jobs, repetitions=1, seconds=0.05).items()}
+    jobs = {key: job for key, job in jobs.items() if once[key] < 2 * min(once.values())}
+    times = {key: median(times) for key, times in cpu_us_in_turn(jobs, repetitions=repetitions).items()}
+    best = min(times, key=times.get)
+    return Fastest(best[0], jobs[best], times[best])
+
+
+def cpu_us_in_turn(
+    jobs: Mapping[Hashable, Job], *, repetitions: int, seconds: float = 0.2
+) -> dict[Hashable, list[float]]:
+    """CPU time of an event in microseconds, `repetitions` times: all jobs in turn, so that all meet the same noise.
+
+    Args:
+        jobs: what to measure. Each is called once before, to compile.
+        repetitions: number of measurements of each job.
+        seconds: CPU time of one measurement; at least one call.
+
+    Raises:
+        ValueError: fewer events than a chunk.
+    """
+    for key, job in jobs.items():
+        if len(job.x) < job.chunk:
+            raise ValueError(
+                f"Expected at least one chunk of {job.chunk} events for {key}. Received: x of {len(job.x)} events."
+            )
+        job.sums(job.x[: job.chunk])
+    times = {key: [] for key in jobs}
+    for _ in range(repetitions):
+        for key, job in jobs.items():
+            times[key].append(_cpu_us(job, seconds))
+    return times
+
+
+def _cpu_us(job: Job, seconds: float) -> float:
+    """Goes round x chunk by chunk; what is left over at the end of x would compile again, and is skipped."""
+    starts = cycle(range(0, len(job.x) - job.chunk + 1, job.chunk))
+    n_events, used, begin = 0, 0.0, time.process_time()
+    while n_events == 0 or used < seconds:
+        start = next(starts)
+        job.sums(job.x[start : start + job.chunk])
+        n_events += job.chunk
+        used = time.process_time() - begin
+    return used / n_events * 1e6
+
+
+def _choose(activation: str, **functions: Callable) -> Callable:
+    if activation not in functions:
+        raise ValueError(f"Expected activation {' or '.join(functions)}. Received: activation={activation!r}")
+    return functions[activation]
+
+
+def _pairs(layers: Layers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Indices i and j of the pairs, and what makes the coefficient of the second derivative: 1/2 if i = j, else 1."""
+    i, j = np.triu_indices(len(layers[0][0]))
+    return i, j, np.where(i == j, np.float32(0.5), np.float32(1))
+
+
+def _torch_network(layers: Layers, activation: str):
+    """The network as a function (..., d) -> (...); its weights are constants, which spares tayloranalysis a graph."""
+    import torch
+
+    hidden = _choose(activation, tanh=torch.tanh, relu=torch.relu)
+    *layers, last = [[torch.tensor(weight.T.copy()), *map(torch.tensor, rest)] for weight, *rest in layers]
+
+    def network(z):
+        for weight, bias, *affine in layers:
+            z = hidden(torch.nn.functional.linear(z, weight, bias))
+            if affine:
+                scale, shift = affine
+                z = z * scale + shift
+        return torch.sigmoid(torch.nn.functional.linear(z, *last)).squeeze(-1)
+
+    return network
+
+
+def _get_tc(layers: Layers, activation: str) -> Sums:
+    """tayloranalysis: a model wrapped by `extend_model`, all coefficients by one call of its `get_tc`."""
+    import torch
+    from tayloranalysis import extend_model
+
+    network = _torch_network(layers, activation)
+
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return network(x)
+
+    model = extend_model(Model())
+    i, j, _ = _pairs(layers)  # get_tc knows the factor
+    features = [(k,) for k in range(i[-1] + 1)] + list(zip(i.tolist(), j.tolist(), strict=True))
+
+    def sums(x):
+        found = model.get_tc("x", {"x": torch.from_numpy(x)}, features, reduce_func=lambda t: t.abs().sum())
+        return torch.stack([found[feature] for feature in features]).numpy()
+
+    return sums
+
+
+def _torch_way(derivatives: Callable, *, compiled: bool) -> Callable[[Layers, str], Sums]:
+    """A way with derivatives(network, x (n, d)) -> gradient (n, d), hessian (n, d, d)."""
+
+    def make(layers, activation):
+        _load_triton()
+        import torch
+
+        network = _torch_network(layers, activation)
+        i, j, factor = map(torch.from_numpy, _pairs(layers))
+
+        def sums(x):
+            gradient, hessian = derivatives(network, x)
+            return torch.cat([gradient.abs().sum(0), hessian.abs().sum(0)[i, j] * factor])
+
+        if compiled:
+            sums = torch.compile(sums, fullgraph=True, dynamic=False, isolate_recompiles=True)
+        return lambda x: sums(torch.from_numpy(x)).numpy()
+
+    return make
+
+
+def _torch_hessian(network, x):
+    from torch.func import grad, hessian, vmap
+
+    return vmap(grad(network))(x), vmap(hessian(network))(x)
+
+
+def _torch_reverse(network, x):
+    from torch.func import grad, jacrev, vmap
+
+    def twice(x):
+        gradient = grad(network)(x)
+        return gradient, gradient
+
+    hessian, gradient = vmap(jacrev(twice, has_aux=True))(x)
+    return gradient, hessian
+
+
+def _torch_reverse_batch(network, x):
+    """Row after row of the Hessians of all events: events do not mix, so that one vector serves all of them."""
+    import torch
+    from torch.func import grad, vjp, vmap
+
+    gradient, pull = vjp(grad(lambda x: network(x).sum()), x)
+    rows = vmap(lambda direction: pull(direction.expand(x.shape))[0])(torch.eye(x.shape[1]))
+    return gradient, rows.transpose(0, 1)
+
+
+def _jax_way(derivatives: Callable) -> Callable[[Layers, str], Sums]:
+    """A way with derivatives(network, x (n, d)) -> sums of |gradient| (d,), sums of |hessian| (d, d)."""
+
+    def make(layers, activation):
+        import jax
+        import jax.numpy as jnp
+
+        hidden = _choose(activation, tanh=jnp.tanh, relu=jax.nn.relu)
+        i, j, factor = _pairs(layers)
+
+        def network(z):
+            for weight, bias, *affine in layers[:-1]:
+                z = hidden(z @ weight + bias)
+                if affine:
+                    scale, shift = affine
+                    z = z * scale + shift
+            weight, bias = layers[-1]
+            return jax.nn.sigmoid(z @ weight + bias).squeeze(-1)
+
+        @jax.jit
+        def sums(x):
+            gradient, hessian = derivatives(network, x)
+            return jnp.concatenate([gradient, hessian[i, j] * factor])
+
+        return lambda x: np.asarray(sums(x))
+
+    return make
+
+
+def _sum_abs(*arrays):
+    return tuple(abs(array).sum(0) for array in arrays)
+
+
+def _jax_hessian(network, x):
+    import jax
+
+    return _sum_abs(jax.vmap(jax.grad(network))(x), jax.vmap(jax.hessian(network))(x))
+
+
+def _jax_forward_over(inner: str):
+    """Forward mode over the gradient by jax.grad or jax.jacfwd; the gradient itself comes from the same pass."""
+
+    def derivatives(network, x):
+        import jax
+
+        def twice(x):
+            gradient = getattr(jax, inner)(network)(x)
+            return gradient, gradient
+
+        hessian, gradient = jax.vmap(jax.jacfwd(twice, has_aux=True))(x)
+        return _sum_abs(gradient, hessian)
+
+    return derivatives
+
+
+def _jax_input_by_input(network, x):
+    """Row after row of the Hessians of all events, in a loop that never holds more than one."""
+    import jax
+    import jax.numpy as jnp
+
+    gradient, push = jax.linearize(jax.grad(lambda x: network(x).sum()), x)
+    rows = jax.lax.map(lambda direction: abs(push(jnp.broadcast_to(direction, x.shape))).sum(0), jnp.eye(x.shape[1]))
+    return abs(gradient).sum(0), rows
+
+
+PEERS = (
+    Peer("tayloranalysis", "tayloranalysis", (256, 1024, 4096), {"get_tc": _get_tc}),
+    Peer(
+        "torch.func",
+        "torch",
+        (64, 256, 1024),
+        {
+            "hessian": _torch_way(_torch_hessian, compiled=False),
+            "reverse over reverse, compiled": _torch_way(_torch_reverse, compiled=True),
+            "reverse over reverse of the batch, compiled": _torch_way(_torch_reverse_batch, compiled=True),
+        },
+    ),
+    Peer(
+        "JAX",
+        "jax",
+        (64, 128, 256, 512),
+        {
+            "hessian": _jax_way(_jax_hessian),
+            "forward over reverse": _jax_way(_jax_forward_over("grad")),
+            "forward over forward": _jax_way(_jax_forward_over("jacfwd")),
+            "forward over reverse, input by input": _jax_way(_jax_input_by_input),
+        },
+    ),
+)
