@@ -1,7 +1,24 @@
-"""Which inputs, and which relations between inputs, the output of a network rests on.
+"""Which inputs, and which relations between inputs, the response of a network rests on.
 
-Will hold the Taylor coefficients of a network's output in its inputs, and their means over events, after
-Wunsch, Friese, Wolf and Quast, arXiv:1803.08782.
+Taylor coefficients of a network's output in its inputs, and their means over events: Wunsch, Friese, Wolf and Quast,
+"Identifying the relevant dependencies of the neural network response on characteristics of the input space",
+arXiv:1803.08782.
 """
 
-__all__ = []
+from taylor.coefficients import TaylorCoefficients, taylor_coefficients
+from taylor.features import FeatureSet
+from taylor.importance import mean_abs_coefficients
+from taylor.result import RankedFeature, TaylorImportance
+from taylor.rules import rule
+from taylor.steps import NoRule
+
+__all__ = [
+    "FeatureSet",
+    "NoRule",
+    "RankedFeature",
+    "TaylorCoefficients",
+    "TaylorImportance",
+    "mean_abs_coefficients",
+    "rule",
+    "taylor_coefficients",
+]

@@ -1,0 +1,196 @@
+"""The adjoint engine: exact first and second derivatives, layer by layer.
+
+For a response y of a network of steps, with J_s the Jacobian of step s in the inputs and a_s the derivative of y in it,
+
+    dy/dx_i = sum_u a[u] J[u, i] at the inputs,        d2y/dx_i dx_j = sum over steps s of J_s^T C_s(a_s) J_s,
+
+where C_s is the second derivative of the step: diagonal for an activation. Up to the first activation J is the same for
+all events, and its term is one matrix product: a_s sigma''(z_s) with products of columns of the weights. All of it
+takes about one forward pass for each input and one backward pass; a piecewise-linear activation (ReLU) adds no term.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from taylor import keras_graph
+from taylor.features import FeatureSet
+from taylor.response import Response
+from taylor.rules import apply_rule
+from taylor.steps import Curvature, Elementwise, NoRule, Softmax, Step, Variable
+
+
+class Pairs(NamedTuple):
+    """The pairs of inputs to differentiate in: the inputs in any of them, and each pair as positions among those."""
+
+    inputs: np.ndarray
+    positions: np.ndarray
+
+    def products(self, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+        """left[..., i] * right[..., j] for each pair, from (..., inputs) to (..., pairs)."""
+        i, j = self.positions.T
+        return tf.gather(left, i, axis=-1) * tf.gather(right, j, axis=-1)
+
+    def entries(self, matrices: tf.Tensor) -> tf.Tensor:
+        """The entry of each pair, from (n_events, inputs, inputs) to (n_events, pairs)."""
+        size = len(self.inputs)
+        i, j = self.positions.T
+        return tf.gather(tf.reshape(matrices, (-1, size * size)), i * size + j, axis=1)
+
+
+def adjoint(response: Response, features: FeatureSet) -> Callable:
+    """A function from the model's input tensors to the partial derivatives (n_events, n_features).
+
+    Raises:
+        NoRule: a model or an order that this engine does not cover; by the function itself where a layer is unknown.
+    """
+    if features.order > 2:
+        raise NoRule(f"the adjoint engine goes to the second order, not to {features.order}")
+    if not response.has_graph:
+        raise NoRule(f"{type(response.model).__name__} is neither a functional nor a Sequential model")
+    first = features.of_order(1)[:, 0]
+    inputs, positions = np.unique(features.of_order(2), return_inverse=True)
+    pairs = Pairs(inputs, positions.reshape(-1, 2))
+
+    def compute(tensors):
+        step, variables = network_steps(response, tensors, inputs)
+        gradient, hessian = _derivatives(step, response, variables, pairs)
+        if hessian is None:
+            hessian = tf.zeros((1, len(positions)), gradient.dtype)
+        n_events = tf.shape(variables[0].value)[0]
+        columns = [tf.broadcast_to(c, (n_events, c.shape[1])) for c in (tf.gather(gradient, first, axis=1), hessian)]
+        return features.in_order(columns)
+
+    return compute
+
+
+def network_steps(response: Response, tensors: Sequence[tf.Tensor], inputs: Sequence[int]):
+    """The network evaluated on events: its last step, and the analysed inputs.
+
+    Args:
+        response: of a functional or Sequential model.
+        tensors: one for each of the model's inputs.
+        inputs: the analysed columns that Jacobians will be wanted in.
+
+    Returns:
+        The step that makes the response, before its activation if the target is the logit, and the Variables.
+    """
+    values, variables, start = list(tensors), [], 0
+    for i in response.analysed:
+        values[i] = Variable(tensors[i], start, inputs)
+        variables.append(values[i])
+        start += values[i].units
+    step = keras_graph.evaluate(response.model, values, _call)[response.tensor]
+    if not isinstance(step, Step):
+        raise ValueError("Expected an output that depends on the analysed inputs. Received: one that does not.")
+    return (step.parents[0] if response.target == "logit" else step), variables
+
+
+def _call(operation, *arguments, **keywords):
+    """One operation of the model: as it is on tensors, by its rule on steps, piece by piece if it is a model itself."""
+    leaves = keras.tree.flatten((arguments, keywords))
+    if not any(isinstance(leaf, Step) for leaf in leaves):
+        return operation(*arguments, **keywords)
+    if keras_graph.has_graph(operation):
+        return keras_graph.evaluate(operation, keras.tree.flatten(arguments), _call)
+    return apply_rule(operation, *arguments)
+
+
+def _derivatives(step: Step, response: Response, variables: list[Variable], pairs: Pairs):
+    """Gradient (n_events, n_inputs) and second derivatives (n_events, n_pairs) of one unit; None if those vanish."""
+    column = response.column
+    unit = tf.one_hot([column], step.units, dtype=step.value.dtype)
+    if response.target == "logit" or not isinstance(step, (Elementwise, Softmax)):
+        return _of_sum(step, unit, variables, pairs)
+    z = step.parents[0]
+    if isinstance(step, Softmax):
+        p = step.value
+        gradient, hessian = _of_sum(z, p[:, column, None] * (unit - p), variables, pairs)
+        bent = p[:, column, None] * _softmax_curvature(p, unit, z, variables, pairs)
+        return gradient, bent if hessian is None else hessian + bent
+    # y = f(z) by the chain rule, with the one backward pass of z.
+    gradient, hessian = _of_sum(z, unit, variables, pairs)
+    first, second = (None if d is None else d[:, column, None] for d in (step.first, step.second))
+    terms = [] if hessian is None else [first * hessian]
+    if second is not None:
+        among = tf.gather(gradient, pairs.inputs, axis=1)
+        terms.append(second * pairs.products(among, among))
+    return first * gradient, tf.add_n(terms) if terms else None
+
+
+def _of_sum(step: Step, adjoint_of_step: tf.Tensor, variables: list[Variable], pairs: Pairs):
+    """Gradient and second derivatives of sum_u adjoint[u] value[u], the adjoints taken as constants."""
+    adjoints = _pull_back(step, adjoint_of_step)
+    gradient = _gradient(adjoints, variables)
+    if len(pairs.positions) == 0:
+        return gradient, None
+    curvatures = [term for other, adjoint in adjoints.items() for term in other.curvature(adjoint)]
+    return gradient, _hessian(curvatures, pairs) if curvatures else None
+
+
+def _pull_back(step: Step, adjoint_of_step: tf.Tensor) -> dict[Step, tf.Tensor]:
+    """The adjoint of each step that `step` depends on."""
+    adjoints = {step: adjoint_of_step}
+    for other in reversed(_ancestors(step)):
+        for parent, adjoint in zip(other.parents, other.pull(adjoints[other]), strict=True):
+            adjoints[parent] = adjoints[parent] + adjoint if parent in adjoints else adjoint
+    return adjoints
+
+
+def _ancestors(step: Step) -> list[Step]:
+    """The steps that `step` depends on, itself included, each after its parents."""
+    order, stack = {}, [step]
+    while stack:
+        waiting = [parent for parent in stack[-1].parents if parent not in order]
+        if waiting:
+            stack += waiting
+        else:
+            order[stack.pop()] = None
+    return list(order)
+
+
+def _gradient(adjoints: dict[Step, tf.Tensor], variables: list[Variable]) -> tf.Tensor:
+    """(n_events, n_inputs), or (1, n_inputs) where it is the same for all events; zero in an input that is not used."""
+    row = tf.zeros_like(next(adjoints[v] for v in variables if v in adjoints)[:, :1])
+    return tf.concat([adjoints[v] if v in adjoints else tf.tile(row, (1, v.units)) for v in variables], axis=1)
+
+
+def _hessian(curvatures: list[Curvature], pairs: Pairs) -> tf.Tensor:
+    jacobians = {}
+    for step in {step for c in curvatures for step in (c.left, c.right)}:
+        for other in _ancestors(step):
+            if other not in jacobians:
+                jacobians[other] = other.push(*(jacobians[parent] for parent in other.parents))
+    common, per_event = [], []
+    for left, right, weight in curvatures:
+        one, other = jacobians[left], jacobians[right]
+        if one.shape.rank == other.shape.rank == 2:
+            i, j = pairs.positions.T
+            products = tf.gather(one, i) * tf.gather(other, j)  # (pairs, units)
+            if left is not right:
+                products = (products + tf.gather(one, j) * tf.gather(other, i)) / 2
+            common.append(tf.matmul(weight, products, transpose_b=True))
+        else:
+            matrices = tf.matmul(one * weight[:, None, :], other, transpose_b=True)
+            per_event.append(matrices if left is right else (matrices + tf.linalg.matrix_transpose(matrices)) / 2)
+    if per_event:
+        common.append(pairs.entries(tf.add_n(per_event)))
+    return tf.add_n(common)
+
+
+def _softmax_curvature(p: tf.Tensor, unit: tf.Tensor, z: Step, variables: list[Variable], pairs: Pairs) -> tf.Tensor:
+    """sum_lm C[l, m] J_l J_m of each pair, where p_k C is the second derivative of softmax.
+
+    C = v v^T + p p^T - diag p with v = 1_k - p.
+    """
+    units = tf.eye(z.units, dtype=p.dtype)
+    rows = [_gradient(_pull_back(z, units[m, None]), variables) for m in range(z.units)]
+    rows = [tf.gather(row, pairs.inputs, axis=1) for row in rows]  # J_m, (n_events, inputs)
+    weights = tf.split(p, z.units, axis=1)
+    mean = tf.add_n([w * row for w, row in zip(weights, rows, strict=True)])
+    away = tf.add_n([unit[:, m, None] * row for m, row in enumerate(rows)]) - mean
+    spread = tf.add_n([w * pairs.products(row, row) for w, row in zip(weights, rows, strict=True)])
+    return pairs.products(away, away) + pairs.products(mean, mean) - spread

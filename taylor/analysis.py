@@ -1,0 +1,199 @@
+"""One analysis: a response, its features, and the engine that differentiates it, tried out once and kept."""
+
+import os
+import warnings
+from functools import cached_property, lru_cache
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from taylor.adjoint import adjoint
+from taylor.autodiff import autodiff
+from taylor.closed_form import closed_form
+from taylor.features import FeatureSet, n_features
+from taylor.response import Response
+from taylor.steps import NoRule
+
+ENGINES = {"adjoint": adjoint, "closed_form": closed_form, "autodiff": autodiff}
+N_TRIED = 8  # events that a model is tried with
+
+
+class Analysis:
+    """What is to be computed, and how.
+
+    Args:
+        response: the output, and the inputs that it is differentiated in.
+        features: the columns of the result.
+        scale: (n_inputs,) what the analysed inputs are divided by before differentiation; None for 1.
+        engine: one of ENGINES, or "auto".
+
+    Attributes:
+        engine: name of the engine that is used; final after `try_out`.
+    """
+
+    def __init__(self, response: Response, features: FeatureSet, scale: tuple | None, engine: str):
+        self.response, self.features = response, features
+        factors = features.factors if scale is None else features.factors * features.powers_of(np.array(scale))
+        self._factors = tf.constant(factors, response.dtype)
+        self._automatic = engine == "auto"
+        self.engine = ("adjoint" if features.order <= 2 else "closed_form") if self._automatic else engine
+        self._derivatives = None
+
+    def coefficients(self, tensors) -> tf.Tensor:
+        """Taylor coefficients (n_events, n_features) from one tensor for each of the model's inputs; a graph."""
+        return self._derivatives(tensors) * self._factors
+
+    @cached_property
+    def compiled(self):
+        """`coefficients`, compiled."""
+        return tf.function(self.coefficients, jit_compile=self.jit_compile, autograph=False)
+
+    @property
+    def jit_compile(self) -> bool:
+        """Whether XLA pays: it fuses what is elementwise, but takes minutes for third derivatives by nested tapes."""
+        return self.engine != "autodiff" or self.features.order <= 2
+
+    @property
+    def chunk_size(self) -> int:
+        """Events to compute together: many enough to keep the processor busy, few enough for its cache."""
+        n_inputs, order = len(self.features.names), self.features.order
+        widest = n_inputs**order if self.engine == "autodiff" else len(self.features)
+        return int(2 ** np.clip(np.round(np.log2(2**20 / widest)), 4, 11))
+
+    def try_out(self, parts) -> None:
+        """Settles the engine on the first few events, once.
+
+        Warns:
+            UserWarning: the model has a layer that the fast engines have no rule for.
+
+        Raises:
+            ValueError: an engine that was asked for by name has no rule for the model; or a model whose response is
+                random, or depends on the other events of a batch.
+        """
+        if self._derivatives is not None:
+            return
+        tensors = [tf.cast(tf.convert_to_tensor(part[:N_TRIED]), self.response.dtype) for part in parts]
+        try:
+            derivatives = ENGINES[self.engine](self.response, self.features)
+            derivatives(tensors)
+        except NoRule as reason:
+            if not self._automatic:
+                raise ValueError(
+                    f"engine={self.engine!r} cannot analyse this model: {reason}. Use engine='autodiff', or 'auto'."
+                ) from None
+            if self.engine == "adjoint":
+                warnings.warn(
+                    f"The adjoint engine cannot analyse this model: {reason}. Nested tapes take its place: as exact, "
+                    "but slower. taylor.rule adds a layer to the engine.",
+                    stacklevel=4,
+                )
+            self.engine = "autodiff"
+            derivatives = autodiff(self.response, self.features)
+        if self.engine == "autodiff":
+            _require_independent_events(self.response, tensors)
+        self._derivatives = derivatives
+
+
+def analysis_of(
+    model: keras.Model,
+    x,
+    *,
+    order=2,
+    output=0,
+    target="output",
+    inputs=None,
+    names=None,
+    features=None,
+    scale=None,
+    engine="auto",
+) -> tuple[Analysis, tuple]:
+    """The analysis that the public functions' arguments describe, and `x` as one array for each input of the model.
+
+    Arguments as `taylor_coefficients`. The last few analyses are kept, with what was compiled for them.
+    """
+    if engine not in (*ENGINES, "auto"):
+        raise ValueError(f"Expected engine to be 'auto' or one of {tuple(ENGINES)}. Received: engine={engine!r}")
+    response = _response(model, _hashable(inputs), _hashable(output), target)
+    parts = response.arrange(x)
+    columns = response.column_names(x, parts)
+    names = columns if names is None else tuple(names)
+    if len(names) != len(columns) or len(set(names)) != len(names):
+        raise ValueError(f"Expected {len(columns)} different names, one an analysed input. Received: names={names}")
+    if features is not None:
+        chosen = FeatureSet.chosen(names, features)
+    else:
+        _check_order(len(names), order)
+        chosen = FeatureSet.complete(names, int(order))
+    if scale is not None:
+        scale = tuple(_deviations(response) if isinstance(scale, str) else np.asarray(scale, float).tolist())
+        if len(scale) != len(names) or not all(np.isfinite(scale)) or not all(np.array(scale) > 0):
+            raise ValueError(f"Expected scale with {len(names)} positive numbers, one an input. Received: {scale}")
+    analysis = _analysis(response, chosen, scale, engine)
+    return analysis, parts
+
+
+_response = lru_cache(maxsize=32)(
+    lambda model, inputs, output, target: Response(model, inputs=inputs, output=output, target=target)
+)
+_analysis = lru_cache(maxsize=32)(Analysis)
+
+
+def require_memory(n_bytes: float, what: str, way_out: str) -> None:
+    """Raises MemoryError if something would take more than half of the machine's memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if n_bytes > memory / 2:
+        raise MemoryError(
+            f"{what} would take {n_bytes / 1e9:.3g} GB, more than half of the {memory / 1e9:.3g} GB of this machine. "
+            f"{way_out}"
+        )
+
+
+def _check_order(n_inputs: int, order) -> None:
+    if not isinstance(order, (int, np.integer)) or order < 1:
+        raise ValueError(f"Expected order to be a whole number of at least 1. Received: order={order!r}")
+    n = n_features(n_inputs, order)
+    # A Python tuple of indices takes about 100 bytes, a chunk of the fewest events and its derivatives a few hundred.
+    require_memory(500.0 * n, f"{n:.3g} features of order {order}", "Name the features you want with features=[...].")
+
+
+def _deviations(response: Response) -> list[float]:
+    """The standard deviations in the Normalization layer that follows each analysed input."""
+    deviations = []
+    for i in response.analysed:
+        layers = [
+            layer
+            for layer in getattr(response.model, "layers", ())
+            if isinstance(layer, keras.layers.Normalization) and layer.input is response.model.inputs[i]
+        ]
+        if len(layers) != 1:
+            raise ValueError(
+                f"scale='normalization' needs one Normalization layer right after the input "
+                f"{response.input_names[i]!r}. Received: {len(layers)}. Give the standard deviations as an array."
+            )
+        variance = np.ravel(keras.ops.convert_to_numpy(layers[0].variance)).astype(float)
+        deviations += np.sqrt(np.broadcast_to(variance, response.model.inputs[i].shape[-1:])).tolist()
+    return deviations
+
+
+def _require_independent_events(response: Response, tensors) -> None:
+    """Three calls of the model at inference show what is random, and what mixes events."""
+    together, again = response(tensors), response(tensors)
+    first = [tensor[:1] for tensor in tensors]
+    alone = response(first)
+    # Batches of different sizes are summed in different orders, hence the tolerance.
+    same = tf.abs(together[:1] - alone) <= 1e-3 * tf.abs(alone) + 1e-6
+    if not tf.reduce_all(together == again):
+        raise ValueError(
+            "Expected a model with the same response each time. Received: two different ones for the same events, so "
+            "that a layer draws random numbers at inference. Build the model without it."
+        )
+    if not tf.reduce_all(same):
+        raise ValueError(
+            "Expected a response to each event on its own. Received: one that changes with the other events of the "
+            "batch, as of batch normalisation in training mode. Build the model for inference."
+        )
+
+
+def _hashable(value):
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,98 @@
+"""Events a chunk at a time: of few different sizes, so that little is compiled, and filled up where they run out."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+SMALLEST = 16  # events in a chunk
+
+
+def count_events(parts: Sequence, analysed: Sequence[int]) -> int:
+    """The number of events in one array for each input; an input that is not analysed may have a single row for all.
+
+    Raises:
+        ValueError: lengths that differ, or no event.
+    """
+    lengths = {len(part) for i, part in enumerate(parts) if i in analysed or len(part) != 1}
+    if len(lengths) != 1 or lengths == {0}:
+        raise ValueError(
+            f"Expected the same number of events, at least one, in all inputs. Received: {[len(p) for p in parts]}"
+        )
+    return lengths.pop()
+
+
+def padded_size(n_events: int, chunk_size: int) -> int:
+    """A power of two that holds the events, unless they are more than a chunk.
+
+    >>> padded_size(100, 1024), padded_size(5000, 1024)
+    (128, 1024)
+    """
+    return min(chunk_size, max(SMALLEST, 1 << (n_events - 1).bit_length()))
+
+
+def array_chunks(
+    parts: Sequence, analysed: Sequence[int], chunk_size: int, dtype: tf.DType
+) -> Iterator[tuple[tuple[tf.Tensor, ...], slice]]:
+    """Chunks of events in memory, each with the slice of events that it holds; fillers come after them.
+
+    Args:
+        parts: one array or tensor (n_events, width) for each input of the model; or (1, width) where it is not analysed
+            and the same for all events.
+        analysed: positions of the analysed ones.
+        chunk_size: the most events in a chunk.
+        dtype: of the tensors.
+    """
+    n_events = count_events(parts, analysed)
+    size = padded_size(n_events, chunk_size)
+    common = {i for i, part in enumerate(parts) if i not in analysed and len(part) == 1}
+    for start in range(0, n_events, size):
+        rows = slice(start, min(start + size, n_events))
+        yield (
+            tuple(
+                filled(part, 1, dtype) if i in common else filled(part[rows], size, dtype)
+                for i, part in enumerate(parts)
+            ),
+            rows,
+        )
+
+
+def dataset_chunks(dataset: tf.data.Dataset, columns: Callable, chunk_size: int) -> Iterator[tuple]:
+    """Chunks of a stream of batches of any size.
+
+    Args:
+        dataset: of elements x, (x, y) or (x, y, sample_weight), as for `fit`.
+        columns: from (x, y, sample_weight) to a tuple of tensors with one row an event; a graph.
+        chunk_size: number of events in a chunk.
+
+    Yields:
+        The tuple, with `chunk_size` rows each, and the number of those that are events.
+    """
+    rows = dataset.map(
+        lambda *element: columns(*keras.utils.unpack_x_y_sample_weight(element)), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    for element in rows.rebatch(chunk_size).prefetch(2):
+        yield tuple(filled(part, chunk_size, part.dtype) for part in element), len(element[0])
+
+
+def filled(rows, size: int, dtype: tf.DType) -> tf.Tensor:
+    """Rows as a tensor, filled up to `size` with copies of the last."""
+    missing = size - len(rows)
+    if tf.is_tensor(rows):
+        rows = tf.cast(rows, dtype)
+        return tf.concat([rows, tf.repeat(rows[-1:], missing, axis=0)], axis=0) if missing else rows
+    rows = np.asarray(rows, dtype.as_numpy_dtype)  # numpy prepares a few rows much faster than TensorFlow
+    return tf.constant(np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows)
+
+
+def require_finite(parts: Sequence, names: Sequence[str]) -> None:
+    """Raises ValueError if an array holds NaN or an infinity; names the input and the columns."""
+    for name, part in zip(names, parts, strict=True):
+        finite = np.isfinite(part)
+        if not finite.all():
+            rows, columns = np.nonzero(~finite)
+            raise ValueError(
+                f"Expected finite {name!r}. Received: NaN or infinity in {len(set(rows))} of {len(finite)} events (the "
+                f"first: {rows[0]}), columns {sorted(set(columns))[:10]}. Drop these events or replace the values."
+            )

@@ -1,0 +1,136 @@
+"""Taylor coefficients of a network's response, event by event. Wunsch et al. 2018, section 1."""
+
+import warnings
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from taylor.analysis import analysis_of, require_memory
+from taylor.chunks import array_chunks, count_events, require_finite
+from taylor.features import FeatureSet
+
+
+@dataclass(frozen=True, eq=False)
+class TaylorCoefficients:
+    """Coefficients t_i of the Taylor expansion of the response around each event.
+
+    Attributes:
+        values: (n_events, n_features), one column a feature.
+        features: names and input indices of the columns.
+        engine: name of the engine that made them: "adjoint", "closed_form" or "autodiff".
+    """
+
+    values: tf.Tensor
+    features: FeatureSet
+    engine: str
+
+    def of_order(self, order: int) -> tf.Tensor:
+        """(n_events, n) the columns of one order."""
+        return tf.gather(self.values, self.features.positions(order), axis=1)
+
+    @property
+    def first(self) -> tf.Tensor:
+        """(n_events, n_inputs) the first order."""
+        return self.of_order(1)
+
+    @property
+    def second(self) -> tf.Tensor:
+        """(n_events, n_inputs (n_inputs + 1) / 2) the second order: pairs i <= j in lexicographic order."""
+        return self.of_order(2)
+
+
+def taylor_coefficients(
+    model: keras.Model,
+    x,
+    *,
+    order: int = 2,
+    output=0,
+    target: str = "output",
+    inputs=None,
+    names=None,
+    features=None,
+    scale=None,
+    engine: str = "auto",
+) -> TaylorCoefficients:
+    """The Taylor coefficients of a network's response at each event.
+
+    With the response y and inputs x, a feature's coefficient is its partial derivative over prod n_i!, where n_i is how
+    often input i occurs in it: dy/dx_i, 1/2 d2y/dx_i^2, d2y/dx_i dx_j for i < j. Each set of inputs is counted once.
+
+    Args:
+        model: any differentiable Keras model that takes flat events and responds to each on its own.
+        x: events, as the model takes them: (n_events, n_inputs), or a dict or list of such arrays. An input that is not
+            analysed may have one row for all events, such as a `theta` of shape (1, n_parameters).
+        order: highest order, at least 1.
+        output: column of the model's output; for a model of several output tensors a pair (name or position, column).
+        target: "output", or "logit" for the argument of the last sigmoid or softmax.
+        inputs: names of the model's inputs to analyse; the others are held fixed. By default "features" if there is an
+            input of that name, else all.
+        names: of the analysed columns; by default those of a data frame, else x1, x2, ...
+        features: only these features, each an input or a tuple of inputs, by index or name; `order` is ignored.
+        scale: what each analysed input is divided by before differentiation: its standard deviation (n_inputs,) for a
+            model that takes raw inputs, or "normalization" for the one in the model's own Normalization layer. With
+            1 / standard deviation, a model of standardised inputs gives the coefficients of raw ones. None for 1.
+        engine: "adjoint" (exact, layer by layer, order 2), "closed_form" (one hidden layer, any order), "autodiff" (any
+            model, any order), or "auto" for the fastest that can.
+
+    Returns:
+        TaylorCoefficients(values, features, engine). In a tf.function its values are symbolic.
+
+    Warns:
+        UserWarning: a layer that the adjoint engine does not know, or a second order that vanishes, as for ReLU.
+
+    Raises:
+        ValueError: NaN, a wrong shape, a model in training mode, in low precision or with integer inputs, and other
+            arguments out of range.
+        MemoryError: more coefficients than fit in memory.
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid", kernel_initializer="ones")])
+    >>> taylor_coefficients(model, [[0.0, 0.0]], order=1).first.numpy()
+    array([[0.25, 0.25]], dtype=float32)
+    """
+    analysis, parts = analysis_of(
+        model,
+        x,
+        order=order,
+        output=output,
+        target=target,
+        inputs=inputs,
+        names=names,
+        features=features,
+        scale=scale,
+        engine=engine,
+    )
+    dtype, chosen = analysis.response.dtype, analysis.features
+    if any(tf.is_symbolic_tensor(part) for part in parts):
+        with tf.init_scope():
+            analysis.try_out([np.zeros((1, part.shape[1])) for part in parts])
+        values = analysis.coefficients([tf.cast(part, dtype) for part in parts])
+        return TaylorCoefficients(values, chosen, analysis.engine)
+    n_events = count_events(parts, analysis.response.analysed)
+    require_memory(
+        2.0 * n_events * len(chosen) * dtype.size,
+        f"{len(chosen)} coefficients of {n_events} events",
+        "Take fewer events, or their means with mean_abs_coefficients.",
+    )
+    require_finite(parts, analysis.response.input_names)
+    analysis.try_out(parts)
+    chunks = array_chunks(parts, analysis.response.analysed, analysis.chunk_size, dtype)
+    values = [analysis.compiled(tensors) for tensors, _ in chunks]
+    values = values[0] if len(values) == 1 else tf.concat(values, axis=0)
+    values = values if len(values) == n_events else values[:n_events]
+    warn_of_vanishing(chosen, values)
+    return TaylorCoefficients(values, chosen, analysis.engine)
+
+
+def warn_of_vanishing(features: FeatureSet, values) -> None:
+    """Warns if all coefficients (..., n_features) of the second order and above are zero."""
+    higher = features.orders > 1
+    if higher.any() and not np.asarray(values)[..., higher].any():
+        warnings.warn(
+            "All coefficients of the second order and above are zero: the response is piecewise linear, as the logit "
+            "of a network of ReLU layers. Analyse target='output', or a network with a smooth activation.",
+            stacklevel=3,
+        )

@@ -1,0 +1,84 @@
+"""Walking through the graph of a functional Keras model with values of any kind, not only tensors."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+
+
+def has_graph(model) -> bool:
+    """Whether a model is functional or a built Sequential, rather than a subclass with a `call` of its own."""
+    return isinstance(model, (keras.Sequential, keras.src.models.Functional)) and bool(model.outputs)
+
+
+def evaluate(model, inputs: list, call: Callable) -> list:
+    """The outputs of a model, with `call(operation, *arguments, **keywords)` in place of `operation(...)`.
+
+    Args:
+        model: one that `has_graph`.
+        inputs: one value for each of `model.inputs`.
+        call: what to do at each operation; its result, or list of results, goes on to the next.
+
+    Returns:
+        One value for each of `model.outputs`.
+    """
+    values: dict[int, Any] = {id(tensor): value for tensor, value in zip(model.inputs, inputs, strict=True)}
+
+    def filled(structure):
+        return keras.tree.map_structure(
+            lambda leaf: values[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf, structure
+        )
+
+    for node in _nodes(model):
+        if id(node.outputs[0]) not in values:
+            results = call(node.operation, *filled(node.arguments.args), **filled(node.arguments.kwargs))
+            results = results if isinstance(results, list) else keras.tree.flatten(results)
+            values.update((id(tensor), result) for tensor, result in zip(node.outputs, results, strict=True))
+    return [values[id(tensor)] for tensor in model.outputs]
+
+
+def in_training_mode(model) -> list[str]:
+    """Names of the layers that are called with `training=True`, whatever the model is called with."""
+    names = []
+    for node in _nodes(model):
+        if node.arguments.kwargs.get("training"):
+            names.append(node.operation.name)
+        if has_graph(node.operation):
+            names += in_training_mode(node.operation)
+    return names
+
+
+def producer(tensor: keras.KerasTensor):
+    """The operation that a symbolic tensor comes from."""
+    return tensor._keras_history.operation
+
+
+def _nodes(model) -> Iterator:
+    """The calls that the outputs depend on, each after those it depends on; calls of `keras.Input` are left out."""
+    done, stack = set(), [tensor._keras_history for tensor in reversed(model.outputs)]
+    inputs = {id(tensor) for tensor in model.inputs}
+    while stack:
+        operation, index, _ = stack[-1]
+        node = operation._inbound_nodes[index]
+        waiting = (
+            []
+            if id(node) in done
+            else [
+                tensor._keras_history
+                for tensor in node.input_tensors
+                if id(tensor) not in inputs and id(_node_of(tensor)) not in done
+            ]
+        )
+        if waiting:
+            stack += reversed(waiting)
+            continue
+        stack.pop()
+        if id(node) not in done:
+            done.add(id(node))
+            if not node.is_input and id(node.outputs[0]) not in inputs:
+                yield node
+
+
+def _node_of(tensor):
+    operation, index, _ = tensor._keras_history
+    return operation._inbound_nodes[index]

@@ -1,0 +1,199 @@
+"""The response of a network: one of its outputs, as a function of those inputs that are analysed."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from taylor import keras_graph
+
+TARGETS = ("output", "logit")
+
+
+class Response:
+    """One output of a Keras model, and the inputs that it is to be differentiated in.
+
+    Args:
+        model: any Keras model on flat events: inputs (n_events, width), outputs (n_events, n_outputs) or (n_events,).
+        inputs: names of the model's inputs to analyse, in the order wanted; the others are held fixed at the values of
+            each event. None for the only input, for "features" in a parametric model, else for all.
+        output: column of the output to analyse; for a model of several output tensors a pair (name or position,
+            column).
+        target: "output", or "logit" for what goes into the last sigmoid or softmax.
+
+    Attributes:
+        input_names: names of all inputs of the model, in its own order.
+        analysed: positions among them of the analysed ones.
+        has_graph: whether the model's layers and their connections can be read.
+
+    Raises:
+        TypeError: not a Keras model.
+        ValueError: an unknown input, output or target, an integer input, mixed precision, a layer that was told to run
+            in training mode, a "logit" that cannot be found.
+    """
+
+    def __init__(self, model: keras.Model, *, inputs: Sequence[str] | None = None, output=0, target: str = "output"):
+        if not isinstance(model, keras.Model):
+            raise TypeError(f"Expected a keras.Model. Received: {type(model).__name__}")
+        if target not in TARGETS:
+            raise ValueError(f"Expected target to be one of {TARGETS}. Received: target={target!r}")
+        self.model, self.target = model, target
+        self.has_graph = keras_graph.has_graph(model)
+        self.input_names = _input_names(model) if self.has_graph else ("x",)
+        self.analysed = _analysed(self.input_names, inputs)
+        _check_model(model, self.has_graph)
+        self.tensor, self.column = self._output(output)
+        self._last = self._last_operation() if target == "logit" else None
+
+    @property
+    def dtype(self) -> tf.DType:
+        """That of the model's output."""
+        return tf.as_dtype(self.model.outputs[self.tensor].dtype if self.has_graph else self.model.compute_dtype)
+
+    def __call__(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+        """The response (n_events,) to one tensor for each of `input_names`, at inference."""
+        if self.target == "logit":
+            results = keras_graph.evaluate(self.model, list(tensors), self._call_but_the_last_activation)
+        elif self.has_graph:
+            structure = keras.tree.pack_sequence_as(_input_structure(self.model), list(tensors))
+            results = keras.tree.flatten(self.model(structure, training=False))
+        else:
+            results = keras.tree.flatten(self.model(tensors[0], training=False))
+        result = results[self.tensor]
+        return result[:, self.column] if result.shape.rank == 2 else result
+
+    def arrange(self, x) -> tuple:
+        """Events as one array or tensor for each of `input_names`; nothing is copied.
+
+        Args:
+            x: as the model takes it: an array, a dict by name, or a sequence in the order of the model's inputs; or the
+                specification of such tensors.
+
+        Raises:
+            TypeError: whole numbers in an analysed input.
+            ValueError: an input that is missing or too much, or of a wrong shape.
+        """
+        parts = _parts(x, self.input_names)
+        for i, (name, part) in enumerate(zip(self.input_names, parts, strict=True)):
+            width = self.model.inputs[i].shape[-1] if self.has_graph else None
+            if len(part.shape) != 2 or (width is not None and part.shape[1] != width):
+                expected = f"({'n_events'}, {'n_inputs' if width is None else width})"
+                raise ValueError(f"Expected {name!r} of shape {expected}. Received: {tuple(part.shape)}")
+            if i in self.analysed and not tf.as_dtype(part.dtype).is_floating:
+                raise TypeError(
+                    f"Expected floating-point numbers in {name!r}: there is no derivative in a whole number. Received: "
+                    f"{tf.as_dtype(part.dtype).name}. If it stands for a continuous quantity, use .astype('float32')."
+                )
+        return parts
+
+    def column_names(self, x, parts: Sequence) -> tuple[str, ...]:
+        """A name for each analysed column of `x`, with `parts` from `arrange(x)`.
+
+        Those of a data frame; else x1, x2, ..., with the input's name in place of x if several are analysed.
+        """
+        if hasattr(x, "columns"):
+            return tuple(map(str, x.columns))
+        names = []
+        for i in self.analysed:
+            width = parts[i].shape[1]
+            stem = self.input_names[i] if len(self.analysed) > 1 else "x"
+            names += [stem] if len(self.analysed) > 1 and width == 1 else [f"{stem}{k + 1}" for k in range(width)]
+        return tuple(names)
+
+    def _output(self, output) -> tuple[int, int]:
+        tensor, column = output if isinstance(output, (tuple, list)) else (0, output)
+        if not self.has_graph:
+            return tensor, column
+        names = getattr(self.model, "output_names", ["output"])  # a Sequential model has one
+        tensor = names.index(tensor) if tensor in names else tensor
+        if tensor not in range(len(names)):
+            raise ValueError(f"Expected one of the output tensors {names}. Received: output={output!r}")
+        shape = self.model.outputs[tensor].shape
+        if len(shape) > 2:
+            raise ValueError(f"Expected a model with outputs of shape (n_events, n_outputs). Received: {shape}")
+        width = shape[1] if len(shape) == 2 else 1
+        if column not in range(width):
+            raise ValueError(f"Expected output to be a column below {width}. Received: output={output!r}")
+        return tensor, column
+
+    def _last_operation(self):
+        if self.has_graph:
+            last = keras_graph.producer(self.model.outputs[self.tensor])
+            activation = getattr(last, "activation", None)
+            if activation in (keras.activations.sigmoid, keras.activations.softmax) or isinstance(
+                last, keras.layers.Softmax
+            ):
+                return last
+        raise ValueError(
+            "target='logit' needs a functional model whose last layer has the activation sigmoid or softmax. Otherwise "
+            "make a model that ends before its last activation, and analyse that with target='output'."
+        )
+
+    def _call_but_the_last_activation(self, operation, *arguments, **keywords):
+        if operation is not self._last:
+            return operation(*arguments, **keywords)
+        return operation_without_activation(operation, *arguments)
+
+
+def operation_without_activation(layer, x: tf.Tensor) -> tf.Tensor:
+    """What goes into the activation of a Dense, Activation or Softmax layer."""
+    if not isinstance(layer, keras.layers.Dense):
+        return x
+    z = x @ tf.convert_to_tensor(layer.kernel)
+    return z if layer.bias is None else z + tf.convert_to_tensor(layer.bias)
+
+
+def _input_names(model) -> tuple[str, ...]:
+    structure = _input_structure(model)
+    return tuple(sorted(structure)) if isinstance(structure, dict) else tuple(t.name for t in model.inputs)
+
+
+def _input_structure(model):
+    """One symbolic tensor, or a list or dict of them: what the model is called with."""
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
+def _analysed(names: tuple[str, ...], inputs) -> tuple[int, ...]:
+    if inputs is None:
+        return (names.index("features"),) if "features" in names else tuple(range(len(names)))
+    inputs = (inputs,) if isinstance(inputs, str) else tuple(inputs)
+    if not inputs or not set(inputs) <= set(names):
+        raise ValueError(f"Expected inputs to name some of {names}. Received: inputs={inputs}")
+    return tuple(names.index(name) for name in inputs)
+
+
+def _parts(x, names: tuple[str, ...]) -> tuple:
+    if isinstance(x, dict):
+        if set(x) != set(names):
+            raise ValueError(f"Expected the inputs {names}. Received: {tuple(x)}")
+        parts = tuple(x[name] for name in names)
+    elif isinstance(x, (tuple, list)) and len(names) > 1:
+        parts = tuple(x)
+    else:
+        parts = (x,)
+    if len(parts) != len(names):
+        raise ValueError(f"Expected one array for each of the inputs {names}. Received: {len(parts)}")
+    has_type = (hasattr(part, "shape") and hasattr(part, "dtype") for part in parts)
+    return tuple(part if typed else np.asarray(part) for part, typed in zip(parts, has_type, strict=True))
+
+
+def _check_model(model, has_graph: bool) -> None:
+    dtypes = {layer.compute_dtype for layer in model._flatten_layers()} - {None}
+    if low := sorted(dtypes & {"float16", "bfloat16"}):
+        raise ValueError(
+            f"Expected a model that computes in float32 or float64. Received: {low[0]}, whose 8 or 11 binary digits "
+            "leave little of a second derivative. Load the weights into a model made with dtype='float32'."
+        )
+    if not has_graph:
+        return
+    if integers := [t.name for t in model.inputs if not tf.as_dtype(t.dtype).is_floating]:
+        raise ValueError(
+            f"Expected inputs of floating-point numbers. Received: integers in {integers}, in which there is no "
+            "derivative. Analyse the part of the model that follows their embedding."
+        )
+    if training := keras_graph.in_training_mode(model):
+        raise ValueError(
+            f"Expected a model at inference. Received: layers that were called with training=True: {training}. Their "
+            "response is random, or depends on the other events: build the model without it."
+        )

@@ -1,0 +1,106 @@
+"""Sums over events of |t_i| and of its square, a chunk at a time, in a graph: what means and their errors are made of.
+
+Weights, regions and bootstrap replicas are columns of one matrix R, so that a chunk's contribution is the product
+R^T |t|; the coefficients of single events never leave the graph.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from taylor.analysis import Analysis
+
+# P(k <= n) of the Poisson distribution of mean 1; a count above 9 has the probability 1e-7, the resolution of the draw.
+POISSON = np.cumsum(np.exp(-1.0) / np.cumprod([1.0, *range(1, 10)]))
+
+
+class Sums(NamedTuple):
+    """Sums over events, float64. Here w is the weight of an event in a region, c its number of copies in a replica.
+
+    Attributes:
+        n_events: (n_regions,) events with a weight other than 0.
+        w: (n_regions,) sum of w.
+        w2: (n_regions,) sum of w^2.
+        wt: (n_regions, n_features) sum of w |t|.
+        w2t: (n_regions, n_features) sum of w^2 |t|.
+        w2t2: (n_regions, n_features) sum of w^2 t^2.
+        cw: (n_regions, n_replicas) sum of c w.
+        cwt: (n_regions, n_replicas, n_features) sum of c w |t|.
+        n_bad_inputs: () events with NaN or infinity in an input.
+        n_bad_responses: () events with NaN or infinity in a coefficient.
+    """
+
+    n_events: tf.Tensor
+    w: tf.Tensor
+    w2: tf.Tensor
+    wt: tf.Tensor
+    w2t: tf.Tensor
+    w2t2: tf.Tensor
+    cw: tf.Tensor
+    cwt: tf.Tensor
+    n_bad_inputs: tf.Tensor
+    n_bad_responses: tf.Tensor
+
+
+@lru_cache(maxsize=32)
+def no_sums(n_regions: int, n_features: int, n_replicas: int) -> Sums:
+    """Before the first event."""
+    of_region, of_feature = (n_regions,), (n_regions, n_features)
+    replicas = (n_regions, n_replicas), (n_regions, n_replicas, n_features)
+    shapes = (of_region, of_region, of_region, of_feature, of_feature, of_feature, *replicas, (), ())
+    return Sums(*(tf.zeros(shape, tf.float64) for shape in shapes))
+
+
+@lru_cache(maxsize=32)
+def make_step(analysis: Analysis):
+    """The compiled function from (sums, tensors, weight, copies) to the sums with a chunk added.
+
+    `weight` is (n_events, n_regions), 0 for events that only fill up the chunk; `copies` as from `draw_copies`.
+    """
+
+    def step(sums, tensors, weight, copies):
+        t = tf.abs(analysis.coefficients(tensors))
+        squared = weight * weight
+        # Not as one product with both weights as columns: a product with one column is faster than one with two.
+        added = Sums(
+            n_events=tf.math.count_nonzero(weight, axis=0),
+            w=tf.reduce_sum(weight, axis=0),
+            w2=tf.reduce_sum(squared, axis=0),
+            wt=tf.matmul(weight, t, transpose_a=True),
+            w2t=tf.matmul(squared, t, transpose_a=True),
+            w2t2=tf.matmul(squared, t * t, transpose_a=True),
+            **_replicas(t, weight, copies),
+            n_bad_inputs=tf.math.count_nonzero(tf.reduce_any([_bad_rows(part) for part in tensors], axis=0)),
+            n_bad_responses=tf.math.count_nonzero(_bad_rows(t)),
+        )
+        return Sums(*(total + tf.cast(chunk, tf.float64) for total, chunk in zip(sums, added, strict=True)))
+
+    return tf.function(step, jit_compile=analysis.jit_compile, autograph=False)
+
+
+def draw_copies(n_events: int, n_replicas: int, seed: tuple[int, int]) -> tf.Tensor:
+    """(n_events, n_replicas) how often each event is in each replica of a Poisson bootstrap; the mean is 1."""
+    return _draw_copies(n_events, n_replicas, tf.constant(seed)) if n_replicas else tf.zeros((n_events, 0))
+
+
+@tf.function(autograph=False)  # not under XLA, whose random numbers take thirty times longer on a CPU
+def _draw_copies(n_events, n_replicas, seed):
+    uniform = tf.random.stateless_uniform((n_events, n_replicas), seed)
+    return tf.add_n([tf.cast(uniform > threshold, tf.float32) for threshold in POISSON])
+
+
+def _replicas(t: tf.Tensor, weight: tf.Tensor, copies: tf.Tensor) -> dict[str, tf.Tensor]:
+    if copies.shape[1] == 0:
+        return {"cw": 0.0, "cwt": 0.0}
+    columns = [tf.cast(copies, t.dtype) * weight[:, r, None] for r in range(weight.shape[1])]
+    return {
+        "cw": tf.stack([tf.reduce_sum(c, axis=0) for c in columns]),
+        "cwt": tf.stack([tf.matmul(c, t, transpose_a=True) for c in columns]),
+    }
+
+
+def _bad_rows(rows: tf.Tensor) -> tf.Tensor:
+    """(n_events,) whether an event has NaN or infinity."""
+    return tf.reduce_any(~tf.math.is_finite(rows), axis=1)
