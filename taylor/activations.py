@@ -1,7 +1,8 @@
 """Derivatives of elementwise functions, to any order.
 
 tanh and sigmoid satisfy f' = p(f) with a polynomial p, so that all their derivatives are polynomials of the value,
-which the forward pass has made already. Other functions are differentiated by nested tapes, which costs little elementwise.
+which the forward pass has made already. Other functions are differentiated by nested tapes, which costs little for
+functions of one unit.
 """
 
 from functools import lru_cache
@@ -23,7 +24,6 @@ PIECEWISE_LINEAR = {
     keras.activations.hard_tanh,
     keras.activations.hard_shrink,
     keras.activations.soft_shrink,
-    keras.activations.threshold,
 }
 
 SMOOTH = {
@@ -43,6 +43,9 @@ SMOOTH = {
     keras.activations.squareplus,
     keras.activations.tanh_shrink,
 }
+
+# TensorFlow's own softsign has but a first derivative.
+TWICE_DIFFERENTIABLE = {keras.activations.softsign: lambda z: z / (1 + tf.abs(z))}
 
 
 def is_elementwise(function) -> bool:
@@ -67,7 +70,7 @@ def derivatives(function, argument: tf.Tensor, value: tf.Tensor, order: int) -> 
     if function in PIECEWISE_LINEAR:
         return [_slope(function, argument), *[None] * (order - 1)]
     tapes = [tf.GradientTape() for _ in range(order)]
-    return _nested(function, argument, tapes)
+    return _nested(TWICE_DIFFERENTIABLE.get(function, function), argument, tapes)
 
 
 @lru_cache
