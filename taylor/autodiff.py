@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from taylor.features import FeatureSet
@@ -28,7 +29,7 @@ def autodiff(response: Response, features: FeatureSet) -> Callable:
         x = tf.concat([tensors[i] for i in response.analysed], axis=1)
         columns = []
         for order, derivatives in enumerate(_derivatives(respond, x, needed), start=1):
-            wanted = [needed[order - 1].index(tuple(index)) for index in features.of_order(order)]
+            wanted = np.array([needed[order - 1].index(tuple(index)) for index in features.of_order(order)], np.int64)
             columns.append(tf.gather(derivatives, wanted, axis=1))
         return features.in_order(columns)
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from taylor.analysis import analysis_of, require_memory
+from taylor.analysis import N_TRIED, analysis_of, require_memory
 from taylor.chunks import array_chunks, count_events, require_finite
 from taylor.features import FeatureSet
 
@@ -106,7 +106,7 @@ def taylor_coefficients(
     dtype, chosen = analysis.response.dtype, analysis.features
     if any(tf.is_symbolic_tensor(part) for part in parts):
         with tf.init_scope():
-            analysis.try_out([np.zeros((1, part.shape[1])) for part in parts])
+            analysis.try_out([_made_up_events(part.shape) for part in parts])
         values = analysis.coefficients([tf.cast(part, dtype) for part in parts])
         return TaylorCoefficients(values, chosen, analysis.engine)
     n_events = count_events(parts, analysis.response.analysed)
@@ -123,6 +123,12 @@ def taylor_coefficients(
     values = values if len(values) == n_events else values[:n_events]
     warn_of_vanishing(chosen, values)
     return TaylorCoefficients(values, chosen, analysis.engine)
+
+
+def _made_up_events(shape) -> np.ndarray:
+    """(n, width) different events to try a model with before there are any; one if there is but one."""
+    n_events, width = 1 if shape[0] == 1 else N_TRIED, shape[1]
+    return np.linspace(-1, 1, n_events * width).reshape(n_events, width)
 
 
 def warn_of_vanishing(features: FeatureSet, values) -> None:

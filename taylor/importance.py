@@ -84,6 +84,8 @@ def mean_abs_coefficients(
             raise ValueError("Expected weight=None: a dataset brings its weights as (x, y, sample_weight).")
         analysis, region_names, chunks = _dataset_source(model, data, regions, arguments)
     else:
+        if callable(regions):
+            raise ValueError("Expected regions as {name: mask} for events in memory. Received: a function.")
         analysis, region_names, chunks = _array_source(model, data, weight, regions or {}, arguments)
     if not isinstance(bootstrap, int) or bootstrap < 0:
         raise ValueError(f"Expected bootstrap, the number of replicas, to be at least 0. Received: {bootstrap!r}")
@@ -156,31 +158,32 @@ def _without_fillers(weight: tf.Tensor, n_events: int) -> tf.Tensor:
 def _result(analysis: Analysis, region_names: Sequence[str], sums: Sums) -> TaylorImportance:
     if sums.n_bad_inputs:
         raise ValueError(
-            f"Expected finite inputs. Received: NaN or infinity in {sums.n_bad_inputs:.0f} events. Drop these events "
-            "or replace the values."
+            "Expected finite inputs. Received: NaN or infinity in some events. Drop these events or replace the values."
         )
     if sums.n_bad_responses:
         raise ValueError(
-            f"The coefficients of {sums.n_bad_responses:.0f} events are NaN or infinite, although the inputs are "
-            "finite. Has the network diverged, or do the inputs lack standardisation?"
+            "The coefficients of some events are NaN or infinite, although the inputs are finite. Has the network "
+            "diverged, or do the inputs lack standardisation?"
         )
-    of_regions = {}
+    results = []
     for r, name in enumerate(region_names):
         if sums.n_events[r] == 0:
             raise ValueError(f"Expected events of weight other than 0 in region {name!r}. Received: none.")
-        if sums.w[r] <= 0:
+        if not sums.w[r] > 0:
             raise ValueError(f"Expected weights with a positive sum in region {name!r}. Received: {sums.w[r]:g}.")
         mean = sums.wt[r] / sums.w[r]
         variance = (sums.w2t2[r] - 2 * mean * sums.w2t[r] + mean**2 * sums.w2[r]) / sums.w[r] ** 2
         n_replicas = sums.cw.shape[1]
-        of_regions[name] = TaylorImportance(
-            features=analysis.features,
-            mean=mean,
-            error=np.sqrt(np.maximum(variance, 0)),
-            n_events=int(sums.n_events[r]),
-            engine=analysis.engine,
-            replicas=sums.cwt[r] / sums.cw[r][:, None] if n_replicas else None,
+        results.append(
+            TaylorImportance(
+                features=analysis.features,
+                mean=mean,
+                error=np.sqrt(np.maximum(variance, 0)),
+                n_events=int(sums.n_events[r]),
+                engine=analysis.engine,
+                replicas=sums.cwt[r] / sums.cw[r][:, None] if n_replicas else None,
+            )
         )
-    everything = of_regions.pop(ALL)
+    everything, *others = results
     warn_of_vanishing(analysis.features, everything.mean)
-    return replace(everything, regions=of_regions)
+    return replace(everything, regions=dict(zip(region_names[1:], others, strict=True)))

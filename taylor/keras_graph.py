@@ -11,17 +11,19 @@ def has_graph(model) -> bool:
     return isinstance(model, (keras.Sequential, keras.src.models.Functional)) and bool(model.outputs)
 
 
-def evaluate(model, inputs: list, call: Callable) -> list:
+def evaluate(model, inputs: list, call: Callable, outputs: list | None = None) -> list:
     """The outputs of a model, with `call(operation, *arguments, **keywords)` in place of `operation(...)`.
 
     Args:
         model: one that `has_graph`.
         inputs: one value for each of `model.inputs`.
         call: what to do at each operation; its result, or list of results, goes on to the next.
+        outputs: symbolic tensors within the model; `model.outputs` if None.
 
     Returns:
-        One value for each of `model.outputs`.
+        One value for each of the outputs.
     """
+    outputs = model.outputs if outputs is None else outputs
     values: dict[int, Any] = {id(tensor): value for tensor, value in zip(model.inputs, inputs, strict=True)}
 
     def filled(structure):
@@ -29,18 +31,18 @@ def evaluate(model, inputs: list, call: Callable) -> list:
             lambda leaf: values[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf, structure
         )
 
-    for node in _nodes(model):
+    for node in _nodes(model, outputs):
         if id(node.outputs[0]) not in values:
             results = call(node.operation, *filled(node.arguments.args), **filled(node.arguments.kwargs))
             results = results if isinstance(results, list) else keras.tree.flatten(results)
             values.update((id(tensor), result) for tensor, result in zip(node.outputs, results, strict=True))
-    return [values[id(tensor)] for tensor in model.outputs]
+    return [values[id(tensor)] for tensor in outputs]
 
 
 def in_training_mode(model) -> list[str]:
     """Names of the layers that are called with `training=True`, whatever the model is called with."""
     names = []
-    for node in _nodes(model):
+    for node in _nodes(model, model.outputs):
         if node.arguments.kwargs.get("training"):
             names.append(node.operation.name)
         if has_graph(node.operation):
@@ -48,14 +50,19 @@ def in_training_mode(model) -> list[str]:
     return names
 
 
-def producer(tensor: keras.KerasTensor):
-    """The operation that a symbolic tensor comes from."""
-    return tensor._keras_history.operation
+def producer(tensor: keras.KerasTensor) -> tuple[Any, list[keras.KerasTensor]]:
+    """The operation that a symbolic tensor comes from, and the symbolic tensors that it was called with."""
+    return tensor._keras_history.operation, _node_of(tensor).input_tensors
 
 
-def _nodes(model) -> Iterator:
+def is_called_on(layer, tensor: keras.KerasTensor) -> bool:
+    """Whether one of the calls of a layer, in this model or another, takes a symbolic tensor."""
+    return any(other is tensor for node in layer._inbound_nodes for other in node.input_tensors)
+
+
+def _nodes(model, outputs: list) -> Iterator:
     """The calls that the outputs depend on, each after those it depends on; calls of `keras.Input` are left out."""
-    done, stack = set(), [tensor._keras_history for tensor in reversed(model.outputs)]
+    done, stack = set(), [tensor._keras_history for tensor in reversed(outputs)]
     inputs = {id(tensor) for tensor in model.inputs}
     while stack:
         operation, index, _ = stack[-1]

@@ -29,8 +29,8 @@ class Response:
 
     Raises:
         TypeError: not a Keras model.
-        ValueError: an unknown input, output or target, an integer input, mixed precision, a layer that was told to run
-            in training mode, a "logit" that cannot be found.
+        ValueError: an unknown input, output or target, a model without inputs yet, an integer input, mixed precision, a
+            layer that was told to run in training mode, a "logit" that cannot be found.
     """
 
     def __init__(self, model: keras.Model, *, inputs: Sequence[str] | None = None, output=0, target: str = "output"):
@@ -38,6 +38,11 @@ class Response:
             raise TypeError(f"Expected a keras.Model. Received: {type(model).__name__}")
         if target not in TARGETS:
             raise ValueError(f"Expected target to be one of {TARGETS}. Received: target={target!r}")
+        if isinstance(model, keras.Sequential) and not model.built:
+            raise ValueError(
+                "Expected a model with known inputs. Received: a Sequential without. Begin it with keras.Input((n,)), "
+                "or call it on events before."
+            )
         self.model, self.target = model, target
         self.has_graph = keras_graph.has_graph(model)
         self.input_names = _input_names(model) if self.has_graph else ("x",)
@@ -54,14 +59,19 @@ class Response:
     def __call__(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
         """The response (n_events,) to one tensor for each of `input_names`, at inference."""
         if self.target == "logit":
-            results = keras_graph.evaluate(self.model, list(tensors), self._call_but_the_last_activation)
-        elif self.has_graph:
+            layer, argument = self._last
+            (z,) = keras_graph.evaluate(self.model, list(tensors), _call, outputs=[argument])
+            return operation_without_activation(layer, z)[:, self.column]
+        if self.has_graph:
             structure = keras.tree.pack_sequence_as(_input_structure(self.model), list(tensors))
             results = keras.tree.flatten(self.model(structure, training=False))
         else:
             results = keras.tree.flatten(self.model(tensors[0], training=False))
         result = results[self.tensor]
-        return result[:, self.column] if result.shape.rank == 2 else result
+        if result.shape.rank == 1:
+            return result
+        _require_column(self.column, result.shape[1])
+        return result[:, self.column]
 
     def arrange(self, x) -> tuple:
         """Events as one array or tensor for each of `input_names`; nothing is copied.
@@ -74,7 +84,7 @@ class Response:
             TypeError: whole numbers in an analysed input.
             ValueError: an input that is missing or too much, or of a wrong shape.
         """
-        parts = _parts(x, self.input_names)
+        parts = [_array(part) for part in _parts(x, self.input_names)]
         for i, (name, part) in enumerate(zip(self.input_names, parts, strict=True)):
             width = self.model.inputs[i].shape[-1] if self.has_graph else None
             if len(part.shape) != 2 or (width is not None and part.shape[1] != width):
@@ -85,18 +95,19 @@ class Response:
                     f"Expected floating-point numbers in {name!r}: there is no derivative in a whole number. Received: "
                     f"{tf.as_dtype(part.dtype).name}. If it stands for a continuous quantity, use .astype('float32')."
                 )
-        return parts
+        return tuple(parts)
 
-    def column_names(self, x, parts: Sequence) -> tuple[str, ...]:
-        """A name for each analysed column of `x`, with `parts` from `arrange(x)`.
+    def column_names(self, x) -> tuple[str, ...]:
+        """A name for each analysed column of `x`, as `arrange` takes it.
 
         Those of a data frame; else x1, x2, ..., with the input's name in place of x if several are analysed.
         """
-        if hasattr(x, "columns"):
-            return tuple(map(str, x.columns))
-        names = []
+        parts, names = _parts(x, self.input_names), []
         for i in self.analysed:
-            width = parts[i].shape[1]
+            if hasattr(parts[i], "columns"):
+                names += map(str, parts[i].columns)
+                continue
+            width = _array(parts[i]).shape[1]
             stem = self.input_names[i] if len(self.analysed) > 1 else "x"
             names += [stem] if len(self.analysed) > 1 and width == 1 else [f"{stem}{k + 1}" for k in range(width)]
         return tuple(names)
@@ -112,28 +123,22 @@ class Response:
         shape = self.model.outputs[tensor].shape
         if len(shape) > 2:
             raise ValueError(f"Expected a model with outputs of shape (n_events, n_outputs). Received: {shape}")
-        width = shape[1] if len(shape) == 2 else 1
-        if column not in range(width):
-            raise ValueError(f"Expected output to be a column below {width}. Received: output={output!r}")
+        _require_column(column, shape[1] if len(shape) == 2 else 1)
         return tensor, column
 
     def _last_operation(self):
+        """The layer of the last activation, and the symbolic tensor that it is called on."""
         if self.has_graph:
-            last = keras_graph.producer(self.model.outputs[self.tensor])
-            activation = getattr(last, "activation", None)
+            layer, arguments = keras_graph.producer(self.model.outputs[self.tensor])
+            activation = getattr(layer, "activation", None)
             if activation in (keras.activations.sigmoid, keras.activations.softmax) or isinstance(
-                last, keras.layers.Softmax
+                layer, keras.layers.Softmax
             ):
-                return last
+                return layer, arguments[0]
         raise ValueError(
             "target='logit' needs a functional model whose last layer has the activation sigmoid or softmax. Otherwise "
             "make a model that ends before its last activation, and analyse that with target='output'."
         )
-
-    def _call_but_the_last_activation(self, operation, *arguments, **keywords):
-        if operation is not self._last:
-            return operation(*arguments, **keywords)
-        return operation_without_activation(operation, *arguments)
 
 
 def operation_without_activation(layer, x: tf.Tensor) -> tf.Tensor:
@@ -142,6 +147,15 @@ def operation_without_activation(layer, x: tf.Tensor) -> tf.Tensor:
         return x
     z = x @ tf.convert_to_tensor(layer.kernel)
     return z if layer.bias is None else z + tf.convert_to_tensor(layer.bias)
+
+
+def _call(operation, *arguments, **keywords):
+    return operation(*arguments, **keywords)
+
+
+def _require_column(column, width: int) -> None:
+    if column not in range(width):
+        raise ValueError(f"Expected output to be a column below {width}. Received: output={column!r}")
 
 
 def _input_names(model) -> tuple[str, ...]:
@@ -174,8 +188,11 @@ def _parts(x, names: tuple[str, ...]) -> tuple:
         parts = (x,)
     if len(parts) != len(names):
         raise ValueError(f"Expected one array for each of the inputs {names}. Received: {len(parts)}")
-    has_type = (hasattr(part, "shape") and hasattr(part, "dtype") for part in parts)
-    return tuple(part if typed else np.asarray(part) for part, typed in zip(parts, has_type, strict=True))
+    return parts
+
+
+def _array(part):
+    return part if hasattr(part, "shape") and hasattr(part, "dtype") else np.asarray(part)
 
 
 def _check_model(model, has_graph: bool) -> None:

@@ -4,7 +4,7 @@ Weights, regions and bootstrap replicas are columns of one matrix R, so that a c
 R^T |t|; the coefficients of single events never leave the graph.
 """
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -45,39 +45,47 @@ class Sums(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def no_sums(n_regions: int, n_features: int, n_replicas: int) -> Sums:
-    """Before the first event."""
-    of_region, of_feature = (n_regions,), (n_regions, n_features)
-    replicas = (n_regions, n_replicas), (n_regions, n_replicas, n_features)
-    shapes = (of_region, of_region, of_region, of_feature, of_feature, of_feature, *replicas, (), ())
-    return Sums(*(tf.zeros(shape, tf.float64) for shape in shapes))
+def make_summation(analysis: Analysis):
+    """The compiled function from (tensors, weight, copies) of a chunk to its Sums.
 
-
-@lru_cache(maxsize=32)
-def make_step(analysis: Analysis):
-    """The compiled function from (sums, tensors, weight, copies) to the sums with a chunk added.
-
-    `weight` is (n_events, n_regions), 0 for events that only fill up the chunk; `copies` as from `draw_copies`.
+    `weight` is (n_events, n_regions), 0 for events that only fill up the chunk; `copies` as from `draw_copies`. A chunk
+    that is longer than a block of the analysis is a whole number of them.
     """
 
-    def step(sums, tensors, weight, copies):
+    def sum_block(tensors, weight, copies) -> Sums:
         t = tf.abs(analysis.coefficients(tensors))
         squared = weight * weight
-        # Not as one product with both weights as columns: a product with one column is faster than one with two.
-        added = Sums(
+        sums = Sums(
             n_events=tf.math.count_nonzero(weight, axis=0),
             w=tf.reduce_sum(weight, axis=0),
             w2=tf.reduce_sum(squared, axis=0),
             wt=tf.matmul(weight, t, transpose_a=True),
             w2t=tf.matmul(squared, t, transpose_a=True),
             w2t2=tf.matmul(squared, t * t, transpose_a=True),
-            **_replicas(t, weight, copies),
+            **_of_replicas(t, weight, copies),
             n_bad_inputs=tf.math.count_nonzero(tf.reduce_any([_bad_rows(part) for part in tensors], axis=0)),
             n_bad_responses=tf.math.count_nonzero(_bad_rows(t)),
         )
-        return Sums(*(total + tf.cast(chunk, tf.float64) for total, chunk in zip(sums, added, strict=True)))
+        return Sums(*(tf.cast(total, tf.float64) for total in sums))
 
-    return tf.function(step, jit_compile=analysis.jit_compile, autograph=False)
+    def sum_chunk(tensors, weight, copies) -> Sums:
+        n_blocks = weight.shape[0] // analysis.block_size
+        if n_blocks <= 1:
+            return sum_block(tensors, weight, copies)
+
+        def rows(tensor, block):
+            if tensor.shape[0] == 1:  # the same for all events
+                return tensor
+            return tensor[block * analysis.block_size : (block + 1) * analysis.block_size]
+
+        def add_block(block, sums):
+            added = sum_block([rows(part, block) for part in tensors], rows(weight, block), rows(copies, block))
+            return block + 1, Sums(*(total + more for total, more in zip(sums, added, strict=True)))
+
+        first = sum_block([rows(part, 0) for part in tensors], rows(weight, 0), rows(copies, 0))
+        return tf.while_loop(lambda block, _: block < n_blocks, add_block, (1, first))[1]
+
+    return tf.function(sum_chunk, jit_compile=analysis.jit_compile, autograph=False)
 
 
 def draw_copies(n_events: int, n_replicas: int, seed: tuple[int, int]) -> tf.Tensor:
@@ -91,7 +99,7 @@ def _draw_copies(n_events, n_replicas, seed):
     return tf.add_n([tf.cast(uniform > threshold, tf.float32) for threshold in POISSON])
 
 
-def _replicas(t: tf.Tensor, weight: tf.Tensor, copies: tf.Tensor) -> dict[str, tf.Tensor]:
+def _of_replicas(t: tf.Tensor, weight: tf.Tensor, copies: tf.Tensor) -> dict[str, tf.Tensor]:
     if copies.shape[1] == 0:
         return {"cw": 0.0, "cwt": 0.0}
     columns = [tf.cast(copies, t.dtype) * weight[:, r, None] for r in range(weight.shape[1])]
