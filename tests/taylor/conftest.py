@@ -8,10 +8,12 @@ import tensorflow as tf
 
 @pytest.fixture(scope="module")
 def float64():
-    """Keras makes layers in float64, in all of the module."""
+    """Keras makes inputs and layers in float64, in all of the module."""
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
     keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
 
 
 @pytest.fixture(scope="session")
