@@ -86,6 +86,11 @@ def filled(rows, size: int, dtype: tf.DType) -> tf.Tensor:
     return tf.constant(np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows)
 
 
+def in_blocks(rows: tf.Tensor, n_blocks: int) -> tf.Tensor:
+    """(n_blocks, n, width) from (n_blocks n, width)."""
+    return tf.reshape(rows, (n_blocks, -1, rows.shape[1]))
+
+
 def require_finite(parts: Sequence, names: Sequence[str]) -> None:
     """Raises ValueError if an array holds NaN or an infinity; names the input and the columns."""
     for name, part in zip(names, parts, strict=True):
@@ -94,5 +99,6 @@ def require_finite(parts: Sequence, names: Sequence[str]) -> None:
             rows, columns = np.nonzero(~finite)
             raise ValueError(
                 f"Expected finite {name!r}. Received: NaN or infinity in {len(set(rows))} of {len(finite)} events (the "
-                f"first: {rows[0]}), columns {sorted(set(columns))[:10]}. Drop these events or replace the values."
+                f"first: {rows[0]}), columns {np.unique(columns)[:10].tolist()}. Drop these events or replace the "
+                "values."
             )
