@@ -11,6 +11,7 @@ import tensorflow as tf
 from taylor import keras_graph
 from taylor.adjoint import adjoint
 from taylor.autodiff import autodiff
+from taylor.chunks import in_blocks
 from taylor.closed_form import closed_form
 from taylor.features import FeatureSet, n_features
 from taylor.response import Response
@@ -18,6 +19,8 @@ from taylor.steps import NoRule
 
 ENGINES = {"adjoint": adjoint, "closed_form": closed_form, "autodiff": autodiff}
 N_TRIED = 8  # events that a model is tried with
+VALUES_IN_BLOCK = 1 << 18  # numbers in the largest array
+BLOCKS_IN_CHUNK = 8
 
 
 class Analysis:
@@ -47,8 +50,24 @@ class Analysis:
 
     @cached_property
     def compiled(self):
-        """`coefficients`, compiled."""
-        return tf.function(self.coefficients, jit_compile=self.jit_compile, autograph=False)
+        """`coefficients`, compiled, in blocks where there are more events than one block."""
+
+        def coefficients(tensors):
+            n_events = max(tensor.shape[0] for tensor in tensors)
+            n_blocks = n_events // self.block_size
+            if n_blocks <= 1:
+                return self.coefficients(tensors)
+            common = [tensor.shape[0] == 1 for tensor in tensors]  # an input that is the same for all events
+            blocks = [in_blocks(tensor, n_blocks) for tensor, one in zip(tensors, common, strict=True) if not one]
+
+            def of_block(block):
+                block = iter(block)
+                return self.coefficients([t if one else next(block) for t, one in zip(tensors, common, strict=True)])
+
+            values = tf.map_fn(of_block, blocks, fn_output_signature=self.response.dtype, parallel_iterations=1)
+            return tf.reshape(values, (n_events, len(self.features)))
+
+        return tf.function(coefficients, jit_compile=self.jit_compile, autograph=False)
 
     @property
     def jit_compile(self) -> bool:
@@ -56,11 +75,16 @@ class Analysis:
         return self.engine != "autodiff" or self.features.order <= 2
 
     @property
-    def chunk_size(self) -> int:
-        """Events to compute together: many enough to keep the processor busy, few enough for its cache."""
+    def block_size(self) -> int:
+        """Events to compute together, a power of two: few enough for what is made of them to stay in the cache."""
         n_inputs, order = len(self.features.names), self.features.order
         widest = n_inputs**order if self.engine == "autodiff" else len(self.features)
-        return int(2 ** np.clip(np.round(np.log2(2**20 / widest)), 4, 11))
+        return 1 << int(np.clip(np.round(np.log2(VALUES_IN_BLOCK / widest)), 4, 12))
+
+    @property
+    def chunk_size(self) -> int:
+        """Events to hand over in one call: many enough for the time of the call not to count."""
+        return BLOCKS_IN_CHUNK * self.block_size
 
     def try_out(self, parts) -> None:
         """Settles the engine on the first few events, once.
@@ -87,7 +111,7 @@ class Analysis:
                 warnings.warn(
                     f"The adjoint engine cannot analyse this model: {reason}. Nested tapes take its place: as exact, "
                     "but slower. taylor.rule adds a layer to the engine.",
-                    stacklevel=4,
+                    stacklevel=3,
                 )
             self.engine = "autodiff"
             derivatives = autodiff(self.response, self.features)

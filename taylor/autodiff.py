@@ -30,7 +30,7 @@ def autodiff(response: Response, features: FeatureSet) -> Callable:
         columns = []
         for order, derivatives in enumerate(_derivatives(respond, x, needed), start=1):
             wanted = np.array([needed[order - 1].index(tuple(index)) for index in features.of_order(order)], np.int64)
-            columns.append(tf.gather(derivatives, wanted, axis=1))
+            columns.append(tf.transpose(tf.gather(derivatives, wanted, axis=1)))
         return features.in_order(columns)
 
     return compute

@@ -39,7 +39,7 @@ def closed_form(response: Response, features: FeatureSet) -> Callable:
             inner, outer = HiddenLayer(step, column, inputs), None
         elif isinstance(step, Elementwise):
             inner = HiddenLayer(step.parents[0], column, inputs)
-            z, value = step.parents[0].value[:, column], step.value[:, column]
+            z, value = (tf.transpose(s.value[:, column]) for s in (step.parents[0], step))  # (1, n_events)
             outer = derivatives(step.function, z, value, features.order)
         else:
             raise NoRule(f"the closed form has no {type(step).__name__.lower()} as its last step")
@@ -49,7 +49,7 @@ def closed_form(response: Response, features: FeatureSet) -> Callable:
 
 
 def _chain_rule(outer: list | None, inner: "HiddenLayer", indices: np.ndarray) -> tf.Tensor:
-    """Derivatives of f(u) for features (n, order) of one order, with those of f as `outer`; of u itself if None."""
+    """(n, n_events) derivatives of f(u), with those of f as `outer`, for features (n, order); of u itself if None."""
     if outer is None:
         return inner.derivative(indices)
     terms = []
@@ -77,22 +77,22 @@ class HiddenLayer:
         self._made = {}
 
     def derivative(self, indices: np.ndarray) -> tf.Tensor:
-        """(n_events, n) for features (n, order) of one order, which may repeat."""
+        """(n, n_events) for features (n, order) of one order, which may repeat."""
         distinct, inverse = np.unique(indices, axis=0, return_inverse=True)
         key = distinct.tobytes(), distinct.shape
         if key not in self._made:
             self._made[key] = self._derivative(distinct)
         if len(distinct) == len(inverse) and (np.diff(inverse) > 0).all():
             return self._made[key]
-        return tf.gather(self._made[key], inverse, axis=1)
+        return tf.gather(self._made[key], inverse)
 
     def _derivative(self, indices):
         hidden, order = self._hidden, indices.shape[1]
         h = derivatives(hidden.function, hidden.parents[0].value, hidden.value, order)[-1]
         if h is None:
-            return tf.zeros((tf.shape(hidden.value)[0], len(indices)), hidden.value.dtype)
+            return tf.zeros((len(indices), tf.shape(hidden.value)[0]), hidden.value.dtype)
         rows = [tf.gather(self._columns, np.searchsorted(self._inputs, indices[:, k])) for k in range(order)]
-        return tf.matmul(h * self._weight, reduce(tf.multiply, rows), transpose_b=True)
+        return tf.matmul(reduce(tf.multiply, rows), h * self._weight, transpose_b=True)
 
 
 def _hidden_layer(step: Step) -> tuple[Elementwise, tf.Tensor]:
@@ -115,10 +115,9 @@ def _common_jacobian(step: Step) -> tf.Tensor:
     """(inputs, units) of a step that is linear in the inputs."""
     if isinstance(step, (Elementwise, Product, Softmax)):
         raise NoRule("the closed form is for a single hidden layer")
-    jacobian = step.push(*(_common_jacobian(parent) for parent in step.parents))
-    if jacobian.shape.rank != 2:
+    if step.slopes:
         raise NoRule("the closed form wants the same linear map for all events")
-    return jacobian
+    return step.push([_common_jacobian(parent) for parent in step.parents], ())
 
 
 def set_partitions(items: tuple) -> Iterator[list[tuple]]:

@@ -94,10 +94,13 @@ class FeatureSet:
         return np.array([index for index in self.indices if len(index) == order], np.int64).reshape(-1, order)
 
     def in_order(self, by_order: Sequence):
-        """(n_events, n_features) from one tensor for each order, with the features of that order."""
-        together = tf.concat(by_order, axis=1)
+        """(n_events, n_features) from one tensor (n, n_events) for each order, with the features of that order.
+
+        Features come as rows, since work along contiguous events is faster; XLA makes the transposition free.
+        """
+        together = tf.concat(by_order, axis=0)
         order = np.argsort(np.concatenate([self.positions(k) for k in range(1, len(by_order) + 1)]))
-        return together if (np.diff(order) > 0).all() else tf.gather(together, order, axis=1)
+        return tf.transpose(together if (np.diff(order) > 0).all() else tf.gather(together, order))
 
     def powers_of(self, scale: np.ndarray) -> np.ndarray:
         """(n_features,) product of `scale` (n_inputs,) over the inputs of each feature."""

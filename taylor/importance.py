@@ -11,7 +11,7 @@ from taylor.analysis import Analysis, analysis_of
 from taylor.chunks import array_chunks, count_events, dataset_chunks
 from taylor.coefficients import warn_of_vanishing
 from taylor.result import TaylorImportance
-from taylor.streaming import Sums, draw_copies, make_step, no_sums
+from taylor.streaming import Sums, draw_copies, make_summation
 
 ALL = "all"  # the region that every event is in
 
@@ -91,14 +91,13 @@ def mean_abs_coefficients(
         raise ValueError(f"Expected bootstrap, the number of replicas, to be at least 0. Received: {bootstrap!r}")
     sums = None
     for number, (tensors, rows) in enumerate(chunks):
-        if sums is None:
-            analysis.try_out(tensors)
-            step = make_step(analysis)
-            sums = no_sums(len(region_names), len(analysis.features), bootstrap)
-        sums = step(sums, tensors, rows, draw_copies(len(rows), bootstrap, (seed, number)))
+        analysis.try_out(tensors)
+        copies = draw_copies(len(rows), bootstrap, (seed, number))
+        of_chunk = [np.asarray(total) for total in make_summation(analysis)(tensors, rows, copies)]
+        sums = of_chunk if sums is None else [total + more for total, more in zip(sums, of_chunk, strict=True)]
     if sums is None:
         raise ValueError("Expected at least one event. Received: an empty dataset.")
-    return _result(analysis, region_names, Sums(*(np.asarray(total) for total in sums)))
+    return _result(analysis, region_names, Sums(*sums))
 
 
 def _array_source(model, data, weight, regions: Mapping, arguments: dict):

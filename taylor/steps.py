@@ -2,7 +2,7 @@
 
 A network is a graph of steps. A step carries its value (n_events, units) and three rules:
 
-    push        its Jacobian in the analysed inputs, given its parents'
+    push        its Jacobian in the analysed inputs, given its parents', and its slopes where these differ by event
     pull        the adjoints of its parents, given its own (the derivative of the output in this step's value)
     curvature   what its own second derivative adds to the Hessian of the output
 
@@ -38,7 +38,13 @@ class Curvature(NamedTuple):
 
 
 class Step:
-    """One step: its value (n_events, units), and the steps that it was made from."""
+    """One step: its value (n_events, units), and the steps that it was made from.
+
+    Attributes:
+        slopes: the tensors (n_events, units) that `push` needs; none for a step that is the same map for all events.
+    """
+
+    slopes: tuple[tf.Tensor, ...] = ()
 
     def __init__(self, value: tf.Tensor, *parents: "Step"):
         self.value = value
@@ -48,8 +54,8 @@ class Step:
     def units(self) -> int:
         return self.value.shape[-1]
 
-    def push(self, *jacobians: tf.Tensor) -> tf.Tensor:
-        """The Jacobian of this step from those of its parents."""
+    def push(self, jacobians: list[tf.Tensor], slopes: Sequence[tf.Tensor]) -> tf.Tensor:
+        """The Jacobian of this step from those of its parents; `slopes` are those of the events in question."""
         raise NotImplementedError
 
     def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -74,7 +80,7 @@ class Variable(Step):
         super().__init__(value)
         self.start, self.inputs = start, np.asarray(inputs)
 
-    def push(self):
+    def push(self, jacobians, slopes):
         return tf.constant(self.inputs[:, None] == self.start + np.arange(self.units), self.value.dtype)
 
     def pull(self, adjoint):
@@ -89,7 +95,8 @@ class Linear(Step):
         super().__init__(value if bias is None else value + bias, parent)
         self.kernel = kernel
 
-    def push(self, jacobian):
+    def push(self, jacobians, slopes):
+        (jacobian,) = jacobians
         if jacobian.shape.rank == 2:
             return jacobian @ self.kernel
         rows = tf.reshape(jacobian, (-1, jacobian.shape[-1])) @ self.kernel  # one large product
@@ -105,9 +112,10 @@ class Scale(Step):
     def __init__(self, value: tf.Tensor, parent: Step, scale: tf.Tensor):
         super().__init__(value, parent)
         self.scale = scale
+        self.slopes = (scale,) if scale.shape.rank == 2 else ()
 
-    def push(self, jacobian):
-        return _scaled(jacobian, self.scale)
+    def push(self, jacobians, slopes):
+        return _scaled(jacobians[0], *(slopes or (self.scale,)))
 
     def pull(self, adjoint):
         return (adjoint * self.scale,)
@@ -120,9 +128,10 @@ class Elementwise(Step):
         super().__init__(function(parent.value), parent)
         self.function = function
         self.first, self.second = derivatives(function, parent.value, self.value, order=2)
+        self.slopes = (self.first,)
 
-    def push(self, jacobian):
-        return _scaled(jacobian, self.first)
+    def push(self, jacobians, slopes):
+        return _scaled(*jacobians, *slopes)
 
     def pull(self, adjoint):
         return (adjoint * self.first,)
@@ -148,10 +157,10 @@ class Product(Step):
 
     def __init__(self, left: Step, right: Step):
         super().__init__(left.value * right.value, left, right)
+        self.slopes = right.value, left.value
 
-    def push(self, left, right):
-        one, other = self.parents
-        return _sum([_scaled(left, other.value), _scaled(right, one.value)])
+    def push(self, jacobians, slopes):
+        return _sum([_scaled(jacobian, slope) for jacobian, slope in zip(jacobians, slopes, strict=True)])
 
     def pull(self, adjoint):
         left, right = self.parents
@@ -169,7 +178,7 @@ class Sum(Step):
         super().__init__(value, *parents)
         self.factors = factors
 
-    def push(self, *jacobians):
+    def push(self, jacobians, slopes):
         return _sum([jacobian * factor for jacobian, factor in zip(jacobians, self.factors, strict=True)])
 
     def pull(self, adjoint):
@@ -183,8 +192,8 @@ class Concatenation(Step):
         super().__init__(value, *[part for part in parts if part is not None])
         self.parts, self.widths = parts, widths
 
-    def push(self, *jacobians):
-        jacobians = iter(_alike(list(jacobians)))
+    def push(self, jacobians, slopes):
+        jacobians = iter(_alike(jacobians))
         blocks = [None if part is None else next(jacobians) for part in self.parts]
         like = next(block for block in blocks if block is not None)
         blocks = [

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from taylor.analysis import Analysis
+from taylor.chunks import in_blocks
 
 # P(k <= n) of the Poisson distribution of mean 1; a count above 9 has the probability 1e-7, the resolution of the draw.
 POISSON = np.cumsum(np.exp(-1.0) / np.cumprod([1.0, *range(1, 10)]))
@@ -63,7 +64,7 @@ def make_summation(analysis: Analysis):
             w2t=tf.matmul(squared, t, transpose_a=True),
             w2t2=tf.matmul(squared, t * t, transpose_a=True),
             **_of_replicas(t, weight, copies),
-            n_bad_inputs=tf.math.count_nonzero(tf.reduce_any([_bad_rows(part) for part in tensors], axis=0)),
+            n_bad_inputs=tf.math.count_nonzero(reduce(tf.logical_or, map(_bad_rows, tensors))),
             n_bad_responses=tf.math.count_nonzero(_bad_rows(t)),
         )
         return Sums(*(tf.cast(total, tf.float64) for total in sums))
@@ -72,20 +73,25 @@ def make_summation(analysis: Analysis):
         n_blocks = weight.shape[0] // analysis.block_size
         if n_blocks <= 1:
             return sum_block(tensors, weight, copies)
+        # An input of one row is the same for all events.
+        blocks = [t if t.shape[0] == 1 else in_blocks(t, n_blocks) for t in (*tensors, weight, copies)]
 
-        def rows(tensor, block):
-            if tensor.shape[0] == 1:  # the same for all events
-                return tensor
-            return tensor[block * analysis.block_size : (block + 1) * analysis.block_size]
+        def add_block(i, sums):
+            *tensors, weight, copies = [t if t.shape[0] == 1 else t[i] for t in blocks]
+            added = sum_block(tensors, weight, copies)
+            return i + 1, Sums(*(total + more for total, more in zip(sums, added, strict=True)))
 
-        def add_block(block, sums):
-            added = sum_block([rows(part, block) for part in tensors], rows(weight, block), rows(copies, block))
-            return block + 1, Sums(*(total + more for total, more in zip(sums, added, strict=True)))
-
-        first = sum_block([rows(part, 0) for part in tensors], rows(weight, 0), rows(copies, 0))
-        return tf.while_loop(lambda block, _: block < n_blocks, add_block, (1, first))[1]
+        sums = _no_sums(weight.shape[1], len(analysis.features), copies.shape[1])
+        return tf.while_loop(lambda i, _: i < n_blocks, add_block, (0, sums), parallel_iterations=1)[1]
 
     return tf.function(sum_chunk, jit_compile=analysis.jit_compile, autograph=False)
+
+
+def _no_sums(n_regions: int, n_features: int, n_replicas: int) -> Sums:
+    of_region, of_feature = (n_regions,), (n_regions, n_features)
+    of_replicas = (n_regions, n_replicas), (n_regions, n_replicas, n_features)
+    shapes = (of_region, of_region, of_region, of_feature, of_feature, of_feature, *of_replicas, (), ())
+    return Sums(*(tf.zeros(shape, tf.float64) for shape in shapes))
 
 
 def draw_copies(n_events: int, n_replicas: int, seed: tuple[int, int]) -> tf.Tensor:
@@ -101,7 +107,8 @@ def _draw_copies(n_events, n_replicas, seed):
 
 def _of_replicas(t: tf.Tensor, weight: tf.Tensor, copies: tf.Tensor) -> dict[str, tf.Tensor]:
     if copies.shape[1] == 0:
-        return {"cw": 0.0, "cwt": 0.0}
+        n_regions = weight.shape[1]
+        return {"cw": tf.zeros((n_regions, 0)), "cwt": tf.zeros((n_regions, 0, t.shape[1]))}
     columns = [tf.cast(copies, t.dtype) * weight[:, r, None] for r in range(weight.shape[1])]
     return {
         "cw": tf.stack([tf.reduce_sum(c, axis=0) for c in columns]),
