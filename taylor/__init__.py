@@ -10,15 +10,18 @@ from taylor.features import FeatureSet
 from taylor.importance import mean_abs_coefficients
 from taylor.result import RankedFeature, TaylorImportance
 from taylor.rules import rule
+from taylor.selection import Selection, select_features
 from taylor.steps import NoRule
 
 __all__ = [
     "FeatureSet",
     "NoRule",
     "RankedFeature",
+    "Selection",
     "TaylorCoefficients",
     "TaylorImportance",
     "mean_abs_coefficients",
     "rule",
+    "select_features",
     "taylor_coefficients",
 ]
