@@ -44,6 +44,7 @@ class Analysis:
         self.engine = ("adjoint" if features.order <= 2 else "closed_form") if self._automatic else engine
         self._derivatives = None
 
+    @tf.autograph.experimental.do_not_convert
     def coefficients(self, tensors) -> tf.Tensor:
         """Taylor coefficients (n_events, n_features) from one tensor for each of the model's inputs; a graph."""
         return self._derivatives(tensors) * self._factors
@@ -120,6 +121,7 @@ class Analysis:
         self._derivatives = derivatives
 
 
+@tf.autograph.experimental.do_not_convert  # nothing here depends on tensors' values, and converting takes seconds
 def analysis_of(
     model: keras.Model,
     x,

@@ -106,7 +106,7 @@ def taylor_coefficients(
     dtype, chosen = analysis.response.dtype, analysis.features
     if any(tf.is_symbolic_tensor(part) for part in parts):
         with tf.init_scope():
-            analysis.try_out([_made_up_events(part.shape) for part in parts])
+            tf.autograph.experimental.do_not_convert(analysis.try_out)([_made_up_events(part.shape) for part in parts])
         values = analysis.coefficients([tf.cast(part, dtype) for part in parts])
         return TaylorCoefficients(values, chosen, analysis.engine)
     n_events = count_events(parts, analysis.response.analysed)
