@@ -16,6 +16,14 @@ def float64():
     keras.config.set_dtype_policy("float32")
 
 
+@pytest.fixture
+def uncompiled():
+    """Graphs run operation by operation, where a test is not about what a compiler makes of them."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="session")
 def differences():
     """A function from (respond, x, *fixed) to gradient (n_events, n_inputs) and Hessian (n_events, n_inputs, n_inputs).
