@@ -7,7 +7,7 @@ arXiv:1803.08782.
 
 from taylor.coefficients import TaylorCoefficients, taylor_coefficients
 from taylor.features import FeatureSet
-from taylor.importance import mean_abs_coefficients
+from taylor.importance import ImportanceOverTheta, importance_over_theta, mean_abs_coefficients
 from taylor.result import RankedFeature, TaylorImportance
 from taylor.rules import rule
 from taylor.selection import Selection, select_features
@@ -15,11 +15,13 @@ from taylor.steps import NoRule
 
 __all__ = [
     "FeatureSet",
+    "ImportanceOverTheta",
     "NoRule",
     "RankedFeature",
     "Selection",
     "TaylorCoefficients",
     "TaylorImportance",
+    "importance_over_theta",
     "mean_abs_coefficients",
     "rule",
     "select_features",

@@ -131,12 +131,15 @@ def _made_up_events(shape) -> np.ndarray:
     return np.linspace(-1, 1, n_events * width).reshape(n_events, width)
 
 
-def warn_of_vanishing(features: FeatureSet, values) -> None:
-    """Warns if all coefficients (..., n_features) of the second order and above are zero."""
+def warn_of_vanishing(features: FeatureSet, values, stacklevel: int = 3) -> None:
+    """Warns if all coefficients (..., n_features) of the second order and above are zero.
+
+    `stacklevel` as of `warnings.warn`, such that the user's own line is named.
+    """
     higher = features.orders > 1
     if higher.any() and not np.asarray(values)[..., higher].any():
         warnings.warn(
             "All coefficients of the second order and above are zero: the response is piecewise linear, as the logit "
             "of a network of ReLU layers. Analyse target='output', or a network with a smooth activation.",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )

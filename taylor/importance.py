@@ -1,19 +1,19 @@
 """<t_i>, the mean absolute Taylor coefficients over a stream of events: Wunsch et al. 2018, Eq. (1)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from taylor.analysis import Analysis, analysis_of
-from taylor.chunks import array_chunks, count_events, dataset_chunks
+from taylor.analysis import Analysis
 from taylor.coefficients import warn_of_vanishing
+from taylor.features import FeatureSet
+from taylor.response import Response
 from taylor.result import TaylorImportance
-from taylor.streaming import Sums, draw_copies, make_summation
-
-ALL = "all"  # the region that every event is in
+from taylor.sources import source_of
+from taylor.streaming import Sums, sum_over_events
 
 
 def mean_abs_coefficients(
@@ -79,79 +79,76 @@ def mean_abs_coefficients(
         "scale": scale,
         "engine": engine,
     }
-    if isinstance(data, tf.data.Dataset):
-        if weight is not None:
-            raise ValueError("Expected weight=None: a dataset brings its weights as (x, y, sample_weight).")
-        analysis, region_names, chunks = _dataset_source(model, data, regions, arguments)
-    else:
-        if callable(regions):
-            raise ValueError("Expected regions as {name: mask} for events in memory. Received: a function.")
-        analysis, region_names, chunks = _array_source(model, data, weight, regions or {}, arguments)
-    if not isinstance(bootstrap, int) or bootstrap < 0:
-        raise ValueError(f"Expected bootstrap, the number of replicas, to be at least 0. Received: {bootstrap!r}")
-    sums = None
-    for number, (tensors, rows) in enumerate(chunks):
-        analysis.try_out(tensors)
-        copies = draw_copies(len(rows), bootstrap, (seed, number))
-        of_chunk = [np.asarray(total) for total in make_summation(analysis)(tensors, rows, copies)]
-        sums = of_chunk if sums is None else [total + more for total, more in zip(sums, of_chunk, strict=True)]
-    if sums is None:
-        raise ValueError("Expected at least one event. Received: an empty dataset.")
-    return _result(analysis, region_names, Sums(*sums))
+    source = source_of(model, data, weight, regions, arguments)
+    (sums,) = sum_over_events(source.analysis, source.chunks, bootstrap, seed)
+    return _result(source.analysis, source.region_names, sums)
 
 
-def _array_source(model, data, weight, regions: Mapping, arguments: dict):
-    """The analysis, the names of the regions, and chunks (tensors, weight (n, n_regions)) of events in memory."""
-    analysis, parts = analysis_of(model, data, **arguments)
-    response = analysis.response
-    n_events = count_events(parts, response.analysed)
-    weight = np.ones(n_events) if weight is None else np.asarray(weight, float)
-    masks = {name: np.asarray(mask) for name, mask in regions.items()}
-    if weight.shape != (n_events,) or not np.isfinite(weight).all():
-        raise ValueError(f"Expected {n_events} finite weights. Received: shape {weight.shape}, or NaN among them.")
-    for name, mask in masks.items():
-        if mask.shape != (n_events,) or mask.dtype != bool:
-            raise ValueError(
-                f"Expected region {name!r} as a mask of {n_events} bool. Received: {mask.dtype} {mask.shape}"
-            )
+def importance_over_theta(model: keras.Model, data, theta, *, held: str = "theta", **keywords) -> "ImportanceOverTheta":
+    """<t_i>(theta): the importance of each feature to a parametric model, as a function of the theta it is shown.
 
-    def chunks():
-        for tensors, rows in array_chunks(parts, response.analysed, analysis.chunk_size, response.dtype):
-            size = len(tensors[response.analysed[0]])
-            columns = np.zeros((size, 1 + len(masks)), response.dtype.as_numpy_dtype)
-            for column, mask in zip(columns.T, [True, *(mask[rows] for mask in masks.values())], strict=True):
-                column[: rows.stop - rows.start] = weight[rows] * mask
-            yield tensors, tf.constant(columns)
+    The events are read once; each chunk is shown at every theta.
 
-    return analysis, (ALL, *masks), chunks()
+    Args:
+        model: one with an input for theta, such as `pnn_tf.parametric_network`.
+        data: the other inputs: an array if there is one, else a dict; or a dataset as of `mean_abs_coefficients`, whose
+            x has an entry `held` too, which is replaced.
+        theta: (n_theta,) or (n_theta, n_parameters), in the units of the model's input.
+        held: name of the model's input for theta.
+        **keywords: as `mean_abs_coefficients`.
 
-
-def _dataset_source(model, dataset: tf.data.Dataset, regions: Callable | None, arguments: dict):
-    """The same for a stream."""
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise ValueError("Expected a finite dataset. Received: an endless one. Use dataset.take(n_batches).")
-    if regions is not None and not callable(regions):
-        raise ValueError("Expected regions as a function of (x, y) that returns {name: mask}, for a dataset.")
-    x_spec, *_ = keras.utils.unpack_x_y_sample_weight(dataset.element_spec)
-    analysis, _ = analysis_of(model, x_spec, **arguments)
-    response, region_names = analysis.response, [ALL]
-
-    def columns(x, y, sample_weight):
-        parts = [tf.cast(part, response.dtype) for part in response.arrange(x)]
-        n_events = tf.shape(parts[0])[0]
-        weight = tf.ones(n_events) if sample_weight is None else tf.reshape(sample_weight, (-1,))
-        weight = tf.cast(weight, response.dtype)
-        masks = {} if regions is None else dict(regions(x, y))
-        region_names[1:] = masks
-        masks = [tf.cast(tf.reshape(mask, (-1,)), response.dtype) for mask in masks.values()]
-        return *parts, tf.stack([weight, *(weight * mask for mask in masks)], axis=1)
-
-    rows = dataset_chunks(dataset, columns, analysis.chunk_size)
-    return analysis, region_names, ((tensors[:-1], _without_fillers(tensors[-1], n)) for tensors, n in rows)
+    Raises:
+        ValueError: as `mean_abs_coefficients`; also a model without the input `held`, or one that is analysed in it.
+    """
+    theta = np.asarray(theta, float)
+    theta = theta[:, None] if theta.ndim == 1 else theta
+    if theta.ndim != 2 or len(theta) == 0 or not np.isfinite(theta).all():
+        raise ValueError(f"Expected theta of shape (n_theta, n_parameters), finite. Received: shape {theta.shape}")
+    if not isinstance(data, tf.data.Dataset):
+        others = [name for name in Response(model).input_names if name != held]
+        data = {**(data if isinstance(data, dict) else dict.fromkeys(others, data)), held: theta[:1]}
+    options = {"bootstrap": 0, "seed": 0, "weight": None, "regions": None} | keywords
+    bootstrap, seed, weight, regions = (options.pop(name) for name in ("bootstrap", "seed", "weight", "regions"))
+    source = source_of(model, data, weight, regions, options)
+    response = source.analysis.response
+    if held not in response.input_names or response.input_names.index(held) in response.analysed:
+        raise ValueError(
+            f"Expected a model with an input {held!r} that is not analysed. Received: inputs {response.input_names}, "
+            f"analysed: {[response.input_names[i] for i in response.analysed]}"
+        )
+    position = response.input_names.index(held)
+    replacements = [{position: tf.constant(row[None], response.dtype)} for row in theta]
+    all_sums = sum_over_events(source.analysis, source.chunks, bootstrap, seed, replacements)
+    importances = tuple(_result(source.analysis, source.region_names, sums) for sums in all_sums)
+    return ImportanceOverTheta(theta, importances)
 
 
-def _without_fillers(weight: tf.Tensor, n_events: int) -> tf.Tensor:
-    return tf.where(tf.range(len(weight))[:, None] < n_events, weight, 0)
+@dataclass(frozen=True, eq=False)
+class ImportanceOverTheta:
+    """Mean absolute Taylor coefficients on a grid of theta.
+
+    Attributes:
+        theta: (n_theta, n_parameters).
+        importances: one TaylorImportance a theta, over the same events.
+    """
+
+    theta: np.ndarray
+    importances: tuple[TaylorImportance, ...]
+
+    @property
+    def features(self) -> FeatureSet:
+        """Names and input indices of the columns."""
+        return self.importances[0].features
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(n_theta, n_features) <t_i>."""
+        return np.stack([importance.mean for importance in self.importances])
+
+    @property
+    def error(self) -> np.ndarray:
+        """(n_theta, n_features) standard error of the mean."""
+        return np.stack([importance.error for importance in self.importances])
 
 
 def _result(analysis: Analysis, region_names: Sequence[str], sums: Sums) -> TaylorImportance:
@@ -184,5 +181,5 @@ def _result(analysis: Analysis, region_names: Sequence[str], sums: Sums) -> Tayl
             )
         )
     everything, *others = results
-    warn_of_vanishing(analysis.features, everything.mean)
+    warn_of_vanishing(analysis.features, everything.mean, stacklevel=4)
     return replace(everything, regions=dict(zip(region_names[1:], others, strict=True)))

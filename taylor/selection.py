@@ -25,7 +25,7 @@ def select_features(importance: TaylorImportance, *, fraction: float | None = No
 
     Args:
         importance: of the network with all inputs.
-        fraction: share of the features that count as the top, in (0, 1], rounded up to whole features; 0.05 in the paper.
+        fraction: share of the features that count as the top, in (0, 1], rounded up; 0.05 in the paper.
         k: their number, in place of the fraction.
 
     Raises:

@@ -4,7 +4,12 @@ Weights, regions and bootstrap replicas are columns of one matrix R, so that a c
 R^T |t|; the coefficients of single events never leave the graph.
 """
 
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, reduce
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -92,6 +97,69 @@ def _no_sums(n_regions: int, n_features: int, n_replicas: int) -> Sums:
     of_replicas = (n_regions, n_replicas), (n_regions, n_replicas, n_features)
     shapes = (of_region, of_region, of_region, of_feature, of_feature, of_feature, *of_replicas, (), ())
     return Sums(*(tf.zeros(shape, tf.float64) for shape in shapes))
+
+
+def sum_over_events(
+    analysis: Analysis, chunks: Iterable, n_replicas: int, seed: int, replacements: Sequence[Mapping] = ({},)
+) -> list[Sums]:
+    """The Sums of all chunks, as numpy arrays.
+
+    Args:
+        analysis: what to compute; tried out on the first chunk.
+        chunks: of (tensors, weight (n_events, n_regions)).
+        n_replicas: number of bootstrap replicas.
+        seed: of the replicas.
+        replacements: input tensors to put in place of the chunk's, by position; the sums of each are in the result.
+
+    Raises:
+        ValueError: no event, a negative number of replicas.
+    """
+    if not isinstance(n_replicas, int) or n_replicas < 0:
+        raise ValueError(f"Expected bootstrap, the number of replicas, to be at least 0. Received: {n_replicas!r}")
+
+    def sums_of(numbered) -> list[list[np.ndarray]]:
+        number, (tensors, weight) = numbered
+        copies = draw_copies(len(weight), n_replicas, (seed, number))
+        summation = make_summation(analysis)
+        shown = [tuple(new.get(i, tensor) for i, tensor in enumerate(tensors)) for new in replacements]
+        return [[np.asarray(total) for total in summation(tensors, weight, copies)] for tensors in shown]
+
+    totals = None
+    for sums in in_order(sums_of, _tried_out(analysis, enumerate(chunks))):
+        if totals is None:
+            totals = sums
+        else:
+            totals = [[a + b for a, b in zip(*both, strict=True)] for both in zip(totals, sums, strict=True)]
+    if totals is None:
+        raise ValueError("Expected at least one event. Received: an empty dataset.")
+    return [Sums(*total) for total in totals]
+
+
+def _tried_out(analysis: Analysis, numbered: Iterable) -> Iterator:
+    for number, (tensors, weight) in numbered:
+        analysis.try_out(tensors)
+        yield number, (tensors, weight)
+
+
+def in_order(function: Callable, items: Iterable) -> Iterator:
+    """Results for a stream of items, made by a thread for each core, in the order of the items.
+
+    A chunk's loop over blocks runs on one core; TensorFlow lets go of Python's lock meanwhile.
+    """
+    items = iter(items)
+    first = list(islice(items, 2))
+    if len(first) < 2:  # threads take longer to start than a small job
+        yield from map(function, first)
+        return
+    n_workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(n_workers) as pool:
+        waiting = deque()
+        for item in chain(first, items):
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > n_workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def draw_copies(n_events: int, n_replicas: int, seed: tuple[int, int]) -> tf.Tensor:

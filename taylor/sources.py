@@ -1,0 +1,91 @@
+"""Where events come from: arrays in memory or a `tf.data.Dataset`, with their weights and regions, as chunks."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from taylor.analysis import Analysis, analysis_of
+from taylor.chunks import array_chunks, count_events, dataset_chunks
+
+ALL = "all"  # the region that every event is in
+
+
+class Source(NamedTuple):
+    """Events to analyse.
+
+    Attributes:
+        analysis: what to do with them.
+        region_names: ALL, and the names of the further regions; those of a dataset are known once it is read.
+        chunks: of (tensors, weight (n_events, n_regions)), with weight 0 for events that only fill up a chunk.
+    """
+
+    analysis: Analysis
+    region_names: list[str]
+    chunks: Iterator[tuple[tuple[tf.Tensor, ...], tf.Tensor]]
+
+
+def source_of(model: keras.Model, data, weight, regions, arguments: dict) -> Source:
+    """The events that the arguments of `mean_abs_coefficients` describe; `arguments` are those of `analysis_of`."""
+    if isinstance(data, tf.data.Dataset):
+        if weight is not None:
+            raise ValueError("Expected weight=None: a dataset brings its weights as (x, y, sample_weight).")
+        return _dataset_source(model, data, regions, arguments)
+    if callable(regions):
+        raise ValueError("Expected regions as {name: mask} for events in memory. Received: a function.")
+    return _array_source(model, data, weight, regions or {}, arguments)
+
+
+def _array_source(model, data, weight, regions: Mapping, arguments: dict) -> Source:
+    analysis, parts = analysis_of(model, data, **arguments)
+    response = analysis.response
+    n_events = count_events(parts, response.analysed)
+    weight = np.ones(n_events) if weight is None else np.asarray(weight, float)
+    masks = {name: np.asarray(mask) for name, mask in regions.items()}
+    if weight.shape != (n_events,) or not np.isfinite(weight).all():
+        raise ValueError(f"Expected {n_events} finite weights. Received: shape {weight.shape}, or NaN among them.")
+    for name, mask in masks.items():
+        if mask.shape != (n_events,) or mask.dtype != bool:
+            raise ValueError(
+                f"Expected region {name!r} as a mask of {n_events} bool. Received: {mask.dtype} {mask.shape}"
+            )
+
+    def chunks():
+        for tensors, rows in array_chunks(parts, response.analysed, analysis.chunk_size, response.dtype):
+            size = len(tensors[response.analysed[0]])
+            columns = np.zeros((size, 1 + len(masks)), response.dtype.as_numpy_dtype)
+            for column, mask in zip(columns.T, [True, *(mask[rows] for mask in masks.values())], strict=True):
+                column[: rows.stop - rows.start] = weight[rows] * mask
+            yield tensors, tf.constant(columns)
+
+    return Source(analysis, [ALL, *masks], chunks())
+
+
+def _dataset_source(model, dataset: tf.data.Dataset, regions: Callable | None, arguments: dict) -> Source:
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("Expected a finite dataset. Received: an endless one. Use dataset.take(n_batches).")
+    if regions is not None and not callable(regions):
+        raise ValueError("Expected regions as a function of (x, y) that returns {name: mask}, for a dataset.")
+    x_spec, *_ = keras.utils.unpack_x_y_sample_weight(dataset.element_spec)
+    analysis, _ = analysis_of(model, x_spec, **arguments)
+    response, region_names = analysis.response, [ALL]
+
+    def columns(x, y, sample_weight):
+        parts = [tf.cast(part, response.dtype) for part in response.arrange(x)]
+        n_events = tf.shape(parts[0])[0]
+        weight = tf.ones(n_events) if sample_weight is None else tf.reshape(sample_weight, (-1,))
+        weight = tf.cast(weight, response.dtype)
+        masks = {} if regions is None else dict(regions(x, y))
+        region_names[1:] = masks
+        masks = [tf.cast(tf.reshape(mask, (-1,)), response.dtype) for mask in masks.values()]
+        return *parts, tf.stack([weight, *(weight * mask for mask in masks)], axis=1)
+
+    rows = dataset_chunks(dataset, columns, analysis.chunk_size)
+    chunks = ((tensors[:-1], _without_fillers(tensors[-1], n)) for tensors, n in rows)
+    return Source(analysis, region_names, chunks)
+
+
+def _without_fillers(weight: tf.Tensor, n_events: int) -> tf.Tensor:
+    return tf.where(tf.range(len(weight))[:, None] < n_events, weight, 0)
