@@ -8,6 +8,7 @@ arXiv:1803.08782.
 from taylor.coefficients import TaylorCoefficients, taylor_coefficients
 from taylor.features import FeatureSet
 from taylor.importance import ImportanceOverTheta, importance_over_theta, mean_abs_coefficients
+from taylor.monitor import MonitorRecord, TaylorMonitor, read_monitor
 from taylor.result import RankedFeature, TaylorImportance
 from taylor.rules import rule
 from taylor.selection import Selection, select_features
@@ -16,13 +17,16 @@ from taylor.steps import NoRule
 __all__ = [
     "FeatureSet",
     "ImportanceOverTheta",
+    "MonitorRecord",
     "NoRule",
     "RankedFeature",
     "Selection",
     "TaylorCoefficients",
     "TaylorImportance",
+    "TaylorMonitor",
     "importance_over_theta",
     "mean_abs_coefficients",
+    "read_monitor",
     "rule",
     "select_features",
     "taylor_coefficients",

@@ -70,6 +70,11 @@ class Analysis:
 
         return tf.function(coefficients, jit_compile=self.jit_compile, autograph=False)
 
+    @cached_property
+    def respond(self):
+        """The response itself (n_events,), compiled."""
+        return tf.function(self.response, autograph=False)
+
     @property
     def jit_compile(self) -> bool:
         """Whether XLA pays: it fuses what is elementwise, but takes minutes for third derivatives by nested tapes."""

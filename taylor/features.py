@@ -5,7 +5,7 @@ of its inputs' indices: (i,) is an input, (i, i) its auto-correlation, (i, j) th
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement
@@ -61,6 +61,15 @@ class FeatureSet:
         if twice:
             raise ValueError(f"Expected every feature once, whatever the order of its inputs. Received twice: {twice}")
         return FeatureSet(names, indices)
+
+    def to_dict(self) -> dict:
+        """As plain values."""
+        return {"names": list(self.names), "features": [list(index) for index in self.indices]}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping) -> "FeatureSet":
+        """From what `to_dict` has returned."""
+        return cls(tuple(stored["names"]), tuple(map(tuple, stored["features"])))
 
     def __len__(self) -> int:
         return len(self.indices)

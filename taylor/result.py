@@ -141,7 +141,7 @@ class TaylorImportance:
 
     def to_json(self, path=None) -> str:
         """Everything, with the regions, as JSON text; written to `path` if one is given."""
-        text = json.dumps({"format": FORMAT, "names": self.features.names, **_plain(self)}, indent=1)
+        text = json.dumps({"format": FORMAT, **self.features.to_dict(), **self.to_dict()}, indent=1)
         if path is not None:
             Path(path).write_text(text + "\n", encoding="utf-8")
         return text
@@ -157,35 +157,34 @@ class TaylorImportance:
         stored = json.loads(text if text.lstrip().startswith("{") else Path(path_or_text).read_text(encoding="utf-8"))
         if stored.get("format") != FORMAT:
             raise ValueError(f"Expected an importance of format {FORMAT}. Received: {stored.get('format')!r}")
-        features = FeatureSet(tuple(stored["names"]), tuple(map(tuple, stored["features"])))
-        return _restored(stored, features)
+        return cls.from_dict(stored, FeatureSet.from_dict(stored))
+
+    def to_dict(self) -> dict:
+        """Everything but the features, as plain values."""
+        return {
+            "mean": self.mean.tolist(),
+            "error": self.error.tolist(),
+            "n_events": self.n_events,
+            "engine": self.engine,
+            "replicas": None if self.replicas is None else self.replicas.tolist(),
+            "regions": {name: region.to_dict() for name, region in self.regions.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping, features: FeatureSet) -> "TaylorImportance":
+        """From what `to_dict` has returned."""
+        return cls(
+            features=features,
+            mean=np.array(stored["mean"]),
+            error=np.array(stored["error"]),
+            n_events=stored["n_events"],
+            engine=stored["engine"],
+            replicas=None if stored["replicas"] is None else np.array(stored["replicas"]),
+            regions={name: cls.from_dict(region, features) for name, region in stored["regions"].items()},
+        )
 
 
 def _ranks(mean: np.ndarray) -> np.ndarray:
     ranks = np.empty(len(mean), int)
     ranks[np.argsort(-mean, kind="stable")] = np.arange(1, len(mean) + 1)
     return ranks
-
-
-def _plain(importance: TaylorImportance) -> dict:
-    return {
-        "features": importance.features.indices,
-        "mean": importance.mean.tolist(),
-        "error": importance.error.tolist(),
-        "n_events": importance.n_events,
-        "engine": importance.engine,
-        "replicas": None if importance.replicas is None else importance.replicas.tolist(),
-        "regions": {name: _plain(region) for name, region in importance.regions.items()},
-    }
-
-
-def _restored(stored: dict, features: FeatureSet) -> TaylorImportance:
-    return TaylorImportance(
-        features=features,
-        mean=np.array(stored["mean"]),
-        error=np.array(stored["error"]),
-        n_events=stored["n_events"],
-        engine=stored["engine"],
-        replicas=None if stored["replicas"] is None else np.array(stored["replicas"]),
-        regions={name: _restored(region, features) for name, region in stored["regions"].items()},
-    )

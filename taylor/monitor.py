@@ -1,0 +1,212 @@
+"""TaylorMonitor: the importance of features while a network learns. Wunsch et al. 2018, section 3."""
+
+import json
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from taylor.analysis import analysis_of
+from taylor.chunks import array_chunks
+from taylor.features import FeatureSet
+from taylor.importance import mean_abs_coefficients
+from taylor.result import TaylorImportance
+
+FORMAT = 1
+N_SCALARS = 20  # features that TensorBoard is shown
+
+
+class MonitorRecord(NamedTuple):
+    """The state of a network in training.
+
+    Attributes:
+        step: gradient steps done.
+        epoch: epochs done.
+        importance: over the held-out events.
+        metrics: name to number.
+    """
+
+    step: int
+    epoch: int
+    importance: TaylorImportance
+    metrics: dict[str, float]
+
+
+class TaylorMonitor(keras.callbacks.Callback):
+    """Keras callback: computes <t_i> on held-out events in the course of training.
+
+    The first record is made before the first step, the last at the end of training.
+
+    Args:
+        data: held-out events in memory, as `x` of `taylor_coefficients`.
+        every: number of gradient steps from one record to the next, or "epoch". With `steps_per_execution` a record is
+            made at the first step that Keras stops at.
+        label: (n_events,) 1 for signal, 0 for background; needed for metrics.
+        metrics: functions of (label, score) that return a number, by name, such as {"auc": pnn_tf.roc_auc}; the score
+            is the analysed response.
+        path: file that every record is added to as soon as it is made. A training that goes on from a checkpoint goes
+            on in its file: what was recorded beyond the checkpoint is replaced.
+        log_dir: folder of TensorBoard logs, with the features of the largest means and the metrics as scalars. Needs
+            the package tensorboard.
+        **analysis: as `mean_abs_coefficients`: order, weight, regions, target, features, names, ...
+
+    Attributes:
+        records: list of MonitorRecord.
+
+    Raises:
+        ValueError: `every` out of range, metrics without label, a file of another analysis.
+    """
+
+    def __init__(
+        self,
+        data,
+        *,
+        every: int | str = "epoch",
+        label=None,
+        metrics: Mapping[str, Callable] | None = None,
+        path=None,
+        log_dir=None,
+        **analysis,
+    ):
+        super().__init__()
+        if every != "epoch" and not (isinstance(every, int) and every > 0):
+            raise ValueError(f"Expected every to be a number of steps, at least 1, or 'epoch'. Received: {every!r}")
+        if metrics and label is None:
+            raise ValueError("Expected label, one for each event of data, for metrics. Received: none.")
+        self._data, self._every, self._label, self._analysis = data, every, label, analysis
+        self._metrics = dict(metrics or {})
+        self._path = None if path is None else Path(path)
+        self._writer = None if log_dir is None else _writer(log_dir)
+        self._epoch = 0
+        self.records: list[MonitorRecord] = []
+
+    @property
+    def steps(self) -> np.ndarray:
+        """(n_records,) gradient steps done."""
+        return np.array([record.step for record in self.records])
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(n_records, n_features) <t_i>."""
+        return np.stack([record.importance.mean for record in self.records])
+
+    def metric(self, name: str) -> np.ndarray:
+        """(n_records,) one of the metrics."""
+        return np.array([record.metrics[name] for record in self.records])
+
+    def on_train_begin(self, logs=None):
+        step = self._step()
+        if self._path is not None and self._path.exists():
+            self.records = read_monitor(self._path)
+        if any(record.step > step for record in self.records):  # training goes on from a checkpoint before them
+            self.records = [record for record in self.records if record.step <= step]
+            if self._path is not None:
+                self._write_anew()
+        self._epoch = self.records[-1].epoch if self.records else 0
+        if not self.records or self.records[-1].step < step:
+            self._record()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._every != "epoch" and self._step() - self.records[-1].step >= self._every:
+            self._record()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._epoch = epoch + 1
+        if self._every == "epoch":
+            self._record()
+
+    def on_train_end(self, logs=None):
+        if self._step() > self.records[-1].step:
+            self._record()
+        if self._writer is not None:
+            self._writer.flush()
+
+    def _step(self) -> int:
+        return int(self.model.optimizer.iterations)
+
+    def _record(self):
+        importance = mean_abs_coefficients(self.model, self._data, **self._analysis)
+        metrics = {}
+        if self._metrics:
+            score = self._scores()
+            metrics = {name: float(metric(self._label, score)) for name, metric in self._metrics.items()}
+        if self.records and importance.features != self.records[0].importance.features:
+            raise ValueError(f"Expected the features of {self._path}. Received: others. Choose another path.")
+        self.records.append(MonitorRecord(self._step(), self._epoch, importance, metrics))
+        if self._path is not None and len(self.records) == 1:
+            self._write_anew()
+        elif self._path is not None:
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(_line(self.records[-1]))
+        if self._writer is not None:
+            self._log(self.records[-1])
+
+    def _scores(self) -> np.ndarray:
+        names = {"order", "output", "target", "inputs", "names", "features", "scale", "engine"}
+        arguments = {name: value for name, value in self._analysis.items() if name in names}
+        analysis, parts = analysis_of(self.model, self._data, **arguments)
+        chunks = array_chunks(parts, analysis.response.analysed, 1 << 14, analysis.response.dtype)
+        return np.concatenate([analysis.respond(tensors)[: rows.stop - rows.start] for tensors, rows in chunks])
+
+    def _write_anew(self):
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path.with_name(f"{self._path.name}.tmp")
+        lines = map(_line, self.records)
+        temporary.write_text(_header(self.records[0].importance.features) + "".join(lines), encoding="utf-8")
+        temporary.replace(self._path)
+
+    def _log(self, record: MonitorRecord):
+        with self._writer.as_default(step=record.step):
+            for line in record.importance.ranking()[:N_SCALARS]:
+                tf.summary.scalar(f"taylor/{line.feature}", line.mean)
+            for name, value in record.metrics.items():
+                tf.summary.scalar(f"taylor_metrics/{name}", value)
+
+
+def read_monitor(path) -> list[MonitorRecord]:
+    """The records in a file of `TaylorMonitor`; a last one that was cut off is left out.
+
+    Raises:
+        ValueError: something else.
+    """
+    header, *lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+    header = _json_or_none(header) or {}
+    if header.get("format") != FORMAT:
+        raise ValueError(f"Expected records of TaylorMonitor, format {FORMAT}. Received: {path}. Choose another path.")
+    features = FeatureSet.from_dict(header)
+    records = []
+    for line in lines:
+        stored = _json_or_none(line) if line.endswith("\n") else None
+        if stored is None:
+            break
+        stored["importance"] = TaylorImportance.from_dict(stored["importance"], features)
+        records.append(MonitorRecord(**stored))
+    return records
+
+
+def _writer(log_dir):
+    if find_spec("tensorboard") is None:
+        raise ImportError("log_dir needs TensorBoard: `pip install tensorboard`. Without it, use path.")
+    return tf.summary.create_file_writer(str(log_dir))
+
+
+def _header(features: FeatureSet) -> str:
+    return json.dumps({"format": FORMAT, **features.to_dict()}) + "\n"
+
+
+def _line(record: MonitorRecord) -> str:
+    return json.dumps(record._asdict() | {"importance": record.importance.to_dict()}) + "\n"
+
+
+def _json_or_none(text: str):
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return None
