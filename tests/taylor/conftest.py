@@ -24,6 +24,12 @@ def uncompiled():
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Blocks of 128 events for 9 features, and so chunks of about a thousand."""
+    monkeypatch.setattr("taylor.analysis.VALUES_IN_BLOCK", 1 << 10)
+
+
 @pytest.fixture(scope="session")
 def differences():
     """A function from (respond, x, *fixed) to gradient (n_events, n_inputs) and Hessian (n_events, n_inputs, n_inputs).

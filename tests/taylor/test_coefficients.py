@@ -80,7 +80,7 @@ def test_they_are_those_of_the_taylor_expansion(model):
     assert np.median(error(0.02) / error(0.01)) == pytest.approx(16, rel=0.05)
 
 
-def test_chunks_of_any_number_of_events_are_put_together(model):
+def test_chunks_of_any_number_of_events_are_put_together(model, small_chunks):
     size = analysis_of(model, NETWORK.events(1))[0].chunk_size
     x = NETWORK.events(2 * size + 7)
     expected = by_hand(NETWORK, x)

@@ -1,0 +1,237 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from taylor import FeatureSet, mean_abs_coefficients, taylor_coefficients
+from taylor.analysis import analysis_of
+from tests.problems import DenseNetwork
+
+# The pipeline of a stream runs in graphs anyway.
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run_functions_eagerly")
+
+NETWORK = DenseNetwork()
+FEATURES = FeatureSet.complete(("x1", "x2", "x3"), 2)
+N_EVENTS = 500
+X = NETWORK.events(N_EVENTS)
+LABEL = (X[:, 0] + np.random.default_rng(2).normal(size=N_EVENTS) > 0).astype(int)
+WEIGHT = np.random.default_rng(3).exponential(size=N_EVENTS)
+NEGATIVE = np.where(np.random.default_rng(4).random(N_EVENTS) < 0.2, -WEIGHT, WEIGHT)
+REGIONS = {"signal": LABEL == 1, "left": X[:, 1] < 0}
+EXACT = {"rtol": 1e-11}  # sums of 500 terms, and differences of such in the error, in float64
+
+
+@pytest.fixture(scope="module")
+def model():
+    return NETWORK.model()
+
+
+def coefficients(x):
+    """(n_events, n_features) |t| by hand."""
+    return np.abs(FEATURES.factors * np.stack([NETWORK.of_one_hidden_layer(x, i) for i in FEATURES.indices], axis=1))
+
+
+def check(result, x, weight, close=EXACT):
+    """Means and errors are those of numpy on the coefficients of the single events."""
+    t = coefficients(x)
+    mean = np.average(t, axis=0, weights=weight)
+    error = np.sqrt(np.sum((weight[:, None] * (t - mean)) ** 2, axis=0)) / np.sum(weight)
+    assert result.n_events == np.count_nonzero(weight)
+    np.testing.assert_allclose(result.mean, mean, **close)
+    np.testing.assert_allclose(result.error, error, **close)
+
+
+def stream(x, batch_size, weight=None):
+    parts = (x, LABEL[: len(x)], *([] if weight is None else [weight[: len(x)]]))
+    return tf.data.Dataset.from_tensor_slices(parts).batch(batch_size)
+
+
+def test_without_weights_they_are_the_mean_and_its_standard_error(model):
+    result = mean_abs_coefficients(model, X)
+    check(result, X, np.ones(N_EVENTS))
+    t = coefficients(X)
+    np.testing.assert_allclose(result.error, t.std(axis=0) / np.sqrt(N_EVENTS), **EXACT)
+    assert (result.engine, result.features, result.regions, result.replicas) == ("adjoint", FEATURES, {}, None)
+    assert [line.feature for line in result.ranking()] == [FEATURES.labels[i] for i in np.argsort(-t.mean(axis=0))]
+
+
+@pytest.mark.parametrize("weight", [WEIGHT, NEGATIVE, WEIGHT * (WEIGHT > 0.5)], ids=["positive", "negative", "zeros"])
+def test_weights_and_regions_are_those_of_numpy(weight, model):
+    result = mean_abs_coefficients(model, X, weight=weight, regions=REGIONS)
+    check(result, X, weight)
+    assert list(result.regions) == ["signal", "left"]
+    for name, mask in REGIONS.items():
+        check(result.regions[name], X, weight * mask)
+
+
+def test_the_scale_of_the_weights_does_not_matter(model):
+    one, other = (mean_abs_coefficients(model, X, weight=w, regions=REGIONS) for w in (WEIGHT, 1000 * WEIGHT))
+    np.testing.assert_allclose(other.mean, one.mean, **EXACT)
+    np.testing.assert_allclose(other.error, one.error, **EXACT)
+
+
+def test_a_region_may_have_any_name_even_that_of_everything(model):
+    result = mean_abs_coefficients(model, X, weight=WEIGHT, regions={"all": LABEL == 1, "left": X[:, 1] < 0})
+    check(result, X, WEIGHT)
+    check(result.regions["all"], X, WEIGHT * LABEL)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 128, 500])
+def test_a_stream_of_any_batches_is_as_the_array(batch_size, model, small_chunks):
+    result = mean_abs_coefficients(
+        model,
+        stream(X, batch_size, WEIGHT),
+        regions=lambda x, label: {"signal": label == 1, "left": x[:, 1] < 0},
+    )
+    check(result, X, WEIGHT)
+    for name, mask in REGIONS.items():
+        check(result.regions[name], X, WEIGHT * mask)
+
+
+def test_streams_may_lack_weights_and_labels(model, small_chunks):
+    labelled = tf.data.Dataset.from_tensor_slices((X, LABEL, WEIGHT[:, None])).batch(200)
+    check(mean_abs_coefficients(model, labelled), X, WEIGHT)
+    for unweighted in (stream(X, 200), tf.data.Dataset.from_tensor_slices(X).batch(200)):
+        check(mean_abs_coefficients(model, unweighted), X, np.ones(N_EVENTS))
+
+
+def test_chunks_are_added_up(model, small_chunks):
+    """One event, exactly a chunk, one more, and an odd number of chunks."""
+    size = analysis_of(model, X)[0].chunk_size
+    for n_events in (1, size, size + 1, 2 * size + 77):
+        x = NETWORK.events(n_events, seed=5)
+        # The error of one event is 0, but for the root of the rounding of a difference.
+        close = {**EXACT, "atol": 1e-8 if n_events == 1 else 0}
+        check(mean_abs_coefficients(model, x), x, np.ones(n_events), close)
+        if n_events > 1:
+            streamed = mean_abs_coefficients(model, tf.data.Dataset.from_tensor_slices(x).batch(n_events // 3))
+            check(streamed, x, np.ones(n_events), close)
+
+
+def test_float32_is_float64_to_its_precision():
+    single = mean_abs_coefficients(NETWORK.model("float32"), X, weight=WEIGHT, regions=REGIONS)
+    # Coefficients to 1e-6, and sums of 500 of them; the errors are differences of sums that are some 10 times larger.
+    check(single, X, WEIGHT, {"rtol": 1e-4})
+    assert single.mean.dtype == np.float64
+
+
+def test_a_parametric_model_takes_one_row_of_theta_or_a_stream_of_dicts(uncompiled):
+    features, theta = keras.Input((3,), name="features"), keras.Input((1,), name="theta")
+    hidden = layers.Dense(4, "tanh")(layers.Concatenate()([features, theta]))
+    model = keras.Model({"features": features, "theta": theta}, layers.Dense(1, "sigmoid")(hidden))
+    full = {"features": X, "theta": np.full((N_EVENTS, 1), 0.3)}
+    expected = np.abs(taylor_coefficients(model, full).values).mean(axis=0)
+    for data in (
+        full,
+        {"features": X, "theta": [[0.3]]},
+        tf.data.Dataset.from_tensor_slices(full).batch(70),
+    ):
+        np.testing.assert_allclose(mean_abs_coefficients(model, data).mean, expected, rtol=1e-5)  # float32
+
+
+def test_arguments_of_the_analysis_are_passed_on(uncompiled, model):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=["mass", "pt", "eta"])
+    chosen = [("eta", "pt"), "mass"]
+    result = mean_abs_coefficients(model, frame, features=chosen, scale=[1.0, 2.0, 3.0], target="logit")
+    assert result.features.labels == ("pt, eta", "mass")
+    gradient, hessian = NETWORK.logit_derivatives(X)
+    expected = [6 * np.abs(hessian[:, 0, 1, 2]).mean(), np.abs(gradient[:, 0, 0]).mean()]
+    np.testing.assert_allclose(result.mean, expected, **EXACT)
+    assert mean_abs_coefficients(model, frame, order=1, names=["a", "b", "c"]).features.names == ("a", "b", "c")
+    assert mean_abs_coefficients(model, X, engine="closed_form", order=3).features.order == 3
+
+
+def test_the_bootstrap_spreads_as_the_standard_error_says(model):
+    result = mean_abs_coefficients(model, X, weight=WEIGHT, regions=REGIONS, bootstrap=400, seed=1)
+    check(result, X, WEIGHT)
+    assert result.replicas.shape == (400, 9)
+    for one in (result, *result.regions.values()):
+        # A spread from 400 replicas is good to 1 / sqrt(800) = 3.5 %, 4 sigma of which are 14 %; the ratio of sums and
+        # the distribution's tails add some per cent for 250 events. The means agree to 5 errors / sqrt(400).
+        np.testing.assert_allclose(one.replicas.std(axis=0), one.error, rtol=0.2)
+        assert (np.abs(one.replicas.mean(axis=0) - one.mean) < 0.25 * one.error).all()
+        low, high = one.rank_interval
+        assert ((low <= one.ranks) & (one.ranks <= high)).mean() > 0.5
+    again = mean_abs_coefficients(model, X, weight=WEIGHT, regions=REGIONS, bootstrap=400, seed=1)
+    other = mean_abs_coefficients(model, X, weight=WEIGHT, regions=REGIONS, bootstrap=400, seed=2)
+    assert np.array_equal(again.replicas, result.replicas)
+    assert not np.array_equal(other.replicas, result.replicas)
+    assert np.array_equal(other.mean, result.mean)
+
+
+def test_replicas_differ_from_chunk_to_chunk(uncompiled, small_chunks, model):
+    """The same events in two chunks: if both had the same copies, the spread would be sqrt(2) times too large."""
+    size = analysis_of(model, X, order=1)[0].chunk_size
+    x = np.tile(NETWORK.events(size), (2, 1))
+    result = mean_abs_coefficients(model, x, order=1, bootstrap=200)
+    np.testing.assert_allclose(result.replicas.std(axis=0), result.error, rtol=0.25)  # 5 sigma for 200 replicas
+
+
+def test_a_second_order_that_vanishes_is_said_where_it_was_asked_for():
+    relu = keras.Sequential([keras.Input((3,)), layers.Dense(5, "relu"), layers.Dense(1, "sigmoid")])
+    with pytest.warns(UserWarning, match="the response is piecewise linear") as caught:
+        mean_abs_coefficients(relu, X, target="logit")
+    assert caught[0].filename == __file__
+
+
+def with_one(array, value):
+    array = array.copy()
+    array[-1, ...] = value
+    return array
+
+
+class Reciprocal(layers.Layer):
+    def call(self, x):
+        return 1 / x
+
+
+def infinite():
+    return keras.Sequential([keras.Input((3,)), Reciprocal(), layers.Dense(1)])
+
+
+BAD = [
+    (X, {"regions": {"none": X[:, 0] > 100}}, "weight other than 0 in region 'none'. Received: none"),
+    (X, {"weight": np.zeros(N_EVENTS)}, "weight other than 0 in region 'all'. Received: none"),
+    (X, {"weight": np.resize([1.0, -1.0], N_EVENTS)}, "positive sum in region 'all'. Received: 0"),
+    (X, {"weight": -WEIGHT}, "positive sum in region 'all'. Received: -"),
+    (X, {"weight": WEIGHT[:-1]}, r"500 finite weights. Received: shape \(499,\)"),
+    (X, {"weight": with_one(WEIGHT, np.nan)}, "500 finite weights. .* or NaN"),
+    (X, {"regions": {"signal": LABEL}}, r"region 'signal' as a mask of 500 bool. Received: int64 \(500,\)"),
+    (X, {"regions": {"signal": REGIONS["signal"][:-1]}}, r"Received: bool \(499,\)"),
+    (X, {"regions": lambda x, y: {}}, "regions as {name: mask} for events in memory. Received: a function"),
+    (X, {"bootstrap": -1}, "to be at least 0. Received: -1"),
+    (X, {"bootstrap": 1.5}, "to be at least 0. Received: 1.5"),
+    (with_one(X, np.nan), {}, "Expected finite inputs"),
+    (with_one(X, np.inf), {}, "Expected finite inputs"),
+    (X[:0], {}, r"at least one, in all inputs. Received: \[0\]"),
+    (X[:, :2], {}, r"of shape \(n_events, 3\). Received: \(500, 2\)"),
+    (X, {"order": 0}, "order=0"),
+    (X, {"engine": "fast"}, "engine='fast'"),
+    (stream(X, 100), {"weight": WEIGHT}, "weight=None: a dataset brings its weights"),
+    (stream(X, 100), {"regions": REGIONS}, r"regions as a function of \(x, y\)"),
+    (stream(X, 100).take(0), {}, "Received: an empty dataset"),
+    (stream(X, 100).repeat(), {}, r"an endless one. Use dataset.take\(n_batches\)"),
+    (stream(X, 100, with_one(WEIGHT, np.nan)), {}, "positive sum in region 'all'. Received: nan"),
+    (stream(with_one(X, np.nan), 100), {}, "Expected finite inputs"),
+    (stream(X[:, :2], 100), {}, r"of shape \(n_events, 3\). Received: \(None, 2\)"),
+    (stream(X, 100).unbatch(), {}, r"of shape \(n_events, 3\). Received: \(3,\)"),
+]
+
+
+@pytest.mark.parametrize(("data", "arguments", "message"), BAD)
+def test_bad_events_and_arguments_are_named(data, arguments, message, model, uncompiled):
+    with pytest.raises(ValueError, match=message):
+        mean_abs_coefficients(model, data, **{"order": 1, **arguments})
+
+
+def test_whole_numbers_in_a_stream_are_a_type_error(model):
+    with pytest.raises(TypeError, match=r"Expected floating-point numbers .* Received: int64"):
+        mean_abs_coefficients(model, stream(X.astype(int), 100))
+
+
+@pytest.mark.filterwarnings("ignore:The adjoint engine")
+def test_coefficients_that_are_not_finite_are_not_blamed_on_the_inputs(uncompiled):
+    with pytest.raises(ValueError, match="coefficients of some events are NaN or infinite, although the inputs are"):
+        mean_abs_coefficients(infinite(), with_one(X, 0.0), order=1)
