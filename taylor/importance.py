@@ -104,20 +104,20 @@ def importance_over_theta(model: keras.Model, data, theta, *, held: str = "theta
     theta = theta[:, None] if theta.ndim == 1 else theta
     if theta.ndim != 2 or len(theta) == 0 or not np.isfinite(theta).all():
         raise ValueError(f"Expected theta of shape (n_theta, n_parameters), finite. Received: shape {theta.shape}")
-    if not isinstance(data, tf.data.Dataset):
-        others = [name for name in Response(model).input_names if name != held]
-        data = {**(data if isinstance(data, dict) else dict.fromkeys(others, data)), held: theta[:1]}
-    options = {"bootstrap": 0, "seed": 0, "weight": None, "regions": None} | keywords
-    bootstrap, seed, weight, regions = (options.pop(name) for name in ("bootstrap", "seed", "weight", "regions"))
-    source = source_of(model, data, weight, regions, options)
-    response = source.analysis.response
+    response = Response(model, inputs=keywords.get("inputs"))
     if held not in response.input_names or response.input_names.index(held) in response.analysed:
         raise ValueError(
             f"Expected a model with an input {held!r} that is not analysed. Received: inputs {response.input_names}, "
             f"analysed: {[response.input_names[i] for i in response.analysed]}"
         )
     position = response.input_names.index(held)
-    replacements = [{position: tf.constant(row[None], response.dtype)} for row in theta]
+    if not isinstance(data, tf.data.Dataset):
+        others = [name for name in response.input_names if name != held]
+        data = {**(data if isinstance(data, dict) else dict.fromkeys(others, data)), held: theta[:1]}
+    options = {"bootstrap": 0, "seed": 0, "weight": None, "regions": None} | keywords
+    bootstrap, seed, weight, regions = (options.pop(name) for name in ("bootstrap", "seed", "weight", "regions"))
+    source = source_of(model, data, weight, regions, options)
+    replacements = [{position: tf.constant(row[None], source.analysis.response.dtype)} for row in theta]
     all_sums = sum_over_events(source.analysis, source.chunks, bootstrap, seed, replacements)
     importances = tuple(_result(source.analysis, source.region_names, sums) for sums in all_sums)
     return ImportanceOverTheta(theta, importances)

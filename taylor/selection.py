@@ -43,7 +43,7 @@ def select_features(importance: TaylorImportance, *, fraction: float | None = No
         raise ValueError(f"Expected one of fraction and k. Received: fraction={fraction}, k={k}")
     if fraction is not None and not 0 < fraction <= 1:
         raise ValueError(f"Expected fraction above 0 and up to 1. Received: fraction={fraction}")
-    k = math.ceil(fraction * n) if k is None else k
+    k = math.ceil(fraction * n - 1e-9) if k is None else k  # 125 / 495 * 495 is above 125 in floating point
     if not 1 <= k <= n:
         raise ValueError(f"Expected k between 1 and {n}, the number of features. Received: k={k}")
     columns = sorted(range(n), key=lambda column: importance.ranks[column])[:k]
