@@ -60,16 +60,36 @@ def test_the_tables_of_the_readme_are_those_of_the_stored_records(record):
     assert markdown_table(section.tables[0][1]) in (ROOT / "README.md").read_text()
 
 
-def test_the_example_of_the_readme_runs(capsys):
-    (example,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    # The reader's own data, and fewer epochs.
-    example, n_data = re.subn(r"^features, theta, label = .*$", "", example, flags=re.MULTILINE)
-    example, n_epochs = re.subn(r"epochs=\d+", "epochs=1, verbose=0, shuffle=False", example)
+def example(package: str, data: str) -> str:
+    """The example of a package in README.md, without the line of the reader's own data and with a single epoch."""
+    text = (ROOT / "README.md").read_text()
+    (code,) = re.findall(rf"^<!-- example: {package} -->\n```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    code, n_data = re.subn(rf"^{data} = .*$", "", code, flags=re.MULTILINE)
+    code, n_epochs = re.subn(r"epochs=\d+", "epochs=1, verbose=0, shuffle=False", code)
     assert (n_data, n_epochs) == (1, 1)
+    return code
 
+
+def test_the_example_of_pnn_tf_runs(capsys):
     generator = np.random.default_rng(1)
     label = np.tile([0, 1], 1500)
     theta = np.repeat([500.0, 1000.0, 1500.0], 1000)
     features = generator.normal(size=(3000, 27)) + label[:, None]
-    exec(example, {"features": features, "theta": theta, "label": label})
+    exec(example("pnn_tf", "features, theta, label"), {"features": features, "theta": theta, "label": label})
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_the_example_of_taylor_runs(capsys):
+    import keras
+
+    y = np.tile([0, 1], 500)
+    x = np.random.default_rng(1).normal(size=(1000, 30)).astype("float32") + y[:, None]
+    layers = [keras.Input((30,)), keras.layers.Dense(10, "tanh"), keras.layers.Dense(1, "sigmoid")]
+    model = keras.Sequential(layers)
+    model.compile("adam", "binary_crossentropy")
+    space = {"x": x, "y": y, "names": [f"f{i}" for i in range(30)], "model": model}
+    exec(example("taylor", "x, y, names, model"), space)
+    printed = capsys.readouterr().out
+    assert "495 features over 1,000 events" in printed and "feature='f0, f1'" in printed
+    assert len(space["smaller"]) > 1
+    assert space["monitor"].steps.tolist() == [0, 32]
