@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from taylor import keras_graph
+from taylor.chunks import on_gpu
 from taylor.features import FeatureSet
 from taylor.response import Response
 from taylor.rules import apply_rule
@@ -222,7 +223,7 @@ def _event_matrices(terms: list[Curvature], steps: list[Step], common: dict[Step
 
 def _block_size(n_values: int) -> int:
     """Events in a block, with Jacobians of `n_values` an event: a power of two. A GPU wants all of them at once."""
-    if tf.config.list_logical_devices("GPU"):
+    if on_gpu():
         return 1 << 30
     return 1 << max(int(np.log2(CACHED / n_values)), 0)
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from taylor import keras_graph
 from taylor.adjoint import adjoint
 from taylor.autodiff import autodiff
-from taylor.chunks import in_blocks
+from taylor.chunks import SMALLEST, in_blocks, on_gpu
 from taylor.closed_form import closed_form
 from taylor.features import FeatureSet, n_features
 from taylor.response import Response
@@ -19,7 +19,8 @@ from taylor.steps import NoRule
 
 ENGINES = {"adjoint": adjoint, "closed_form": closed_form, "autodiff": autodiff}
 N_TRIED = 8  # events that a model is tried with
-VALUES_IN_BLOCK = 1 << 18  # numbers in the largest array
+CPU_BLOCK = (1 << 18, 1 << 12)  # numbers in the largest array of a block, and events: about what stays in the cache
+GPU_BLOCK = (1 << 25, 1 << 16)
 BLOCKS_IN_CHUNK = 8
 
 
@@ -85,7 +86,8 @@ class Analysis:
         """Events to compute together, a power of two: few enough for what is made of them to stay in the cache."""
         n_inputs, order = len(self.features.names), self.features.order
         widest = n_inputs**order if self.engine == "autodiff" else len(self.features)
-        return 1 << int(np.clip(np.round(np.log2(VALUES_IN_BLOCK / widest)), 4, 12))
+        n_values, most = GPU_BLOCK if on_gpu() else CPU_BLOCK
+        return int(np.clip(2 ** np.round(np.log2(n_values / widest)), SMALLEST, most))
 
     @property
     def chunk_size(self) -> int:

@@ -86,6 +86,11 @@ def filled(rows, size: int, dtype: tf.DType) -> tf.Tensor:
     return tf.constant(np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows)
 
 
+def on_gpu() -> bool:
+    """Whether TensorFlow computes on a GPU, which wants many events at once where a processor wants its cache used."""
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
 def in_blocks(rows: tf.Tensor, n_blocks: int) -> tf.Tensor:
     """(n_blocks, n, width) from (n_blocks n, width)."""
     return tf.reshape(rows, (n_blocks, -1, rows.shape[1]))
