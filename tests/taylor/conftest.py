@@ -27,7 +27,7 @@ def uncompiled():
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Blocks of 128 events for 9 features, and so chunks of about a thousand."""
-    monkeypatch.setattr("taylor.analysis.VALUES_IN_BLOCK", 1 << 10)
+    monkeypatch.setattr("taylor.analysis.CPU_BLOCK", (1 << 10, 1 << 12))
 
 
 @pytest.fixture(scope="session")
