@@ -7,8 +7,9 @@ arXiv:1803.08782.
 
 from taylor.coefficients import TaylorCoefficients, taylor_coefficients
 from taylor.features import FeatureSet
-from taylor.importance import ImportanceOverTheta, importance_over_theta, mean_abs_coefficients
+from taylor.importance import mean_abs_coefficients
 from taylor.monitor import MonitorRecord, TaylorMonitor, read_monitor
+from taylor.over_theta import ImportanceOverTheta, importance_over_theta
 from taylor.result import RankedFeature, TaylorImportance
 from taylor.rules import rule
 from taylor.selection import Selection, select_features

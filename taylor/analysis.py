@@ -13,6 +13,7 @@ from taylor.adjoint import adjoint
 from taylor.autodiff import autodiff
 from taylor.chunks import SMALLEST, in_blocks, on_gpu
 from taylor.closed_form import closed_form
+from taylor.compiled import compiled
 from taylor.features import FeatureSet, n_features
 from taylor.response import Response
 from taylor.steps import NoRule
@@ -69,7 +70,7 @@ class Analysis:
             values = tf.map_fn(of_block, blocks, fn_output_signature=self.response.dtype, parallel_iterations=1)
             return tf.reshape(values, (n_events, len(self.features)))
 
-        return tf.function(coefficients, jit_compile=self.jit_compile, autograph=False)
+        return compiled(coefficients, jit_compile=self.jit_compile)
 
     @cached_property
     def respond(self):

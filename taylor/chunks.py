@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-SMALLEST = 16  # events in a chunk
+SMALLEST = 16  # events in a chunk, but for a single one, whose time is that of the call
 
 
 def count_events(parts: Sequence, analysed: Sequence[int]) -> int:
@@ -26,9 +26,11 @@ def count_events(parts: Sequence, analysed: Sequence[int]) -> int:
 def padded_size(n_events: int, chunk_size: int) -> int:
     """A power of two that holds the events, unless they are more than a chunk.
 
-    >>> padded_size(100, 1024), padded_size(5000, 1024)
-    (128, 1024)
+    >>> padded_size(1, 1024), padded_size(100, 1024), padded_size(5000, 1024)
+    (1, 128, 1024)
     """
+    if n_events == 1:
+        return 1
     return min(chunk_size, max(SMALLEST, 1 << (n_events - 1).bit_length()))
 
 

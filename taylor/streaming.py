@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from taylor.analysis import Analysis
 from taylor.chunks import in_blocks
+from taylor.compiled import compiled
 
 # P(k <= n) of the Poisson distribution of mean 1; a count above 9 has the probability 1e-7, the resolution of the draw.
 POISSON = np.cumsum(np.exp(-1.0) / np.cumprod([1.0, *range(1, 10)]))
@@ -89,7 +90,7 @@ def make_summation(analysis: Analysis):
         sums = _no_sums(weight.shape[1], len(analysis.features), copies.shape[1])
         return tf.while_loop(lambda i, _: i < n_blocks, add_block, (0, sums), parallel_iterations=1)[1]
 
-    return tf.function(sum_chunk, jit_compile=analysis.jit_compile, autograph=False)
+    return compiled(sum_chunk, jit_compile=analysis.jit_compile)
 
 
 def _no_sums(n_regions: int, n_features: int, n_replicas: int) -> Sums:

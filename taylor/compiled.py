@@ -1,0 +1,25 @@
+"""Compiled functions that are cheap to call."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+def compiled(function: Callable, *, jit_compile: bool) -> Callable:
+    """A function of tensors, or tuples of them, as one graph for each set of shapes that it is called with.
+
+    TensorFlow compares all about the arguments to find the graph of a call, which takes longer than a small
+    computation. Here their shapes decide: types and structure must be the same in all calls.
+    """
+    traced = tf.function(function, jit_compile=jit_compile, autograph=False)
+    graphs = {}
+
+    def call(*arguments):
+        if tf.config.functions_run_eagerly():
+            return traced(*arguments)
+        shapes = tuple(tuple(tensor.shape) for tensor in tf.nest.flatten(arguments))
+        if shapes not in graphs:
+            graphs[shapes] = traced.get_concrete_function(*arguments)
+        return graphs[shapes](*arguments)
+
+    return call

@@ -1,0 +1,81 @@
+"""The importance of features to a parametric model, as a function of theta."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from taylor.features import FeatureSet
+from taylor.importance import importance_of
+from taylor.response import Response
+from taylor.result import TaylorImportance
+from taylor.sources import source_of
+from taylor.streaming import sum_over_events
+
+
+@dataclass(frozen=True, eq=False)
+class ImportanceOverTheta:
+    """Mean absolute Taylor coefficients on a grid of theta.
+
+    Attributes:
+        theta: (n_theta, n_parameters).
+        importances: one TaylorImportance a theta, over the same events.
+    """
+
+    theta: np.ndarray
+    importances: tuple[TaylorImportance, ...]
+
+    @property
+    def features(self) -> FeatureSet:
+        """Names and input indices of the columns."""
+        return self.importances[0].features
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(n_theta, n_features) <t_i>."""
+        return np.stack([importance.mean for importance in self.importances])
+
+    @property
+    def error(self) -> np.ndarray:
+        """(n_theta, n_features) standard error of the mean."""
+        return np.stack([importance.error for importance in self.importances])
+
+
+def importance_over_theta(model: keras.Model, data, theta, *, held: str = "theta", **keywords) -> ImportanceOverTheta:
+    """<t_i>(theta): the importance of each feature to a parametric model, as a function of the theta it is shown.
+
+    The events are read once; each chunk is shown at every theta.
+
+    Args:
+        model: one with an input for theta, such as `pnn_tf.parametric_network`.
+        data: the other inputs: an array if there is one, else a dict; or a dataset as of `mean_abs_coefficients`, whose
+            x has an entry `held` too, which is replaced.
+        theta: (n_theta,) or (n_theta, n_parameters), in the units of the model's input.
+        held: name of the model's input for theta.
+        **keywords: as `mean_abs_coefficients`.
+
+    Raises:
+        ValueError: as `mean_abs_coefficients`; also a model without the input `held`, or one that is analysed in it.
+    """
+    theta = np.asarray(theta, float)
+    theta = theta[:, None] if theta.ndim == 1 else theta
+    if theta.ndim != 2 or len(theta) == 0 or not np.isfinite(theta).all():
+        raise ValueError(f"Expected theta of shape (n_theta, n_parameters), finite. Received: shape {theta.shape}")
+    response = Response(model, inputs=keywords.get("inputs"))
+    if held not in response.input_names or response.input_names.index(held) in response.analysed:
+        raise ValueError(
+            f"Expected a model with an input {held!r} that is not analysed. Received: inputs {response.input_names}, "
+            f"analysed: {[response.input_names[i] for i in response.analysed]}"
+        )
+    position = response.input_names.index(held)
+    if not isinstance(data, tf.data.Dataset):
+        others = [name for name in response.input_names if name != held]
+        data = {**(data if isinstance(data, dict) else dict.fromkeys(others, data)), held: theta[:1]}
+    options = {"bootstrap": 0, "seed": 0, "weight": None, "regions": None} | keywords
+    bootstrap, seed, weight, regions = (options.pop(name) for name in ("bootstrap", "seed", "weight", "regions"))
+    source = source_of(model, data, weight, regions, options)
+    replacements = [{position: tf.constant(row[None], source.analysis.response.dtype)} for row in theta]
+    all_sums = sum_over_events(source.analysis, source.chunks, bootstrap, seed, replacements)
+    importances = tuple(importance_of(source.analysis, source.region_names, sums) for sums in all_sums)
+    return ImportanceOverTheta(theta, importances)
