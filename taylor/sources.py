@@ -42,7 +42,7 @@ def _array_source(model, data, weight, regions: Mapping, arguments: dict) -> Sou
     analysis, parts = analysis_of(model, data, **arguments)
     response = analysis.response
     n_events = count_events(parts, response.analysed)
-    weight = np.ones(n_events) if weight is None else np.asarray(weight, float)
+    weight = np.broadcast_to(1.0, n_events) if weight is None else np.asarray(weight, float)  # the ones take no memory
     masks = {name: np.asarray(mask) for name, mask in regions.items()}
     if weight.shape != (n_events,) or not np.isfinite(weight).all():
         raise ValueError(f"Expected {n_events} finite weights. Received: shape {weight.shape}, or NaN among them.")

@@ -165,7 +165,9 @@ def in_order(function: Callable, items: Iterable) -> Iterator:
 
 def draw_copies(n_events: int, n_replicas: int, seed: tuple[int, int]) -> tf.Tensor:
     """(n_events, n_replicas) how often each event is in each replica of a Poisson bootstrap; the mean is 1."""
-    return _draw_copies(n_events, n_replicas, tf.constant(seed)) if n_replicas else tf.zeros((n_events, 0))
+    if n_replicas == 0:
+        return tf.constant(np.zeros((n_events, 0), np.float32))
+    return _draw_copies(n_events, n_replicas, tf.constant(seed))
 
 
 @tf.function(autograph=False)  # not under XLA, whose random numbers take thirty times longer on a CPU

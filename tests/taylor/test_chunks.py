@@ -6,10 +6,10 @@ from taylor.chunks import array_chunks, count_events, dataset_chunks, filled, pa
 
 
 def test_sizes_are_few():
-    assert [padded_size(n, 1024) for n in (1, 16, 17, 512, 513, 1024, 1025, 10**6)] == [
-        *(16, 16, 32, 512, 1024, 1024, 1024, 1024)
+    assert [padded_size(n, 1024) for n in (1, 2, 16, 17, 512, 513, 1024, 1025, 10**6)] == [
+        *(1, 16, 16, 32, 512, 1024, 1024, 1024, 1024)
     ]
-    assert len({padded_size(n, 1024) for n in range(1, 5000)}) == 7
+    assert len({padded_size(n, 1024) for n in range(1, 5000)}) == 8
 
 
 @pytest.mark.parametrize("n_events", [1, 15, 16, 64, 65, 128, 150])
@@ -25,11 +25,6 @@ def test_every_event_is_in_one_chunk_and_fillers_come_after(n_events, kind):
         assert tensors[1].numpy().tolist() == [[7.0]]  # one row for all events stays one
         fillers = tensors[0].numpy()[rows.stop - rows.start :]
         assert np.array_equal(fillers, np.repeat(x[-1:], len(fillers), axis=0))
-
-
-def test_a_single_event_is_not_taken_for_a_row_that_all_events_share():
-    (tensors, _), *_ = array_chunks([np.ones((1, 2)), np.ones((1, 3))], [0, 1], 64, tf.float32)
-    assert [tensor.shape[0] for tensor in tensors] == [16, 16]
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 150, 1000])
