@@ -91,14 +91,11 @@ def test_chunks_of_any_number_of_events_are_put_together(model, small_chunks):
 
 
 def test_float32_is_float64_to_its_precision():
-    network = DenseNetwork("silu", "softmax", (3, 6, 5, 2))
-    x = network.events(50)
-    gradient, hessian = network.output_derivatives(x, column=1)
-    expected = SECOND.factors * np.hstack([gradient, hessian[:, *np.triu_indices(3)]])
-    single = taylor_coefficients(network.model("float32"), x, output=1).values
+    x = NETWORK.events(50)
+    single = taylor_coefficients(NETWORK.model("float32"), x).values
     assert single.dtype == tf.float32
-    # Sums of a few hundred terms of order 1: a few dozen eps = 1e-7.
-    np.testing.assert_allclose(single, expected, rtol=1e-5, atol=3e-6)
+    # Sums of a few dozen terms of order 1: some eps = 1e-7.
+    np.testing.assert_allclose(single, by_hand(NETWORK, x), rtol=1e-5, atol=1e-6)
 
 
 def test_features_are_chosen_by_index_or_by_the_names_of_a_data_frame(model, uncompiled):
@@ -179,9 +176,7 @@ def test_changed_weights_count_and_are_not_traced_again():
         after = taylor_coefficients(model, x + 0.0, order=1).values
         np.testing.assert_allclose(after, -before, rtol=1e-5, atol=1e-6)  # float32, where 1 - s loses digits near s = 1
         assert np.abs(before).max() > 0.01
-        assert len(traces) == n_traces > 0
-        taylor_coefficients(model, x[:15], order=1)  # of another size, by which a trace would be seen
-        assert len(traces) > n_traces
+        assert len(traces) == n_traces >= 2  # once when it was tried out, and once when it was traced
     finally:
         del RULES[Double]
 
@@ -200,7 +195,7 @@ def test_a_layer_without_a_rule_is_differentiated_by_tapes_and_said():
         taylor_coefficients(doubled, x, engine="adjoint")
 
 
-def test_a_second_order_that_vanishes_is_said():
+def test_a_second_order_that_vanishes_is_said(uncompiled):
     relu = keras.Sequential([keras.Input((3,)), layers.Dense(5, "relu"), layers.Dense(1, "sigmoid")])
     x = NETWORK.events(20)
     with pytest.warns(UserWarning, match="second order and above are zero: the response is piecewise linear") as caught:

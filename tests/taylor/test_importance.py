@@ -47,7 +47,7 @@ def stream(x, batch_size, weight=None):
     return tf.data.Dataset.from_tensor_slices(parts).batch(batch_size)
 
 
-def test_without_weights_they_are_the_mean_and_its_standard_error(model):
+def test_without_weights_they_are_the_mean_and_its_standard_error(model, uncompiled):
     result = mean_abs_coefficients(model, X)
     check(result, X, np.ones(N_EVENTS))
     t = coefficients(X)
@@ -89,7 +89,7 @@ def test_a_stream_of_any_batches_is_as_the_array(batch_size, model, small_chunks
         check(result.regions[name], X, WEIGHT * mask)
 
 
-def test_streams_may_lack_weights_and_labels(model, small_chunks):
+def test_streams_may_lack_weights_and_labels(model, small_chunks, uncompiled):
     labelled = tf.data.Dataset.from_tensor_slices((X, LABEL, WEIGHT[:, None])).batch(200)
     check(mean_abs_coefficients(model, labelled), X, WEIGHT)
     for unweighted in (stream(X, 200), tf.data.Dataset.from_tensor_slices(X).batch(200)):
@@ -169,7 +169,7 @@ def test_replicas_differ_from_chunk_to_chunk(uncompiled, small_chunks, model):
     np.testing.assert_allclose(result.replicas.std(axis=0), result.error, rtol=0.25)  # 5 sigma for 200 replicas
 
 
-def test_a_second_order_that_vanishes_is_said_where_it_was_asked_for():
+def test_a_second_order_that_vanishes_is_said_where_it_was_asked_for(uncompiled):
     relu = keras.Sequential([keras.Input((3,)), layers.Dense(5, "relu"), layers.Dense(1, "sigmoid")])
     with pytest.warns(UserWarning, match="the response is piecewise linear") as caught:
         mean_abs_coefficients(relu, X, target="logit")
