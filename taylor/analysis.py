@@ -1,7 +1,6 @@
 """One analysis: a response, its features, and the engine that differentiates it, tried out once and kept."""
 
 import os
-import warnings
 from functools import cached_property, lru_cache
 
 import keras
@@ -17,6 +16,7 @@ from taylor.compiled import compiled
 from taylor.features import FeatureSet, n_features
 from taylor.response import Response
 from taylor.steps import NoRule
+from taylor.warning import warn
 
 ENGINES = {"adjoint": adjoint, "closed_form": closed_form, "autodiff": autodiff}
 N_TRIED = 8  # events that a model is tried with
@@ -117,10 +117,9 @@ class Analysis:
                     f"engine={self.engine!r} cannot analyse this model: {reason}. Use engine='autodiff', or 'auto'."
                 ) from None
             if self.engine == "adjoint":
-                warnings.warn(
+                warn(
                     f"The adjoint engine cannot analyse this model: {reason}. Nested tapes take its place: as exact, "
-                    "but slower. taylor.rule adds a layer to the engine.",
-                    stacklevel=3,
+                    "but slower. taylor.rule adds a layer to the engine."
                 )
             self.engine = "autodiff"
             derivatives = autodiff(self.response, self.features)

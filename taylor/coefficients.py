@@ -1,6 +1,5 @@
 """Taylor coefficients of a network's response, event by event. Wunsch et al. 2018, section 1."""
 
-import warnings
 from dataclasses import dataclass
 
 import keras
@@ -10,6 +9,7 @@ import tensorflow as tf
 from taylor.analysis import N_TRIED, analysis_of, require_memory
 from taylor.chunks import array_chunks, count_events, require_finite
 from taylor.features import FeatureSet
+from taylor.warning import warn
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,15 +131,11 @@ def _made_up_events(shape) -> np.ndarray:
     return np.linspace(-1, 1, n_events * width).reshape(n_events, width)
 
 
-def warn_of_vanishing(features: FeatureSet, values, stacklevel: int = 3) -> None:
-    """Warns if all coefficients (..., n_features) of the second order and above are zero.
-
-    `stacklevel` as of `warnings.warn`, such that the user's own line is named.
-    """
+def warn_of_vanishing(features: FeatureSet, values) -> None:
+    """Warns if all coefficients (..., n_features) of the second order and above are zero."""
     higher = features.orders > 1
     if higher.any() and not np.asarray(values)[..., higher].any():
-        warnings.warn(
+        warn(
             "All coefficients of the second order and above are zero: the response is piecewise linear, as the logit "
-            "of a network of ReLU layers. Analyse target='output', or a network with a smooth activation.",
-            stacklevel=stacklevel,
+            "of a network of ReLU layers. Analyse target='output', or a network with a smooth activation."
         )

@@ -12,6 +12,7 @@ def compiled(function: Callable, *, jit_compile: bool) -> Callable:
     computation. Here their shapes decide: types and structure must be the same in all calls.
     """
     traced = tf.function(function, jit_compile=jit_compile, autograph=False)
+    plain = tf.function(function, autograph=False)  # for operations that XLA does not have
     graphs = {}
 
     def call(*arguments):
@@ -20,6 +21,12 @@ def compiled(function: Callable, *, jit_compile: bool) -> Callable:
         shapes = tuple(tuple(tensor.shape) for tensor in tf.nest.flatten(arguments))
         if shapes not in graphs:
             graphs[shapes] = traced.get_concrete_function(*arguments)
-        return graphs[shapes](*arguments)
+        try:
+            return graphs[shapes](*arguments)
+        except tf.errors.InvalidArgumentError as error:
+            if not jit_compile or "unsupported operations" not in str(error):
+                raise
+            graphs[shapes] = plain.get_concrete_function(*arguments)
+            return graphs[shapes](*arguments)
 
     return call

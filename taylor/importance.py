@@ -112,5 +112,5 @@ def importance_of(analysis: Analysis, region_names: Sequence[str], sums: Sums) -
             )
         )
     everything, *others = results
-    warn_of_vanishing(analysis.features, everything.mean, stacklevel=4)
+    warn_of_vanishing(analysis.features, everything.mean)
     return replace(everything, regions=dict(zip(region_names[1:], others, strict=True)))

@@ -1,11 +1,12 @@
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import tensorflow as tf
 from keras import layers
 
 from pnn_tf import AffineConditioning, ConcatConditioning
-from taylor import FeatureSet
+from taylor import FeatureSet, taylor_coefficients
 from taylor.adjoint import adjoint
 from taylor.autodiff import autodiff
 from taylor.response import Response
@@ -94,3 +95,16 @@ def test_features_come_as_asked_for_to_any_order_and_for_any_model(chosen):
     ours = autodiff(Response(Exponential(dtype="float64")), features)([tf.constant(x)])
     expected = np.exp(x @ Exponential.weight) * features.powers_of(Exponential.weight[:, 0])
     np.testing.assert_allclose(ours, expected, rtol=1e-14)  # a few products in float64
+
+
+def test_a_layer_that_xla_does_not_have_is_differentiated_all_the_same():
+    class Bessel(keras.layers.Layer):
+        def call(self, x):
+            return tf.math.special.bessel_j0(x)
+
+    model = keras.Sequential([keras.Input((1,)), Bessel()])
+    x = np.linspace(0.5, 3.0, 7)[:, None]
+    # J0' = -J1, and -J1' = J1 / x - J0; the pair counts one half.
+    slope, bent = -scipy.special.j1(x), (scipy.special.j1(x) / x - scipy.special.j0(x)) / 2
+    found = taylor_coefficients(model, x, engine="autodiff").values.numpy()
+    assert found == pytest.approx(np.hstack([slope, bent]), rel=1e-12, abs=1e-14)  # rounding in float64
