@@ -36,11 +36,18 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run experiments and write their records and a report (the default)")
     run.add_argument("ids", nargs="*", metavar="ID", help=f"see `list` (default {DEFAULT_EXPERIMENT})")
-    run.add_argument(
+    events = run.add_mutually_exclusive_group()
+    events.add_argument(
         "--scale",
         choices=SCALES,
         default="embedded",
         help="smoke: does it run; embedded: the sample in the checkout (default); paper: the official events",
+    )
+    events.add_argument(
+        "--data",
+        type=Path,
+        metavar="PATH",
+        help="events of your own in the official format, for an experiment that reads them (taylor-higgsml: csv.gz)",
     )
     run.add_argument("--seeds", type=_positive, default=1, metavar="N", help="number of seeds (default 1)")
     run.add_argument("--seed", type=int, default=42, help="the first seed (default 42, as in AFFINE)")
@@ -74,13 +81,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from benchmarks.runner import run_experiments
+    from benchmarks.runner import ReadsNoFile, run_experiments
 
     unknown = [name for name in options.ids if name not in EXPERIMENTS]
     if unknown:
         raise SystemExit(f"Unknown experiment {unknown[0]!r}. Known: {', '.join(EXPERIMENTS)}.")
     seeds = tuple(range(options.seed, options.seed + options.seeds))
-    run_experiments(options.ids or [DEFAULT_EXPERIMENT], options.scale, seeds, options.out)
+    try:
+        run_experiments(options.ids or [DEFAULT_EXPERIMENT], options.scale, seeds, options.out, options.data)
+    except ReadsNoFile as refusal:
+        raise SystemExit(str(refusal)) from None
 
 
 def _list(options: argparse.Namespace) -> None:

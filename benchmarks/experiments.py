@@ -16,6 +16,9 @@ EXPERIMENTS = {
     "affine-table-3": Experiment(
         "benchmarks.affine.table_3", "AUC per mass of single, individual, parametric and affine networks on HEPMASS"
     ),
+    "taylor-higgsml": Experiment(
+        "benchmarks.taylor.higgsml", "ranking of inputs and their relations on HiggsML, and a network of the first few"
+    ),
 }
 
 
@@ -24,6 +27,7 @@ def load(experiment: str) -> ModuleType:
 
     It offers `SCALES`, a configuration for each scale; `load(config)`, which reads the events; `run(config, samples,
     seeds=, finished=, display=)`, which yields row after row; `one_line(row)` for a log; `plot(rows)`, a Figure; and
-    `section(record)`, a `benchmarks.comparison.Section`.
+    `section(record)`, a `benchmarks.comparison.Section`. One that can read a file of the user's has a configuration
+    "file" among its `SCALES`, and `load(config, path=)`.
     """
     return import_module(EXPERIMENTS[experiment].module)

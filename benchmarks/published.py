@@ -1,5 +1,7 @@
 """The papers' numbers, copied digit by digit and keyed by experiment and row.
 
+TAYLOR: Wunsch, Friese, Wolf and Quast, arXiv:1803.08782, section 4.
+
 AFFINE: Anzalone, Diotallevi and Bonacorsi, arXiv:2202.00424, Tables 3, 4 and 5. A row is called as in the paper: kind
 of network, "(full)" where the batches are fully balanced, then the distribution of the background's mass.
 """
@@ -91,3 +93,74 @@ AFFINE_TABLE_5 = {
         (66.08, 90.37, 96.82, 98.51, 99.14), 90.18, (71.90, 84.85, 91.55, 94.40, 95.91), 87.72
     ),
 }
+
+
+class HiggsML(NamedTuple):
+    """Of the network on HiggsML.
+
+    Args:
+        auc: area under the ROC curve, per cent, with all inputs and with the reduced ones.
+        ams: approximate median significance with all inputs.
+        n_inputs: inputs in the upper 5 % of the ranking, which are the reduced ones.
+        n_peak: features with DER_mass_vis among the first ten.
+    """
+
+    auc: float
+    ams: float
+    n_inputs: int
+    n_peak: int
+
+
+TAYLOR_HIGGSML = HiggsML(auc=92.0, ams=2.61, n_inputs=9, n_peak=7)
+
+FIRST_ORDER, FIRST_ANGLE = "first feature of the first order", "first feature with a \N{GREEK SMALL LETTER PHI}"
+
+TAYLOR_HIGGSML_RANKS = {
+    "DER_mass_vis, DER_pt_ratio_lep_tau": 1,
+    "DER_mass_vis, DER_mass_vis": 6,
+    "DER_mass_vis": 10,
+    FIRST_ORDER: 10,
+    FIRST_ANGLE: 82,
+}
+
+
+class BayesMeans(NamedTuple):
+    """Mean absolute Taylor coefficients of the exact posterior of two Gaussians; not in the paper, see below.
+
+    Args:
+        mean: of x1, x2, (x1, x1), (x1, x2) and (x2, x2), standardised.
+        auc: area under the ROC curve, in [0, 1].
+    """
+
+    mean: tuple[float, ...]
+    auc: float
+
+
+# TAYLOR Fig. 1 has no numbers: these are computed for the best classifier, on 100 000 independent events of each task.
+TAYLOR_FIG_1_BAYES = {
+    "a": BayesMeans((0.182, 0.182, 0.041, 0.081, 0.041), 0.842),
+    "b": BayesMeans((0.171, 0.171, 0.045, 0.226, 0.045), 0.751),
+    "c": BayesMeans((0.180, 0.180, 0.081, 0.213, 0.081), 0.878),
+    "d": BayesMeans((0.233, 0.233, 0.263, 0.145, 0.263), 0.857),
+}
+
+
+class LearningCurve(NamedTuple):
+    """Of the network in training on task c, in gradient steps.
+
+    Args:
+        plateau_auc: per cent, on the first plateau.
+        plateau: where the AUC comes to it, "approximately up to minimization step 30".
+        fall: where the first-order features begin to decrease.
+        second_rise: where the AUC rises again, "roughly 100 minimization steps later" than `plateau`.
+        stop: where the stopping criterion is met.
+    """
+
+    plateau_auc: float
+    plateau: int
+    fall: int
+    second_rise: int
+    stop: int
+
+
+TAYLOR_FIG_2 = LearningCurve(plateau_auc=84.0, plateau=30, fall=50, second_rise=130, stop=339)

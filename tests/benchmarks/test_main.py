@@ -35,6 +35,8 @@ def test_help_names_the_commands(capsys):
         (["nonsense"], "invalid choice: 'nonsense'"),
         (["data", "download", "mnist"], "invalid choice: 'mnist'"),
         (["report", "--out", "no-such-folder"], "No record in no-such-folder"),
+        (["run", "affine-table-3", "--data", "mine.csv"], "Of the experiments, taylor-higgsml can"),
+        (["run", "taylor-higgsml", "--data", "mine.csv", "--scale", "paper"], "not allowed with argument"),
     ],
 )
 def test_bad_arguments_are_refused_with_what_is_possible(arguments, complaint, capsys):
@@ -54,9 +56,16 @@ def test_download_prints_where_the_sample_is(sample, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], (["affine-table-3"], "embedded", (42,), Path("runs"))),
-        (["--scale", "smoke", "--seed", "7", "--seeds", "2"], (["affine-table-3"], "smoke", (7, 8), Path("runs"))),
-        (["run", "affine-table-3", "--out", "elsewhere"], (["affine-table-3"], "embedded", (42,), Path("elsewhere"))),
+        ([], (["affine-table-3"], "embedded", (42,), Path("runs"), None)),
+        (
+            ["--scale", "smoke", "--seed", "7", "--seeds", "2"],
+            (["affine-table-3"], "smoke", (7, 8), Path("runs"), None),
+        ),
+        (["run", "affine-table-3", "--out", "there"], (["affine-table-3"], "embedded", (42,), Path("there"), None)),
+        (
+            ["run", "taylor-higgsml", "--data", "mine.csv"],
+            (["taylor-higgsml"], "embedded", (42,), Path("runs"), Path("mine.csv")),
+        ),
     ],
 )
 def test_a_run_is_the_default_command(arguments, expected, monkeypatch):

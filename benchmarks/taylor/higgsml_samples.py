@@ -1,0 +1,98 @@
+"""The events of the HiggsML experiments of TAYLOR: the official ones, a file in their format, or HEPMASS-like ones."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.data import load_hepmass_like, load_higgsml
+from benchmarks.data.events import Events
+from benchmarks.record import fingerprint
+
+MASS = 1000.0  # GeV, of the resonance of the HEPMASS-like events; its background carries the same
+TEST_FRACTION = 1 / 3  # of a file of one's own
+N_BINS = 32  # of the contours, along each axis
+SHOWN = (0.0, 0.97)  # quantiles between which the contours are drawn
+
+# The inputs of the contours with their units: the pair that the paper ranks first, and what stands for it elsewhere.
+PAIRS = {
+    "higgsml": (("DER_mass_vis", "GeV"), ("DER_pt_ratio_lep_tau", "")),
+    "hepmass-like": (("m_wwbb", "standardised"), ("jet1_pt", "standardised")),
+}
+
+
+class Samples(NamedTuple):
+    """Training (and validation) events, test events, and what the record says of them.
+
+    Undefined features are UNDEFINED. `data` has the contours of both classes in the plane of the pair.
+    """
+
+    train: Events
+    test: Events
+    data: dict
+
+
+def load_samples(sample: str, n_train: int | None, n_test: int | None, path: str | Path | None = None) -> Samples:
+    """Reads the events.
+
+    Args:
+        sample: "higgsml", the official files by download; "file", of the same format, of which a third is drawn at
+            random for the test; or "hepmass-like", simulated and part of the checkout.
+        n_train: the most training events, validation included, drawn at random; None for all.
+        n_test: the most test events.
+        path: of the "file"; None otherwise.
+
+    Raises:
+        ValueError: an unknown sample, a "file" without a path, or one that is not in the official format.
+        DownloadError: the download failed.
+        OSError: no file at `path`.
+    """
+    if sample == "higgsml":
+        name, (train, test) = "HiggsML", [load_higgsml(split, undefined="keep") for split in ("train", "test")]
+    elif sample == "hepmass-like":
+        name = f"HEPMASS-like (simulated, {MASS:.0f} GeV)"
+        train, test = (_at_mass(load_hepmass_like(split)) for split in ("train", "test"))
+    elif sample == "file" and path is not None:
+        name = f"HiggsML ({Path(path).name})"
+        train, test = load_higgsml("all", path=path, undefined="keep").split(TEST_FRACTION)
+    else:
+        raise ValueError(
+            f"Expected sample 'higgsml', 'hepmass-like', or 'file' with a path. Received: {sample!r}, path={path}."
+        )
+    train, test = _at_most(train, n_train), _at_most(test, n_test)
+    data = {
+        "name": name,
+        "n_train": len(train),
+        "n_test": len(test),
+        "fingerprint": fingerprint(*(a for e in (train, test) for a in (e.features, e.label, e.weight))),
+        "contours": contours(Events.concatenate([train, test]), *PAIRS["higgsml" if sample == "file" else sample]),
+    }
+    return Samples(train, test, data)
+
+
+def contours(events: Events, x: tuple[str, str], y: tuple[str, str]) -> dict:
+    """Numbers of events in a plane of two features, as plain JSON values.
+
+    Args:
+        events: of both classes; their weights are not looked at.
+        x: name and unit of the first feature.
+        y: of the second.
+
+    Returns:
+        `x` and `y` as given, `ranges` of the axes, and `signal` and `background`, (N_BINS, N_BINS) counts with x first.
+    """
+    plane = np.stack([events.features[:, events.names.index(name)] for name, _ in (x, y)], axis=1)
+    ranges = np.quantile(plane, SHOWN, axis=0).T
+    of_class = {
+        name: np.histogram2d(*plane[events.label == label].T, bins=N_BINS, range=ranges)[0].astype(int).tolist()
+        for label, name in ((1, "signal"), (0, "background"))
+    }
+    return {"x": list(x), "y": list(y), "ranges": ranges.tolist(), **of_class}
+
+
+def _at_mass(events: Events) -> Events:
+    return events.select(events.theta[:, 0] == MASS)
+
+
+def _at_most(events: Events, n_events: int | None) -> Events:
+    return events if n_events is None or n_events >= len(events) else events.draw(n_events)
