@@ -16,6 +16,13 @@ EXPERIMENTS = {
     "affine-table-3": Experiment(
         "benchmarks.affine.table_3", "AUC per mass of single, individual, parametric and affine networks on HEPMASS"
     ),
+    "taylor-fig-1": Experiment(
+        "benchmarks.taylor.figure_1",
+        "Taylor coefficients of networks on four tasks of two Gaussians, and the exact ones",
+    ),
+    "taylor-fig-2": Experiment(
+        "benchmarks.taylor.figure_2", "Taylor coefficients and AUC at each gradient step, and a scan of batch and rate"
+    ),
     "taylor-higgsml": Experiment(
         "benchmarks.taylor.higgsml", "ranking of inputs and their relations on HiggsML, and a network of the first few"
     ),
