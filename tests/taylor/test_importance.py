@@ -97,16 +97,23 @@ def test_streams_may_lack_weights_and_labels(model, small_chunks, uncompiled):
 
 
 def test_chunks_are_added_up(model, small_chunks):
-    """One event, exactly a chunk, one more, and an odd number of chunks."""
+    """Exactly a chunk, one event more, and an odd number of chunks."""
     size = analysis_of(model, X)[0].chunk_size
-    for n_events in (1, size, size + 1, 2 * size + 77):
-        x = NETWORK.events(n_events, seed=5)
-        # The error of one event is 0, but for the root of the rounding of a difference.
-        close = {**EXACT, "atol": 1e-8 if n_events == 1 else 0}
-        check(mean_abs_coefficients(model, x), x, np.ones(n_events), close)
-        if n_events > 1:
-            streamed = mean_abs_coefficients(model, tf.data.Dataset.from_tensor_slices(x).batch(n_events // 3))
-            check(streamed, x, np.ones(n_events), close)
+    for n_events in (size, size + 1, 2 * size + 77):
+        x, weight = NETWORK.events(n_events, seed=5), np.resize(WEIGHT, n_events)
+        regions = {"left": x[:, 0] < 0, "right": x[:, 0] >= 0}
+        stream = tf.data.Dataset.from_tensor_slices((x, weight, weight)).batch(n_events // 3)
+        of_array = mean_abs_coefficients(model, x, weight=weight, regions=regions)
+        of_stream = mean_abs_coefficients(
+            model, stream, regions=lambda x, _: {"left": x[:, 0] < 0, "right": x[:, 0] >= 0}
+        )
+        for result in (of_array, of_stream):
+            check(result, x, weight)
+            check(result.regions["left"], x, weight * regions["left"])
+
+
+def test_one_event_has_a_mean_without_an_error(model, uncompiled):
+    check(mean_abs_coefficients(model, X[:1]), X[:1], np.ones(1), {**EXACT, "atol": 1e-8})  # the root of a rounding
 
 
 def test_float32_is_float64_to_its_precision():
