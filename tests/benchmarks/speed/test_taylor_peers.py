@@ -8,8 +8,10 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from benchmarks.speed import taylor_peers
-from benchmarks.speed.taylor_peers import PEERS, Job, Peer, cpu_us_in_turn, fastest, use_one_cpu_thread
+from benchmarks.speed.taylor import one_thread
+from benchmarks.speed.taylor.one_thread import use_one_cpu_thread
+from benchmarks.speed.taylor.peers import PEERS, Peer, fastest
+from benchmarks.speed.taylor.timing import Job, cpu_us_in_turn
 
 SLOPE = {"tanh": lambda z: 1 - np.tanh(z) ** 2, "relu": lambda z: 1.0 * (z > 0)}
 CURVATURE = {"tanh": lambda z: -2 * np.tanh(z) * (1 - np.tanh(z) ** 2), "relu": np.zeros_like}
@@ -154,7 +156,7 @@ def test_too_few_events():
 
 def test_order_of_triton_and_tensorflow(monkeypatch):
     """An error that says what to do, where the libraries would end the process."""
-    monkeypatch.setattr(taylor_peers, "find_spec", lambda name: True)
+    monkeypatch.setattr(one_thread, "find_spec", lambda name: True)
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     monkeypatch.delitem(sys.modules, "triton", raising=False)
     with pytest.raises(RuntimeError, match="before the first import of TensorFlow"):

@@ -6,28 +6,22 @@ Friese, Wolf and Quast, arXiv:1803.08782. A peer comes with the way that its doc
 are exact as well and can be faster. Which one is, and with how many events in a call, depends on the network:
 `fastest` tries them.
 
-The time is CPU time, which other processes disturb less than wall time. `pip install 'keras-hep[peers]'` installs all
-peers; torch.compile needs a C++ compiler besides.
+`pip install 'keras-hep[peers]'` installs all peers; torch.compile needs a C++ compiler besides.
 """
 
-import os
-import sys
-import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from itertools import cycle
 from statistics import median
 from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.speed.taylor.one_thread import load_triton
+from benchmarks.speed.taylor.timing import Job, Sums, cpu_us_in_turn
+
 # The layers of a network, input first. Each is (weight (n_in, n_out), bias (n_out,)). A hidden one may go on with scale
 # and shift, both (n_out,), of an affine conditioning at fixed theta: activation(z @ weight + bias) * scale + shift.
 Layers = Sequence[tuple[np.ndarray, ...]]
-
-# Events (n, d) float32 to sums of absolute coefficients (d + d (d + 1) / 2,): all i, then the pairs i <= j in
-# lexicographic order.
-Sums = Callable[[np.ndarray], np.ndarray]
 
 
 class Peer(NamedTuple):
@@ -37,7 +31,8 @@ class Peer(NamedTuple):
         name: as it is printed.
         package: what must be importable.
         chunks: numbers of events in one call that are worth a try.
-        ways: name of each way, and make(layers, activation) -> sums, with activation "tanh" or "relu".
+        ways: name of each way, and make(layers, activation) -> sums, with activation "tanh" or "relu". The first one is
+            that of the documentation.
     """
 
     name: str
@@ -50,13 +45,10 @@ class Peer(NamedTuple):
         """Whether the package can be imported."""
         return find_spec(self.package) is not None
 
-
-class Job(NamedTuple):
-    """Something to measure: `sums` of `chunk` events in each call, taken from x (n, d) float32."""
-
-    sums: Sums
-    x: np.ndarray
-    chunk: int
+    def as_documented(self) -> "Peer":
+        """The same with the way of its documentation only."""
+        way, make = next(iter(self.ways.items()))
+        return self._replace(ways={way: make})
 
 
 class Fastest(NamedTuple):
@@ -65,45 +57,6 @@ class Fastest(NamedTuple):
     way: str
     job: Job
     cpu_us: float
-
-
-def use_one_cpu_thread() -> None:
-    """Leaves one CPU thread and no GPU to TensorFlow, and to PyTorch and JAX where they are installed.
-
-    All three live together in one process if this comes first: see `_load_triton`. NumPy obeys OMP_NUM_THREADS=1 in
-    the environment that the process starts with.
-
-    Raises:
-        RuntimeError: TensorFlow was imported before, or has computed something.
-    """
-    _load_triton()
-    os.environ["NPROC"] = "1"  # size of XLA's thread pools; the flag alone leaves JAX two threads on two cores
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
-    import tensorflow as tf
-
-    tf.config.set_visible_devices([], "GPU")
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    if find_spec("torch"):
-        import torch
-
-        torch.set_num_threads(1)
-    if find_spec("jax"):
-        import jax
-
-        jax.config.update("jax_platforms", "cpu")
-
-
-def _load_triton() -> None:
-    """Imports Triton, which torch.func and torch.compile do anyway, while it can be: after TensorFlow it crashes."""
-    if "triton" in sys.modules or not find_spec("triton"):
-        return
-    if "tensorflow" in sys.modules:
-        raise RuntimeError(
-            "Expected Triton, which torch.func imports, before TensorFlow: the other way round the process crashes. "
-            "Call use_one_cpu_thread() before the first import of TensorFlow."
-        )
-    import triton  # noqa: F401
 
 
 def fastest(peer: Peer, layers: Layers, activation: str, x: np.ndarray, *, repetitions: int = 3) -> Fastest:
@@ -130,44 +83,6 @@ def fastest(peer: Peer, layers: Layers, activation: str, x: np.ndarray, *, repet
     times = {key: median(times) for key, times in cpu_us_in_turn(jobs, repetitions=repetitions).items()}
     best = min(times, key=times.get)
     return Fastest(best[0], jobs[best], times[best])
-
-
-def cpu_us_in_turn(
-    jobs: Mapping[Hashable, Job], *, repetitions: int, seconds: float = 0.2
-) -> dict[Hashable, list[float]]:
-    """CPU time of an event in microseconds, `repetitions` times: all jobs in turn, so that all meet the same noise.
-
-    Args:
-        jobs: what to measure. Each is called once before, to compile.
-        repetitions: number of measurements of each job.
-        seconds: CPU time of one measurement; at least one call.
-
-    Raises:
-        ValueError: fewer events than a chunk.
-    """
-    for key, job in jobs.items():
-        if len(job.x) < job.chunk:
-            raise ValueError(
-                f"Expected at least one chunk of {job.chunk} events for {key}. Received: x of {len(job.x)} events."
-            )
-        job.sums(job.x[: job.chunk])
-    times = {key: [] for key in jobs}
-    for _ in range(repetitions):
-        for key, job in jobs.items():
-            times[key].append(_cpu_us(job, seconds))
-    return times
-
-
-def _cpu_us(job: Job, seconds: float) -> float:
-    """Goes round x chunk by chunk; what is left over at the end of x would compile again, and is skipped."""
-    starts = cycle(range(0, len(job.x) - job.chunk + 1, job.chunk))
-    n_events, used, begin = 0, 0.0, time.process_time()
-    while n_events == 0 or used < seconds:
-        start = next(starts)
-        job.sums(job.x[start : start + job.chunk])
-        n_events += job.chunk
-        used = time.process_time() - begin
-    return used / n_events * 1e6
 
 
 def _choose(activation: str, **functions: Callable) -> Callable:
@@ -226,7 +141,7 @@ def _torch_way(derivatives: Callable, *, compiled: bool) -> Callable[[Layers, st
     """A way with derivatives(network, x (n, d)) -> gradient (n, d), hessian (n, d, d)."""
 
     def make(layers, activation):
-        _load_triton()
+        load_triton()
         import torch
 
         network = _torch_network(layers, activation)
