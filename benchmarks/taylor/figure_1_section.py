@@ -97,11 +97,12 @@ def plot(rows: Sequence[Mapping]) -> Figure:
         for axes, group in zip(below, tasks.values(), strict=True):
             _bars(axes, group)
         above[0].set_ylabel("$x_2$")
+        below[0].set_ylim(bottom=0)  # of all, which share it
         below[0].set_ylabel(r"$\langle |t| \rangle$")
         handles = [
             Patch(color=ORANGE, label="network, first order"),
             Patch(color=BLUE, label="network, second order"),
-            Line2D([], [], color=INK, marker="D", mfc="none", ls="", ms=5, label="best classifier"),
+            Line2D([], [], color=INK, marker="D", mfc="white", ls="", ms=5, label="best classifier"),
         ]
         if any(len(group) > 1 for group in tasks.values()):
             handles.append(Line2D([], [], color=INK, lw=0.9, label="standard deviation over seeds"))
@@ -139,7 +140,7 @@ def _bars(axes, group: Sequence[Mapping]) -> None:
     axes.bar(places, means.mean(axis=0), color=[ORANGE] * 2 + [BLUE] * 3, width=0.7)
     if spread is not None:
         axes.errorbar(places, means.mean(axis=0), spread, fmt="none", ecolor=INK, elinewidth=0.9, capsize=2)
-    axes.plot(places, group[0]["bayes_mean"], "D", mfc="none", mec=INK, ms=6)
+    axes.plot(places, group[0]["bayes_mean"], "D", mfc="white", mec=INK, ms=5.5)
     axes.set_xticks(places, SYMBOLS, fontsize=9)
     axes.tick_params(bottom=False)
     axes.grid(axis="y")
@@ -150,10 +151,10 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
     for task, group in tasks.items():
         statement = STATEMENTS[task]
         n_held = sum(statement.holds(Means(*row["mean"])) for row in group)
-        of_best = "" if statement.holds(Means(*group[0]["bayes_mean"])) else "not "
+        of_best = "for" if statement.holds(Means(*group[0]["bayes_mean"])) else "not for"
         yield Finding(
             f"Task {task}",
-            f"The paper: {statement.text}. So it is for the network in {n_held} of {len(group)} seeds, and {of_best}for "
+            f"The paper: {statement.text}. So it is for the network in {n_held} of {len(group)} seeds, and {of_best} "
             "the best classifier.",
         )
     worst = max(

@@ -126,9 +126,9 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
     drawn = of_the_figure(rows)
     yield Finding(
         "First phase",
-        f"The AUC comes to a plateau at step {_steps(drawn, 'plateau')}; where x1 and x2 are largest, it is "
-        f"{_range([row['plateau_auc'] for row in drawn], 3)} (paper: {TAYLOR_FIG_2.plateau_auc / 100:.2f}, at about step "
-        f"{TAYLOR_FIG_2.plateau}).",
+        f"The AUC comes to a plateau at step {_steps(drawn, 'plateau')} (paper: about {TAYLOR_FIG_2.plateau}); where "
+        f"x1 and x2 are largest, it is {_range([row['plateau_auc'] for row in drawn], 3)} (paper: "
+        f"{TAYLOR_FIG_2.plateau_auc / 100:.2f}).",
     )
     yield Finding(
         "First-order features",
@@ -139,11 +139,12 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
         "Second phase",
         f"The AUC leaves the plateau at step {_steps(drawn, 'second_rise')} (paper: about "
         f"{TAYLOR_FIG_2.second_rise}); <|t|> of (x1, x2) goes from {_range(before, 3)} at step 100 to "
-        f"{_range(after, 3)} at the end. The AUC ends at {_range([row['auc'][-1] for row in drawn], 3)}, where the best "
+        f"{_range(after, 3)} at the end. The AUC ends at {_range([row['auc'][-1] for row in drawn], 3)}; the best "
         f"classifier has {drawn[0]['bayes_auc']:.3f}.",
     )
     yield Finding("Stop", _stop(rows))
-    known = {row["row"]: value for row in rows if row["seed"] == rows[0]["seed"] and (value := distance(row))}
+    of_first_seed = {row["row"]: distance(row) for row in rows if row["seed"] == rows[0]["seed"]}
+    known = {name: value for name, value in of_first_seed.items() if value is not None}
     if known:
         nearest = min(known, key=known.get)
         listed = ", ".join(f"{value:.2f} ({name})" for name, value in sorted(known.items(), key=lambda item: item[1]))
