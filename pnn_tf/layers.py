@@ -86,9 +86,13 @@ class ConcatConditioning(keras.layers.Layer):
         if self.map is not None:
             self.map.build(theta_shape)
 
+    def appended(self, theta):
+        """What is appended to x: theta (n_events, n_parameters) itself, or its map (n_events, units)."""
+        return theta if self.map is None else self.map(theta)
+
     def call(self, inputs):
         x, theta = _pair(inputs)
-        return keras.ops.concatenate([x, theta if self.map is None else self.map(theta)], axis=-1)
+        return keras.ops.concatenate([x, self.appended(theta)], axis=-1)
 
     def compute_output_shape(self, input_shape):
         x_shape, theta_shape = _pair(input_shape)

@@ -94,12 +94,17 @@ def network_steps(response: Response, tensors: Sequence[tf.Tensor], inputs: Sequ
 
 def _call(operation, *arguments, **keywords):
     """One operation of the model: as it is on tensors, by its rule on steps, piece by piece if it is a model itself."""
-    leaves = keras.tree.flatten((arguments, keywords))
-    if not any(isinstance(leaf, Step) for leaf in leaves):
+    if not _has_step((arguments, keywords)):
         return operation(*arguments, **keywords)
+    if _has_step(keywords):
+        raise NoRule(f"layer {operation.name!r} is called with its input as a keyword")
     if keras_graph.has_graph(operation):
         return keras_graph.evaluate(operation, keras.tree.flatten(arguments), _call)
     return apply_rule(operation, *arguments)
+
+
+def _has_step(structure) -> bool:
+    return any(isinstance(leaf, Step) for leaf in keras.tree.flatten(structure))
 
 
 def _derivatives(step: Step, response: Response, variables: list[Variable], pairs: Pairs):

@@ -38,8 +38,9 @@ def apply_rule(layer, *arguments, **keywords) -> Step:
     """
     if function := RULES.get(type(layer)):
         return function(layer, *arguments, **keywords)
-    if hasattr(layer, "scale_and_shift"):
-        return _conditioning(layer, *arguments, **keywords)
+    for method, function in PROTOCOLS.items():
+        if hasattr(layer, method):
+            return function(layer, *arguments, **keywords)
     raise NoRule(f"layer {layer.name!r} ({type(layer).__name__}) has no rule")
 
 
@@ -135,22 +136,40 @@ def _multiply(layer, operands):
 def _concatenate(layer, operands):
     if layer.axis not in (-1, 1):
         raise NoRule(f"layer {layer.name!r} concatenates events")
-    values = [_value_of(operand) for operand in operands]
-    n_events = tf.reduce_max([tf.shape(value)[0] for value in values])
-    rows = [tf.broadcast_to(value, (n_events, value.shape[-1])) for value in values]
-    parts = [operand if isinstance(operand, Step) else None for operand in operands]
-    return Concatenation(tf.concat(rows, axis=-1), parts, [value.shape[-1] for value in values])
+    return _side_by_side(operands)
 
 
-def _conditioning(layer, operands):
-    """Any layer that offers `scale_and_shift(theta)`: z * scale + shift, elementwise, at a theta that is held fixed."""
+def _scaled_and_shifted(layer, operands):
+    """Any layer that offers `scale_and_shift(theta)`: z * scale + shift, elementwise."""
+    z, theta = _at_fixed_theta(layer, operands)
+    scale, shift = layer.scale_and_shift(theta)
+    return Scale(z.value * scale + shift, z, _one_row(scale))
+
+
+def _appended(layer, operands):
+    """Any layer that offers `appended(theta)`: z, with that as further units."""
+    z, theta = _at_fixed_theta(layer, operands)
+    return _side_by_side([z, layer.appended(theta)])
+
+
+PROTOCOLS = {"scale_and_shift": _scaled_and_shifted, "appended": _appended}  # by the method that a layer offers
+
+
+def _at_fixed_theta(layer, operands):
     z, theta = operands
     if isinstance(theta, Step):
         raise NoRule(f"layer {layer.name!r} ({type(layer).__name__}) is analysed in theta too")
     if not isinstance(z, Step):
         raise NoRule(f"layer {layer.name!r} ({type(layer).__name__}) conditions what is not analysed")
-    scale, shift = layer.scale_and_shift(theta)
-    return Scale(z.value * scale + shift, z, _one_row(scale))
+    return z, theta
+
+
+def _side_by_side(operands):
+    values = [_value_of(operand) for operand in operands]
+    n_events = tf.reduce_max([tf.shape(value)[0] for value in values])
+    rows = [tf.broadcast_to(value, (n_events, value.shape[-1])) for value in values]
+    parts = [operand if isinstance(operand, Step) else None for operand in operands]
+    return Concatenation(tf.concat(rows, axis=-1), parts, [value.shape[-1] for value in values])
 
 
 def _activated(layer, x):

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from pnn_tf import AffineConditioning
+from pnn_tf import AffineConditioning, ConcatConditioning
 from taylor import FeatureSet, NoRule, rule
 from taylor.adjoint import adjoint
 from taylor.response import Response
@@ -93,6 +93,8 @@ NETWORKS = {
     ),
     "AffineConditioning": lambda h, x, c: AffineConditioning("softplus", "tanh")([h, c]),
     "AffineConditioning of the inputs": lambda h, x, c: layers.Dense(4, "silu")(AffineConditioning()([x, c])),
+    "ConcatConditioning": lambda h, x, c: layers.Dense(4, "tanh")(ConcatConditioning()([h, c])),
+    "ConcatConditioning, mapped": lambda h, x, c: layers.Dense(4, "tanh")(ConcatConditioning(3, "silu")([x, c])),
     "nested models": lambda h, x, c: keras.Sequential([keras.Input((4,)), nested(4), nested(7)])(h),
     "nested models of two inputs": lambda h, x, c: layers.Add()(
         [nested(4, 3)({"first": h, "second": x}), nested(2, 4)({"first": c, "second": h})]
@@ -159,7 +161,7 @@ def test_every_layer_with_a_rule_is_tested():
 def test_one_row_of_the_fixed_input_serves_all_events(events):
     x, c = events
     features = FeatureSet.complete(("a", "b", "c"), 2)
-    for name in ("AffineConditioning", "Multiply, constant", "Add, constant", "Concatenate"):
+    for name in ("AffineConditioning", "ConcatConditioning", "Multiply, constant", "Add, constant", "Concatenate"):
         derivatives = adjoint(Response(around(NETWORKS[name])), features)
         ours = derivatives([tf.constant(x), tf.constant(c[:1])])
         expected = derivatives([tf.constant(x), tf.constant(np.repeat(c[:1], 5, axis=0))])
@@ -177,6 +179,8 @@ def test_one_row_of_the_fixed_input_serves_all_events(events):
         (lambda h, x, c: layers.Multiply(name="gate")([h, layers.Dense(1)(c)]), r"'gate' broadcasts .* \[1, 4\]"),
         (lambda h, x, c: AffineConditioning(name="a")([h, x]), "'a' .* is analysed in theta too"),
         (lambda h, x, c: layers.Add()([h, AffineConditioning(name="a")([layers.Dense(4)(c), x])]), "in theta too"),
+        (lambda h, x, c: ConcatConditioning(name="a")([h, x]), "'a' .* is analysed in theta too"),
+        (lambda h, x, c: layers.Dense(3, name="d")(inputs=h), "'d' is called with its input as a keyword"),
         (lambda h, x, c: h * h, r"'multiply.*' \(Multiply\) has no rule"),
     ],
 )
