@@ -76,7 +76,7 @@ def contours(counts: Mapping) -> Figure:
         handles = [
             Line2D([], [], color=colour, label=name) for name, colour in (("signal", VERMILION), ("background", BLUE))
         ]
-        axes.legend(handles=handles, loc="upper right")
+        axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     return figure
 
 

@@ -53,7 +53,8 @@ def section(record: dict) -> Section:
 
 
 def _tables(rows, peak) -> Iterator[tuple[str, Comparison]]:
-    yield "AUC and significance with all inputs and with those kept.", _performance(rows)
+    significance = " and significance" if rows[0]["ams"] else ""
+    yield f"AUC{significance} with all inputs and with those kept.", _performance(rows)
     if is_higgsml(rows):
         yield "Ranks that the paper states, counted from 1 and from 0.", _stated(rows, peak)
     name, group = next(iter(by_treatment(rows).items()))
@@ -175,8 +176,8 @@ def _angles(groups, paper) -> Finding:
         n_lower = with_angle[len(with_angle) // 2 :].sum()
         text = f"the first at rank {_range(first)}, {n_lower} of {with_angle.sum()} in the lower half of the ranking"
         texts.append(f"{name}, {text}" if len(groups) > 1 else text)
-    ending = paper(f"the first at {TAYLOR_HIGGSML_RANKS[FIRST_ANGLE]}")
-    return Finding(f"Features with a primitive {PHI}", f"{'; '.join(texts).capitalize()}{ending}.")
+    text = "; ".join(texts) + paper(f"the first at {TAYLOR_HIGGSML_RANKS[FIRST_ANGLE]}")
+    return Finding(f"Features with a primitive {PHI}", f"{text[0].upper()}{text[1:]}.")
 
 
 def _fewer_inputs(group, paper) -> Finding:
