@@ -162,8 +162,13 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
 
 def _stop(rows: Sequence[Mapping]) -> str:
     drawn = of_the_figure(rows)
-    text = f"The criterion is met at step {_steps(drawn, 'stop')} of the first {drawn[0]['step'][-1]} (paper: "
-    text += f"{TAYLOR_FIG_2.stop})."
+    met, n_steps = [row for row in drawn if row["stop"] is not None], drawn[0]["step"][-1]
+    text = (
+        f"The criterion is met at step {_steps(drawn, 'stop')}"
+        if met
+        else f"The criterion is not met in {n_steps} steps"
+    )
+    text += f" (paper: {TAYLOR_FIG_2.stop})."
     early = [row for row in rows if row["stop"] and (row["second_rise"] is None or row["stop"] < row["second_rise"])]
     if not early:
         return text
@@ -225,5 +230,7 @@ def _departures(config: Mapping) -> Iterator[str]:
     )
     yield (
         "The phases are called by rule, not by eye: the AUC comes within 0.005 of that of the best linear classifier, "
-        "x1 and x2 are largest, the AUC exceeds that of the linear classifier by 0.005."
+        "x1 and x2 are largest, the AUC exceeds that of the linear classifier by 0.005. How soon the plateau comes "
+        "depends on the initial weights."
     )
+    yield f"The scan is made with the first seed, and looks at the networks every {config['scan_every']} steps."
