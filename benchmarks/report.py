@@ -35,12 +35,15 @@ def render(sections: list[tuple[dict, Section]]) -> str:
 
 
 def markdown_table(comparison: Comparison) -> str:
-    """The table with our numbers, and the paper's in brackets."""
-    lines = [[f"{comparison.corner}: ours (paper)", *comparison.columns], ["---"] * (len(comparison.columns) + 1)]
+    """The table with our numbers, and the paper's in brackets where it has some."""
+    has_paper = any(cell.paper is not None for _, cells in comparison.rows for cell in cells)
+    corner = f"{comparison.corner}: ours (paper)" if has_paper else comparison.corner
+    lines = [[corner, *comparison.columns], ["---"] * (len(comparison.columns) + 1)]
     for name, cells in comparison.rows:
         described = zip(cells, comparison.decimals, strict=True)
         lines.append([name, *(_in_brackets(cell, decimals) for cell, decimals in described)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    escaped = ([field.replace("|", r"\|") for field in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
 
 def _in_brackets(cell: Cell, decimals: int) -> str:

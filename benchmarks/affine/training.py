@@ -98,11 +98,11 @@ def steps_together(n_steps: int, most: int) -> int:
 
     Keras runs whole calls, so the last one of an epoch may go beyond `n_steps`.
 
-    >>> steps_together(220, 64), steps_together(15, 64)
-    (55, 15)
+    >>> steps_together(220, 64), steps_together(15, 64), steps_together(15, 3)
+    (55, 15, 3)
     """
     return max(
-        range(min(most // 4, n_steps), min(most, n_steps) + 1), key=lambda together: (-(-n_steps % together), together)
+        range(min(max(most // 4, 1), n_steps), min(most, n_steps) + 1), key=lambda together: (-(-n_steps % together), together)
     )
 
 

@@ -100,6 +100,11 @@ def test_markdown_has_ours_and_the_paper_in_brackets():
     ]
 
 
+def test_markdown_says_nothing_of_a_paper_without_numbers_and_keeps_bars():
+    table = Comparison("<|t|>", ("a",), (("row", (Cell(5.0),)),), (1,))
+    assert report.markdown_table(table).splitlines() == [r"| <\|t\|> | a |", "| --- | --- |", "| row | 5.0 |"]
+
+
 def test_the_tint_grows_with_the_difference_up_to_a_limit():
     def strength(cell):
         return re.fullmatch(r'class="(above|below)" style="--strength: (\d+)%"', report.tint(cell)).groups()
