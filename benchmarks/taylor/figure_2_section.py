@@ -1,6 +1,7 @@
 """What Fig. 2 of TAYLOR says: phases of the training beside the paper's, the scan and the figure, from rows alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -224,9 +225,10 @@ def _departures(config: Mapping) -> Iterator[str]:
         f"The paper gives neither batch size nor learning rate. Batches of {config['batch_size']:,} and a rate of "
         f"{config['learning_rate']:g} were chosen for the shape of the curves, from the scan in the tables below."
     )
+    n_gradients = round((1 - config["validation_fraction"]) * config["n_train"])
     yield (
         f"The network goes on where the criterion, {config['patience']} epochs in a row without a smaller validation "
-        "loss, is met. With all events in a batch each step is an epoch."
+        f"loss, is met. An epoch has {ceil(n_gradients / config['batch_size'])} steps."
     )
     yield (
         "The phases are called by rule, not by eye: the AUC comes within 0.005 of that of the best linear classifier, "
