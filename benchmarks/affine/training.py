@@ -101,9 +101,8 @@ def steps_together(n_steps: int, most: int) -> int:
     >>> steps_together(220, 64), steps_together(15, 64), steps_together(15, 3)
     (55, 15, 3)
     """
-    return max(
-        range(min(max(most // 4, 1), n_steps), min(most, n_steps) + 1), key=lambda together: (-(-n_steps % together), together)
-    )
+    choices = range(min(max(most // 4, 1), n_steps), min(most, n_steps) + 1)
+    return max(choices, key=lambda together: (-(-n_steps % together), together))
 
 
 class BestEpoch(keras.callbacks.Callback):
