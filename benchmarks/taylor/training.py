@@ -93,12 +93,12 @@ def train(
         balance="none",
         seed=seed,
     )
-    n_steps, most = batches.steps_per_epoch, recipe.steps_per_execution
+    n_steps = batches.steps_per_epoch
     model = network(x.shape[1], recipe.units, seed)
     model.compile(
         keras.optimizers.Adam(recipe.learning_rate),
         "binary_crossentropy",
-        steps_per_execution=1 if most == 1 else steps_together(n_steps, most),
+        steps_per_execution=steps_together(n_steps, recipe.steps_per_execution),
         jit_compile=False,
     )
     stop = [ValidationLoss(x[validation], y[validation])]

@@ -5,27 +5,9 @@ from keras import layers
 
 from taylor.analysis import Analysis, analysis_of, require_memory
 from tests.problems import DenseNetwork
+from tests.taylor.misfits import Centre, Double, Jitter
 
 X = DenseNetwork().events(8)
-
-
-class Double(layers.Layer):
-    def call(self, x):
-        return 2 * x
-
-
-class Centre(layers.Layer):
-    """Makes the response to an event depend on the others of its batch."""
-
-    def call(self, x):
-        return x - keras.ops.mean(x, axis=0)
-
-
-class Jitter(layers.Layer):
-    """Draws random numbers at inference too."""
-
-    def call(self, x):
-        return x + keras.random.normal(keras.ops.shape(x))
 
 
 class Cusp(layers.Layer):

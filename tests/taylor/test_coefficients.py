@@ -8,6 +8,7 @@ from taylor import FeatureSet, rule, taylor_coefficients
 from taylor.analysis import analysis_of
 from taylor.rules import RULES
 from tests.problems import DenseNetwork
+from tests.taylor.misfits import Centre, Double, Jitter
 
 NETWORK = DenseNetwork("tanh", "sigmoid", (3, 6, 1))
 SECOND = FeatureSet.complete(("x1", "x2", "x3"), 2)
@@ -23,25 +24,6 @@ def by_hand(network, x, features=SECOND):
 @pytest.fixture(scope="module")
 def model():
     return NETWORK.model()
-
-
-class Double(layers.Layer):
-    def call(self, x):
-        return 2 * x
-
-
-class Centre(layers.Layer):
-    """Makes the response to an event depend on the others of its batch."""
-
-    def call(self, x):
-        return x - keras.ops.mean(x, axis=0)
-
-
-class Jitter(layers.Layer):
-    """Draws random numbers at inference too."""
-
-    def call(self, x):
-        return x + keras.random.normal(keras.ops.shape(x))
 
 
 def with_layer(layer):
