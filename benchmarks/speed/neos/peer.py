@@ -1,0 +1,190 @@
+"""One training step of the blobs of Simpson and Heinrich (2022) in JAX, with the packages that the authors released.
+
+    python peer.py --events 2000 --steps 60 [--bce] [--float64] [--fit-learning-rate 1e-3]
+
+Stands alone, for an interpreter of its own, and prints JSON. A step is one compiled function: the network 2-1024-1024-1
+on four blobs of --events each, the histograms of `relaxed.hist` on 4 bins, a pyhf model (normfactor on the signal,
+histosys code4p on the background), the expected CLs of `relaxed.infer.hypotest` with its gradient, and Adam. The test's
+fit at mu = 1 is Adam too, until the gradient is below 1e-3 or for 5000 iterations, and jaxopt differentiates it
+implicitly; the free fit to the Asimov data is known. The fit's learning rate is the paper's 1e-2; neos 0.3.0 has 1e-3,
+and its example runs in float64. With --bce the loss is the binary cross-entropy of signal against the three other
+blobs, through the same network.
+
+Run with Python 3.11 and
+
+    pip install relaxed==0.2.2 pyhf==0.7.6 jax==0.4.30 jaxlib==0.4.30 jaxopt==0.8.3 optax==0.2.5 numpy==2.4.6
+
+These packages no longer work together as they did in 2022, when pyhf made a model from traced templates, and relaxed
+compiled its own parts. `filled` and `use_jax` say what is done instead.
+"""
+
+import argparse
+import copy
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from itertools import cycle, islice
+from statistics import median
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pyhf
+import relaxed
+from jax.example_libraries import stax
+
+MEANS = {"signal": (-1.0, 1.0), "background": (1.0, -1.0), "up": (2.5, 2.0), "down": (-2.5, -1.5)}
+YIELDS = (20.0, 100.0, 100.0, 100.0)  # expected events, in the order of MEANS
+FLOOR = 1e-3  # neos adds it to each bin
+N_BINS = 4
+BANDWIDTH = 0.1
+N_BATCHES = 4
+PACKAGES = ("relaxed", "pyhf", "jax", "jaxlib", "jaxopt", "optax", "numpy")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the measurement; `n_events` are those of one blob in one batch."""
+
+    n_events: int = 2000
+    n_steps: int = 60
+    n_warm_up: int = 3
+    bce: bool = False
+    float64: bool = False
+    fit_learning_rate: float = 1e-2
+    seed: int = 0
+
+
+def run(config: Config) -> dict:
+    """Trains for `n_warm_up` and then `n_steps` steps, and times the latter one by one.
+
+    Returns:
+        `median_s`, `min_s` of a step and `first_s` of the first, which traces and compiles, in seconds; `cls_first`,
+        `cls_last`, the expected CLs of the first batch after the first and the last step; `device` and `versions`.
+    """
+    skeleton = use_jax(float64=config.float64)
+    initialise, network = stax.serial(stax.Dense(1024), stax.Relu, stax.Dense(1024), stax.Relu, stax.Dense(1))
+    _, weights = initialise(jax.random.PRNGKey(config.seed), (-1, 2))
+    optimiser = optax.adam(1e-3)
+
+    def logits(weights, blobs):
+        return network(weights, blobs.reshape(-1, 2)).reshape(len(MEANS), -1)
+
+    def cls(weights, blobs):
+        return expected_cls(skeleton, templates(jax.nn.sigmoid(logits(weights, blobs))), config.fit_learning_rate)
+
+    def cross_entropy(weights, blobs):
+        label = jnp.zeros(blobs.shape[:2]).at[0].set(1.0)
+        return optax.sigmoid_binary_cross_entropy(logits(weights, blobs), label).mean()
+
+    loss = cross_entropy if config.bce else cls
+
+    @jax.jit
+    def step(weights, state, blobs):
+        value, gradient = jax.value_and_grad(loss)(weights, blobs)
+        updates, state = optimiser.update(gradient, state)
+        return optax.apply_updates(weights, updates), state, value
+
+    state, test = optimiser.init(weights), jax.jit(cls)
+    batches = [jnp.asarray(batch) for batch in blob_batches(config)]
+    seconds, values = [], []
+    n_steps = config.n_warm_up + config.n_steps
+    for i, batch in enumerate(islice(cycle(batches), n_steps)):
+        start = time.perf_counter()
+        weights, state, _ = jax.block_until_ready(step(weights, state, batch))
+        seconds.append(time.perf_counter() - start)
+        if i in (0, n_steps - 1):
+            values.append(float(test(weights, batches[0])))
+    measured = seconds[config.n_warm_up :]
+    return {
+        **asdict(config),
+        "median_s": median(measured),
+        "min_s": min(measured),
+        "first_s": seconds[0],
+        "cls_first": values[0],
+        "cls_last": values[-1],
+        "device": f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores",
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
+
+
+def use_jax(float64: bool) -> pyhf.Model:
+    """Makes pyhf and relaxed run inside one compiled function, and returns a model to be filled with templates."""
+    skeleton = pyhf.Model(specification(np.ones((len(MEANS), N_BINS)).tolist()))
+    pyhf.set_backend("jax", precision="64b" if float64 else "32b", default=True)
+    jax.config.update("jax_enable_x64", float64)  # which pyhf has just switched on
+    # relaxed compiles each of its parts, with the fit's learning rate as a traced argument. The fit closes over it, and
+    # jax 0.4 refuses to differentiate such a compiled function: UnexpectedTracerError. So the parts are taken as they
+    # were before compilation, and compiled as one, with the step.
+    relaxed.infer.qmu_test = relaxed.infer.qmu_test.__wrapped__
+    relaxed.infer.fixed_poi_fit = relaxed.infer.fixed_poi_fit.__wrapped__
+    relaxed.mle._minimize = relaxed.mle._minimize.__wrapped__
+    return skeleton
+
+
+def specification(yields) -> dict:
+    """The pyhf specification for the templates in the order of MEANS, (4, n_bins)."""
+    signal, background, up, down = yields
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    shape = {"name": "shape", "type": "histosys", "data": {"hi_data": up, "lo_data": down}}
+    samples = [
+        {"name": "background", "data": background, "modifiers": [shape]},
+        {"name": "signal", "data": signal, "modifiers": [mu]},
+    ]
+    return {"channels": [{"name": "blobs", "samples": samples}]}
+
+
+def templates(scores):
+    """Expected events of each blob in each bin, (4, n_bins), from the network's outputs, (4, n_events)."""
+    edges = jnp.linspace(0.0, 1.0, N_BINS + 1)
+    counts = jax.vmap(lambda blob: relaxed.hist(blob, edges, BANDWIDTH))(scores)
+    return counts * (jnp.asarray(YIELDS)[:, None] / scores.shape[1]) + FLOOR
+
+
+def filled(skeleton: pyhf.Model, yields) -> pyhf.Model:
+    """The model with templates, (4, n_bins), in place of its ones, since pyhf 0.7.6 makes none from traced arrays."""
+    signal, background, up, down = yields
+    model, main = copy.copy(skeleton), copy.copy(skeleton.main_model)
+    histosys = copy.copy(main.modifiers_appliers["histosys"])
+    sets = [[[down, background, up], [signal, signal, signal]]]
+    histosys.interpolator = pyhf.interpolators.code4p(sets, subscribe=False)
+    main.modifiers_appliers = main.modifiers_appliers | {"histosys": histosys}
+    main.nominal_rates = jnp.stack([background, signal]).reshape(main.nominal_rates.shape)
+    model.main_model = main
+    return model
+
+
+def expected_cls(skeleton: pyhf.Model, yields, learning_rate: float):
+    """CLs of mu = 1 for the background's Asimov data, whose free fit is mu = 0, from templates (4, n_bins)."""
+    model = filled(skeleton, yields)
+    background_only = jnp.asarray(model.config.suggested_init()).at[model.config.poi_index].set(0.0)
+    data = model.expected_data(background_only)
+    return relaxed.infer.hypotest(1.0, data, model, lr=learning_rate, expected_pars=background_only)
+
+
+def blob_batches(config: Config) -> np.ndarray:
+    """(n_batches, 4, n_events, 2) points of the four blobs, each of unit covariance."""
+    dtype = np.float64 if config.float64 else np.float32
+    points = np.random.default_rng(config.seed).standard_normal((N_BATCHES, len(MEANS), config.n_events, 2), dtype)
+    return points + np.asarray(list(MEANS.values()), dtype)[:, None]
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--events", dest="n_events", type=int, default=Config.n_events, help="of a blob in a batch")
+    parser.add_argument("--steps", dest="n_steps", type=int, default=Config.n_steps, help="that are timed")
+    parser.add_argument("--warm-up", dest="n_warm_up", type=int, default=Config.n_warm_up, help="steps before them")
+    parser.add_argument("--bce", action="store_true", help="train on the binary cross-entropy")
+    parser.add_argument("--float64", action="store_true", help="all in double precision, as in neos 0.3.0")
+    parser.add_argument("--fit-learning-rate", type=float, default=Config.fit_learning_rate, help="of Adam in the fit")
+    parser.add_argument("--seed", type=int, default=Config.seed, help="of weights and events")
+    print(json.dumps(run(Config(**vars(parser.parse_args()))), indent=1))
+
+
+if __name__ == "__main__":
+    main()
