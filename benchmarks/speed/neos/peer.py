@@ -12,7 +12,10 @@ blobs, through the same network.
 
 Run with Python 3.11 and
 
-    pip install relaxed==0.2.2 pyhf==0.7.6 jax==0.4.30 jaxlib==0.4.30 jaxopt==0.8.3 optax==0.2.5 numpy==2.4.6
+    pip install relaxed==0.2.2 jax==0.4.30 jaxlib==0.4.30 jaxopt==0.8.3 optax==0.2.5 numpy==2.4.6
+    pip install pyhf==0.7.6
+
+apart from each other, since relaxed asks for a jsonschema older than pyhf's; it does not use it.
 
 These packages no longer work together as they did in 2022, when pyhf made a model from traced templates, and relaxed
 compiled its own parts. `filled` and `use_jax` say what is done instead.
