@@ -1,7 +1,49 @@
 """Training a network on the sensitivity of the final measurement, systematic uncertainties included.
 
-Will hold differentiable histograms, fits and test statistics, and the losses made of them, after
-Simpson and Heinrich, arXiv:2203.05570.
+Simpson and Heinrich, arXiv:2203.05570: histograms with a gradient, fits and test statistics of pyhf models that are
+differentiable with respect to the templates, the losses made of them, and a Keras model that trains on these.
 """
 
-__all__ = []
+from neos_tf.builders import correlated_background, uncorrelated_background
+from neos_tf.edges import LearnableEdges
+from neos_tf.histogram import binned_kde, hard_histogram
+from neos_tf.inference import (
+    cls,
+    covariance,
+    discovery_significance,
+    fit,
+    fixed_poi_fit,
+    pulls,
+    q0,
+    qmu,
+    qmu_tilde,
+    twice_nll,
+    uncertainties,
+)
+from neos_tf.minimise import minimise
+from neos_tf.selection import SoftCut, soft_cut
+from neos_tf.templates import Likelihood, TemplateModel
+
+__all__ = [
+    "LearnableEdges",
+    "Likelihood",
+    "SoftCut",
+    "TemplateModel",
+    "binned_kde",
+    "cls",
+    "correlated_background",
+    "covariance",
+    "discovery_significance",
+    "fit",
+    "fixed_poi_fit",
+    "hard_histogram",
+    "minimise",
+    "pulls",
+    "q0",
+    "qmu",
+    "qmu_tilde",
+    "soft_cut",
+    "twice_nll",
+    "uncertainties",
+    "uncorrelated_background",
+]

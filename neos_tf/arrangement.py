@@ -1,0 +1,276 @@
+"""Where pyhf keeps the numbers of a model, and how tensors take their place. The only file that imports pyhf.
+
+pyhf sorts samples, channels and parameters, and arranges their numbers in arrays. A model of the same specification
+with positions in place of numbers goes through that as well; the arrays that come out say which number stands where. An
+evaluation works on shallow copies of pyhf's model whose arrays are gathered from a tensor of all numbers. pyhf computes
+in TensorFlow only meanwhile; the backend that the user has set is left as it was.
+"""
+
+import copy
+from contextlib import contextmanager
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from neos_tf.specification import Numbered
+
+try:
+    import pyhf
+    from pyhf.tensor import manager
+    from pyhf.tensor.tensorflow_backend import tensorflow_backend
+except ImportError as error:
+    raise ImportError(
+        "neos_tf needs pyhf and its TensorFlow backend: `pip install 'pyhf>=0.7.6,<0.8' tensorflow-probability "
+        "tf_keras`."
+    ) from error
+
+if not pyhf.__version__.startswith("0.7."):
+    raise ImportError(
+        f"Expected pyhf 0.7.6 or a later 0.7, the last with a TensorFlow backend. Received: pyhf {pyhf.__version__}. "
+        "`pip install 'pyhf>=0.7.6,<0.8'`."
+    )
+
+TENSORFLOW, NUMPY = tensorflow_backend(precision="64b"), pyhf.tensor.BackendRetriever.numpy_backend(precision="64b")
+
+
+class Staterrors(NamedTuple):
+    """The bin-wise statistical uncertainties of a model, gamma by gamma.
+
+    Args:
+        parameters: (n_gammas,) index of each among the parameters.
+        bins: (n_gammas,) the bin that it scales.
+        samples: (n_gammas, n_samples) 1 for the samples that it scales there, else 0.
+        data: (n_gammas,) index of its measurement among the data.
+    """
+
+    parameters: np.ndarray
+    bins: np.ndarray
+    samples: np.ndarray
+    data: np.ndarray
+
+
+class Arrangement:
+    """pyhf's model of a specification, and the places of its numbers.
+
+    Args:
+        spec: specification or workspace, whose channels are in `numbered`.
+        numbered: its channels, with numbers and with positions.
+        poi, measurement, modifier_settings, floor: as for `TemplateModel.from_spec`.
+
+    Raises:
+        ValueError: a parameter of interest that the model does not have.
+    """
+
+    def __init__(self, spec: dict, numbered: Numbered, poi, measurement, modifier_settings, floor):
+        with numpy_backend():
+            self._spec, self._poi = _model_spec({**spec, "channels": numbered.numbers}, measurement, poi)
+            self._settings = {} if modifier_settings is None else {"modifier_settings": modifier_settings}
+            self._floor = floor
+            self.pyhf_model = self._structure()
+            arranged = self._structure(channels=numbered.positions)
+        self._channels = {channel["name"]: channel for channel in numbered.positions}
+        self._nominal = arranged.main_model._nominal_rates.astype(int)
+        appliers = arranged.main_model.modifiers_appliers
+        self._interpolated = {
+            kind: np.asarray(getattr(appliers[kind], f"_{kind}_histoset"), int)
+            for kind in ("histosys", "normsys")
+            if appliers[kind].param_viewer.index_selection
+        }
+        self._structures = {}
+
+    @contextmanager
+    def computing(self, numbers: tf.Tensor, n_points: int):
+        """pyhf's model of these numbers, for batches of n_points points, and pyhf computing in TensorFlow meanwhile."""
+        if n_points not in self._structures:
+            with numpy_backend():
+                self._structures[n_points] = self._structure(batch_size=n_points)
+        with _backend(TENSORFLOW, default=True):
+            model = self._filled(self._structures[n_points], numbers, n_points)
+        with _backend(TENSORFLOW):
+            yield model
+
+    def auxdata(self, numbers: tf.Tensor) -> tf.Tensor:
+        """(n_auxdata,) in pyhf's order."""
+        pieces = [tf.zeros(0, tf.float64)]
+        for name in self._config.auxdata_order:
+            measured = np.asarray(self._config.param_set(name).auxdata, float)
+            pieces.append(self._shapesys_factors(numbers, name) if name in self._by_kind["shapesys"] else measured)
+        return tf.concat(pieces, axis=0)
+
+    def widths(self, numbers: tf.Tensor) -> tf.Tensor:
+        """(n_parameters,) standard deviations of the constraints in pyhf's order; infinite without one."""
+        pieces = []
+        for name in self._config.par_order:
+            parameters = self._config.param_set(name)
+            if not parameters.constrained:
+                pieces.append(np.full(parameters.n_parameters, np.inf))
+            elif name in self._by_kind["shapesys"]:
+                pieces.append(tf.math.rsqrt(self._shapesys_factors(numbers, name)))
+            elif name in self._by_kind["staterror"]:
+                pieces.append(self._staterror_sigmas(numbers, name))
+            else:
+                pieces.append(np.asarray(parameters.width(), float))
+        return tf.concat(pieces, axis=0)
+
+    @cached_property
+    def centres(self) -> np.ndarray:
+        """(n_parameters,) values that the constraints have measured, in pyhf's order; the initial one without any."""
+        pieces = []
+        for name in self._config.par_order:
+            parameters = self._config.param_set(name)
+            normal = parameters.constrained and parameters.pdf_type == "normal"
+            poisson = parameters.constrained and not normal
+            pieces.append(
+                parameters.auxdata
+                if normal
+                else [1.0] * parameters.n_parameters
+                if poisson
+                else parameters.suggested_init
+            )
+        return np.concatenate(pieces).astype(float)
+
+    def specification(self, numbers: np.ndarray) -> dict:
+        """The specification of pyhf's model with these numbers."""
+
+        def filled(node):
+            if isinstance(node, dict):
+                return {
+                    key: filled(value) if key in ("data", "hi", "lo", "hi_data", "lo_data") else value
+                    for key, value in node.items()
+                }
+            return None if node is None else numbers[np.asarray(node, int)].tolist()
+
+        channels = copy.deepcopy(list(self._channels.values()))
+        for channel in channels:
+            for sample in channel["samples"]:
+                sample["modifiers"] = [filled(modifier) for modifier in sample["modifiers"]]
+                sample["data"] = filled(sample["data"])
+        return {**copy.deepcopy(self._spec), "channels": channels}
+
+    @cached_property
+    def staterrors(self) -> Staterrors:
+        """Which samples of which bin each gamma scales."""
+        starts = dict(zip(self._config.channels, np.cumsum([0, *self._config.channel_nbins.values()]), strict=False))
+        parameters, bins, scaled, data = [], [], [], []
+        sizes = [self._config.param_set(name).n_parameters for name in self._config.auxdata_order]
+        auxdata = dict(zip(self._config.auxdata_order, np.cumsum([self._config.nmaindata, *sizes]), strict=False))
+        for name, places in self._by_kind["staterror"].items():
+            first = self._config.par_slice(name).start
+            data += range(auxdata[name], auxdata[name] + self._config.param_set(name).n_parameters)
+            for channel in self._config.channels:
+                samples = [sample["name"] for owner, sample, _ in places if owner == channel]
+                if samples:
+                    n_bins = self._config.channel_nbins[channel]
+                    parameters += range(first, first + n_bins)
+                    bins += range(starts[channel], starts[channel] + n_bins)
+                    scaled += [[sample in samples for sample in self._config.samples]] * n_bins
+                    first += n_bins
+        return Staterrors(*(np.array(x, int) for x in (parameters, bins)), np.array(scaled, float), np.array(data, int))
+
+    @property
+    def _config(self):
+        return self.pyhf_model.config
+
+    @cached_property
+    def _by_kind(self) -> dict:
+        """(channel, sample, modifier), with positions, by name of the parameter, of shapesys and of staterror."""
+        found = {"shapesys": {}, "staterror": {}}
+        for name in self._config.channels:
+            for sample in self._channels[name]["samples"]:
+                for modifier in sample["modifiers"]:
+                    if modifier["type"] in found:
+                        found[modifier["type"]].setdefault(modifier["name"], []).append((name, sample, modifier))
+        return found
+
+    def _structure(self, channels=None, batch_size=None):
+        spec = self._spec if channels is None else {**self._spec, "channels": channels}
+        try:
+            model = pyhf.Model(spec, batch_size=batch_size, poi_name=self._poi, validate=False, **self._settings)
+        except pyhf.exceptions.InvalidModel as error:
+            raise ValueError(
+                f"Expected poi to be one of the model's scalar parameters. Received: poi={self._poi!r}. {error}"
+            ) from error
+        model.main_model.clip_bin_data = self._floor
+        return copy.deepcopy(model)  # a copy does not follow when the user changes pyhf's backend
+
+    def _filled(self, structure, numbers: tf.Tensor, n_points: int):
+        model, main = copy.copy(structure), copy.copy(structure.main_model)
+        model.main_model = main
+        main.nominal_rates = tf.tile(tf.gather(numbers, self._nominal), (1, 1, n_points, 1))
+        main.modifiers_appliers = dict(main.modifiers_appliers)
+        for kind, positions in self._interpolated.items():
+            applier = copy.copy(main.modifiers_appliers[kind])
+            applier.interpolator = type(applier.interpolator)(tf.gather(numbers, positions), subscribe=False)
+            main.modifiers_appliers[kind] = applier
+        model.constraint_model = constraints = copy.copy(structure.constraint_model)
+        if self._by_kind["staterror"]:
+            gaussian = constraints.constraints_gaussian = copy.copy(constraints.constraints_gaussian)
+            widths = [
+                self._staterror_sigmas(numbers, name)
+                if name in self._by_kind["staterror"]
+                else np.asarray(self._config.param_set(name).width(), float)
+                for name in self._config.auxdata_order
+                if self._config.param_set(name).pdf_type == "normal"
+            ]
+            gaussian.sigmas = tf.tile(tf.concat(widths, axis=0)[None], (n_points, 1))
+        if self._by_kind["shapesys"]:
+            poisson = constraints.constraints_poisson = copy.copy(constraints.constraints_poisson)
+            factors = [
+                self._shapesys_factors(numbers, name)
+                for name in self._config.auxdata_order
+                if self._config.param_set(name).pdf_type == "poisson"
+            ]
+            poisson.batched_factors = tf.tile(tf.concat(factors, axis=0)[None], (n_points, 1))
+        return model
+
+    def _staterror_sigmas(self, numbers: tf.Tensor, name: str) -> tf.Tensor:
+        """sqrt(sum of squared uncertainties) / sum of yields, over the samples of a channel; 1 where it would be 0."""
+        sigmas = []
+        places = self._by_kind["staterror"][name]
+        for channel in dict.fromkeys(owner for owner, _, _ in places):
+            here = [(sample, modifier) for owner, sample, modifier in places if owner == channel]
+            yields = tf.gather(numbers, np.array([sample["data"] for sample, _ in here], int))
+            errors = tf.gather(numbers, np.array([modifier["data"] for _, modifier in here], int))
+            total, variance = tf.reduce_sum(yields, axis=0), tf.reduce_sum(errors**2, axis=0)
+            there = (total > 0) & (variance > 0)
+            sigma = tf.sqrt(tf.where(there, variance, 1)) / tf.where(there, total, 1)
+            sigmas.append(tf.where(there, sigma, 1))
+        return tf.concat(sigmas, axis=0)
+
+    def _shapesys_factors(self, numbers: tf.Tensor, name: str) -> tf.Tensor:
+        """(yield / uncertainty)^2, the counts of the auxiliary measurement; 1 where either is 0."""
+        ((_, sample, modifier),) = self._by_kind["shapesys"][name]
+        yields = tf.gather(numbers, np.array(sample["data"], int))
+        errors = tf.gather(numbers, np.array(modifier["data"], int))
+        there = (yields > 0) & (errors > 0)
+        return tf.where(there, (tf.where(there, yields, 1) / tf.where(there, errors, 1)) ** 2, 1)
+
+
+def numpy_backend():
+    """pyhf computes in NumPy meanwhile."""
+    return _backend(NUMPY)
+
+
+@contextmanager
+def _backend(tensorlib, default: bool = False):
+    """Another backend for a while. No event is triggered, so that no model of the user's is touched."""
+    before = dict(manager.state)
+    manager.state["current"] = (tensorlib, before["current"][1])
+    if default:
+        manager.state["default"] = manager.state["current"]
+    try:
+        yield
+    finally:
+        manager.state.update(before)
+
+
+def _model_spec(spec: dict, measurement: str | None, poi: str | None) -> tuple[dict, str | None]:
+    """Specification of the model, with the parameters of a workspace's measurement, and the parameter of interest."""
+    if "measurements" not in spec:
+        return {key: spec[key] for key in ("channels", "parameters") if key in spec}, poi
+    workspace = pyhf.Workspace({"observations": [], "version": "1.0.0", **spec}, validate=False)
+    chosen = workspace.get_measurement(measurement_name=measurement)
+    parameters = {"channels": spec["channels"], "parameters": chosen["config"]["parameters"]}
+    return parameters, chosen["config"]["poi"] or None

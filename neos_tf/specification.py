@@ -1,0 +1,118 @@
+"""A HistFactory specification whose numbers have names: what is a template, and where its values stand in one vector.
+
+Every number of a specification, be it a bin of a sample or of one of its variations, gets a position in a vector that
+starts with 0 and 1. The same specification with positions in place of numbers goes through pyhf's own arranging, so
+that the arrays which come out say where each number of a likelihood is to be taken from.
+"""
+
+import copy
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+SCALARS = {"normsys": ("hi", "lo")}
+ARRAYS = {"histosys": ("hi_data", "lo_data")}
+UNCERTAINTIES = ("shapesys", "staterror")
+WITHOUT_NUMBERS = ("normfactor", "lumi", "shapefactor")
+SUPPORTED = (*SCALARS, *ARRAYS, *UNCERTAINTIES, *WITHOUT_NUMBERS)
+
+
+class Template(NamedTuple):
+    """Numbers of a likelihood that can be given as a tensor.
+
+    Args:
+        name: as the user wrote it in place of numbers, or the way to it: "channel/sample",
+            "channel/sample/modifier/hi_data".
+        start: position of its first value.
+        shape: (n_bins,), or () for a factor.
+        numbers: those of the specification; where it has a name alone, any that the structure can be built from.
+        required: the specification has the name alone.
+        uncertainty_of: of an absolute uncertainty, the name of the template that it belongs to; else None.
+    """
+
+    name: str
+    start: int
+    shape: tuple[int, ...]
+    numbers: np.ndarray
+    required: bool
+    uncertainty_of: str | None = None
+
+    @property
+    def n_values(self) -> int:
+        return self.shape[0] if self.shape else 1
+
+
+class Numbered(NamedTuple):
+    """The channels of a specification, once with numbers and once with positions, and the templates by name."""
+
+    numbers: list
+    positions: list
+    templates: dict[str, Template]
+
+
+def number(channels: list, n_bins: int | Mapping[str, int] | None) -> Numbered:
+    """Gives every number of a list of channels its position.
+
+    Args:
+        channels: as in a pyhf specification; a name may stand in place of the numbers of a sample or a modifier.
+        n_bins: of the channels in which only names stand, by channel or one for all.
+
+    Raises:
+        ValueError: a modifier of a type that is not supported, a channel of unknown n_bins, lists of another length.
+    """
+    numbers, positions = copy.deepcopy(channels), copy.deepcopy(channels)
+    templates: dict[str, Template] = {}
+    for channel, with_positions in zip(numbers, positions, strict=True):
+        bins = _n_bins(channel, n_bins)
+        for sample, sample_positions in zip(channel["samples"], with_positions["samples"], strict=True):
+            path = f"{channel['name']}/{sample['name']}"
+            nominal = _replace(sample, sample_positions, "data", path, (bins,), templates)
+            for modifier, there in zip(sample["modifiers"], sample_positions["modifiers"], strict=True):
+                kind, way = modifier["type"], f"{path}/{modifier['name']}"
+                if kind not in SUPPORTED:
+                    raise ValueError(
+                        f"Expected modifiers of type {', '.join(SUPPORTED)}. Received: {kind!r}, of the modifier "
+                        f"{modifier['name']!r} of sample {sample['name']!r} in channel {channel['name']!r}."
+                    )
+                for key in SCALARS.get(kind, ()):
+                    _replace(modifier["data"], there["data"], key, f"{way}/{key}", (), templates)
+                for key in ARRAYS.get(kind, ()):
+                    _replace(modifier["data"], there["data"], key, f"{way}/{key}", (bins,), templates)
+                if kind in UNCERTAINTIES:
+                    _replace(modifier, there, "data", way, (bins,), templates, uncertainty_of=nominal)
+    return Numbered(numbers, positions, templates)
+
+
+def _n_bins(channel: dict, n_bins) -> int:
+    known = n_bins.get(channel["name"]) if isinstance(n_bins, Mapping) else n_bins
+    lengths = [len(sample["data"]) for sample in channel["samples"] if not isinstance(sample["data"], str)]
+    known = lengths[0] if lengths else known
+    if known is None:
+        raise ValueError(
+            f"Expected n_bins for channel {channel['name']!r}, in which every sample has a name in place of numbers. "
+            "Received: none. Give n_bins=4, or n_bins={channel: 4}."
+        )
+    return known
+
+
+def _replace(numbers: dict, positions: dict, key: str, path: str, shape: tuple, templates: dict, **more) -> str:
+    """Puts numbers in place of a name, and positions in place of either; returns the template's name."""
+    given = numbers[key]
+    required = isinstance(given, str)
+    name = given if required else path
+    if name not in templates:
+        start = 2 + sum(template.n_values for template in templates.values())
+        values = _any_numbers(start, shape) if required else np.asarray(given, np.float64)
+        templates[name] = Template(name, start, values.shape, values, required, **more)
+    template = templates[name]
+    if template.shape != shape:
+        raise ValueError(f"Expected numbers of shape {shape} at {path}. Received: {name!r} of shape {template.shape}.")
+    positions[key] = np.arange(template.start, template.start + template.n_values, dtype=float).reshape(shape).tolist()
+    numbers[key] = template.numbers.tolist()
+    return name
+
+
+def _any_numbers(start: int, shape: tuple) -> np.ndarray:
+    """Positive, and different for each template."""
+    return np.array(1.1) if shape == () else 50.0 + start + np.arange(shape[0])
