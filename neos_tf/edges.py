@@ -24,7 +24,7 @@ class LearnableEdges(keras.layers.Layer):
     """
 
     def __init__(self, edges, min_width=None, **kwargs):
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         edges = np.asarray(edges, dtype="float64")
         if edges.ndim != 1 or len(edges) < 3 or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
             raise ValueError(
@@ -41,7 +41,7 @@ class LearnableEdges(keras.layers.Layer):
             )
         self._free = float(widths.sum()) - len(widths) * self.min_width
         self._start = np.log((widths - self.min_width) / self._free)
-        self.logits = self.add_weight((len(widths),), "zeros", name="logits")
+        self.logits = self.add_weight((len(widths),), "zeros", autocast=False, name="logits")
 
     def call(self, inputs=None):
         start = keras.ops.convert_to_tensor(self._start, dtype=self.variable_dtype)
