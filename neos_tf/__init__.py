@@ -4,6 +4,7 @@ Simpson and Heinrich, arXiv:2203.05570: histograms with a gradient, fits and tes
 differentiable with respect to the templates, the losses made of them, and a Keras model that trains on these.
 """
 
+from neos_tf.batches import sample_batches
 from neos_tf.builders import correlated_background, uncorrelated_background
 from neos_tf.edges import LearnableEdges
 from neos_tf.histogram import binned_kde, hard_histogram
@@ -20,15 +21,37 @@ from neos_tf.inference import (
     twice_nll,
     uncertainties,
 )
+from neos_tf.losses import (
+    BCELoss,
+    CLsLoss,
+    ConstraintLoss,
+    DiscoveryLoss,
+    EmptyBinPenalty,
+    Loss,
+    POIUncertaintyLoss,
+    POIVarianceLoss,
+    WeightedLoss,
+)
 from neos_tf.minimise import minimise
 from neos_tf.selection import SoftCut, soft_cut
 from neos_tf.templates import Likelihood, TemplateModel
+from neos_tf.training import SummaryStatistic
 
 __all__ = [
+    "BCELoss",
+    "CLsLoss",
+    "ConstraintLoss",
+    "DiscoveryLoss",
+    "EmptyBinPenalty",
     "LearnableEdges",
     "Likelihood",
+    "Loss",
+    "POIUncertaintyLoss",
+    "POIVarianceLoss",
     "SoftCut",
+    "SummaryStatistic",
     "TemplateModel",
+    "WeightedLoss",
     "binned_kde",
     "cls",
     "correlated_background",
@@ -42,6 +65,7 @@ __all__ = [
     "q0",
     "qmu",
     "qmu_tilde",
+    "sample_batches",
     "soft_cut",
     "twice_nll",
     "uncertainties",

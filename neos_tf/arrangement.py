@@ -19,7 +19,8 @@ from neos_tf.specification import Numbered
 try:
     import pyhf
     from pyhf.tensor import manager
-    from pyhf.tensor.tensorflow_backend import tensorflow_backend
+    from pyhf.tensor.numpy_backend import numpy_backend as NumpyBackend
+    from pyhf.tensor.tensorflow_backend import tensorflow_backend as TensorflowBackend
 except ImportError as error:
     raise ImportError(
         "neos_tf needs pyhf and its TensorFlow backend: `pip install 'pyhf>=0.7.6,<0.8' tensorflow-probability "
@@ -32,7 +33,7 @@ if not pyhf.__version__.startswith("0.7."):
         "`pip install 'pyhf>=0.7.6,<0.8'`."
     )
 
-TENSORFLOW, NUMPY = tensorflow_backend(precision="64b"), pyhf.tensor.BackendRetriever.numpy_backend(precision="64b")
+TENSORFLOW, NUMPY = TensorflowBackend(precision="64b"), NumpyBackend(precision="64b")
 
 
 class Staterrors(NamedTuple):

@@ -119,7 +119,7 @@ def fit(likelihood: Likelihood, data, *, fixed_poi=None, profile_staterror: bool
     fixed, initial = model.fixed.copy(), tf.constant(model.initial)
     if fixed_poi is not None:
         fixed[_poi_index(likelihood)] = True
-        initial = _with_poi(likelihood, fixed_poi)
+        initial = parameters_with_poi(likelihood, fixed_poi)
     if profile_staterror:
         fixed[model.staterrors.parameters] = True
 
@@ -204,7 +204,7 @@ def cls(likelihood: Likelihood, data=None, poi_test=1.0, **options) -> CLs:
         ValueError: as `fit`.
     """
     if data is None:
-        background = asimov_fit(likelihood, _with_poi(likelihood, 0.0))
+        background = asimov_fit(likelihood, parameters_with_poi(likelihood, 0.0))
         observed = None
     else:
         observed = qmu(poi_test, likelihood, data, **options)
@@ -214,7 +214,7 @@ def cls(likelihood: Likelihood, data=None, poi_test=1.0, **options) -> CLs:
     known = asimov_fit(likelihood, background.pars)
     asimov = _statistic(conditional, known, zero=tf.cast(poi_test, tf.float64) < 0)
 
-    root_asimov = _root(asimov.value)
+    root_asimov = guarded_sqrt(asimov.value)
     standard = tfp.distributions.Normal(tf.constant(0.0, tf.float64), 1.0)
     n_sigma = tf.constant(N_SIGMA, tf.float64)
     log_expected = standard.log_cdf(-(n_sigma + root_asimov)) - standard.log_cdf(-n_sigma)
@@ -225,7 +225,7 @@ def cls(likelihood: Likelihood, data=None, poi_test=1.0, **options) -> CLs:
         converged = asimov.converged & background.converged & observed.converged
         below = q_observed <= asimov.value
         guarded = tf.where(~below, root_asimov, 1)
-        distance = tf.where(below, _root(q_observed) - root_asimov, (q_observed - asimov.value) / (2 * guarded))
+        distance = tf.where(below, guarded_sqrt(q_observed) - root_asimov, (q_observed - asimov.value) / (2 * guarded))
         log_observed = standard.log_cdf(-(distance + root_asimov)) - standard.log_cdf(-distance)
     return CLs(
         observed=tf.exp(log_observed),
@@ -251,12 +251,12 @@ def discovery_significance(likelihood: Likelihood, data=None, poi_asimov=1.0, **
         ValueError: as `fit`.
     """
     if data is None:
-        best = asimov_fit(likelihood, _with_poi(likelihood, poi_asimov))
+        best = asimov_fit(likelihood, parameters_with_poi(likelihood, poi_asimov))
         fixed = fixed_poi_fit(0.0, likelihood, likelihood.expected_data(best.pars), **options)
         statistic = _statistic(fixed, best, zero=tf.cast(poi_asimov, tf.float64) < 0)
     else:
         statistic = q0(likelihood, data, **options)
-    significance = _root(statistic.value)
+    significance = guarded_sqrt(statistic.value)
     standard = tfp.distributions.Normal(tf.constant(0.0, tf.float64), 1.0)
     return Discovery(significance, standard.cdf(-significance), statistic.value, statistic.converged)
 
@@ -292,7 +292,7 @@ def covariance(likelihood: Likelihood, pars=None, data=None) -> tf.Tensor:
 @do_not_convert
 def uncertainties(likelihood: Likelihood, pars=None, data=None) -> tf.Tensor:
     """(n_parameters,) standard deviations, roots of the diagonal of `covariance`; arguments as there."""
-    return _root(tf.linalg.diag_part(covariance(likelihood, pars, data)))
+    return guarded_sqrt(tf.linalg.diag_part(covariance(likelihood, pars, data)))
 
 
 @do_not_convert
@@ -324,10 +324,10 @@ def _statistic(fixed: FitResult, best: FitResult, zero) -> TestStatistic:
     return TestStatistic(tf.where(zero, tf.zeros_like(value), value), fixed.converged & best.converged, fixed, best)
 
 
-def _root(squared) -> tf.Tensor:
-    """Square root with gradient 0, not infinity, at 0."""
-    positive = squared > 0
-    return tf.where(positive, tf.sqrt(tf.where(positive, squared, 1)), tf.zeros_like(squared))
+def guarded_sqrt(squared) -> tf.Tensor:
+    """Square root with gradient 0, not infinity, at 0; NaN below."""
+    zero = squared == 0
+    return tf.where(zero, tf.zeros_like(squared), tf.sqrt(tf.where(zero, tf.ones_like(squared), squared)))
 
 
 def _poi_index(likelihood: Likelihood) -> int:
@@ -337,7 +337,7 @@ def _poi_index(likelihood: Likelihood) -> int:
     return index
 
 
-def _with_poi(likelihood: Likelihood, poi) -> tf.Tensor:
+def parameters_with_poi(likelihood: Likelihood, poi) -> tf.Tensor:
     """The initial parameters, but for the parameter of interest."""
     index = tf.one_hot(_poi_index(likelihood), len(likelihood.model.initial), dtype=tf.float64)
     return (1 - index) * likelihood.model.initial + index * tf.cast(poi, tf.float64)

@@ -169,7 +169,7 @@ def _search(objective: Callable) -> Callable:
         first = _State(
             tf.constant(0), start, infinite, tf.zeros_like(start), tf.eye(n, dtype=tf.float64), start, zero, infinite
         )
-        return tf.while_loop(unfinished, step, first, maximum_iterations=max_iterations)
+        return tf.while_loop(unfinished, step, tuple(first), maximum_iterations=max_iterations)
 
     return search
 

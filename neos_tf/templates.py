@@ -4,6 +4,7 @@ The structure of the model is built by pyhf once, from numbers; `neos_tf.arrange
 and pyhf's TensorFlow backend does the computing.
 """
 
+import copy
 from collections.abc import Mapping
 
 import numpy as np
@@ -35,6 +36,14 @@ class TemplateModel:
     def __init__(self, spec, *, poi="mu", n_bins=None, floor=None, measurement=None, modifier_settings=None):
         if floor is not None and not floor > 0:
             raise ValueError(f"Expected floor above 0. Received: floor={floor}.")
+        self._config = {
+            "spec": spec,
+            "poi": poi,
+            "n_bins": n_bins,
+            "floor": floor,
+            "measurement": measurement,
+            "modifier_settings": modifier_settings,
+        }
         numbered = number(spec["channels"], n_bins)
         self.templates, self.floor = numbered.templates, floor
         self.template_names = tuple(template.name for template in self.templates.values() if template.required)
@@ -91,6 +100,10 @@ class TemplateModel:
         return cls(
             spec, poi=poi, n_bins=n_bins, floor=floor, measurement=measurement, modifier_settings=modifier_settings
         )
+
+    def get_config(self) -> dict:
+        """The arguments of `from_spec`."""
+        return copy.deepcopy(self._config)
 
     def bind(self, templates: Mapping[str, tf.Tensor] | None = None) -> "Likelihood":
         """The likelihood of given templates.
