@@ -4,6 +4,7 @@ A batch holds events of every sample. Their summary statistics become histograms
 whose expected sensitivity is the loss: the pipeline of Simpson and Heinrich, arXiv:2203.05570, Fig. 1 and Eq. (1).
 """
 
+import functools
 from collections.abc import Mapping
 
 import keras
@@ -13,7 +14,7 @@ import tensorflow as tf
 from neos_tf.edges import LearnableEdges
 from neos_tf.histogram import binned_kde, hard_histogram
 from neos_tf.inference import cls, discovery_significance, guarded_sqrt, parameters_with_poi, uncertainties
-from neos_tf.losses import Loss, LossValue
+from neos_tf.losses import Loss
 from neos_tf.templates import TemplateModel
 
 
@@ -107,8 +108,8 @@ class SummaryStatistic(keras.Model):
             raise ValueError(f"Expected a loss of neos_tf, such as CLsLoss(). Received: loss={loss!r}.")
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         self.objective = loss
-        self._statistics = tf.function(self._loss_and_slopes, autograph=False, jit_compile=self.compile_statistics)
-        self._measure = tf.function(self._measured, autograph=False, jit_compile=self.compile_statistics)
+        self._statistics = _loss_and_slopes(self.model, loss, self.compile_statistics)
+        self._measure = _measurement(self.model, loss, self.compile_statistics)
 
     @property
     def metrics(self):
@@ -270,31 +271,47 @@ class SummaryStatistic(keras.Model):
 
         return statistic(*(templates[name] for name in names))
 
-    def _loss_and_slopes(self, templates):
-        with tf.GradientTape() as tape:
-            tape.watch(templates)
-            likelihood = self.model.bind(templates)
-            value, converged = self.objective.of_likelihood(likelihood)
-        return value, converged, likelihood.n_floored, tape.gradient(value, templates, unconnected_gradients="zero")
-
-    def _measured(self, templates):
-        likelihood = self.model.bind(templates)
-        none = LossValue(tf.zeros((), tf.float64), tf.constant(True))
-        loss = self.objective.of_likelihood(likelihood) if self.objective.uses_likelihood else none
-        limit, discovery = cls(likelihood), discovery_significance(likelihood)
-        sigmas = uncertainties(likelihood, parameters_with_poi(likelihood, 1.0))
-        return {
-            "loss": loss.value,
-            "cls": tf.exp(limit.log_expected),
-            "significance": discovery.significance,
-            **{f"sigma_{name}": sigmas[i] for i, name in enumerate(self.model.parameter_names)},
-            "unconverged": tf.cast(~(loss.converged & limit.converged & discovery.converged), tf.int32),
-            "floored": likelihood.n_floored,
-        }
-
     def _logs(self):
         shown = self.metrics[:2] if self.model.floor is None else self.metrics
         return {metric.name: metric.result() for metric in shown}
+
+
+# One graph for each measurement, so that a second network for it need not wait for it again.
+
+
+@functools.lru_cache(maxsize=16)
+def _loss_and_slopes(model: TemplateModel, loss: Loss, jit_compile: bool):
+    @tf.function(autograph=False, jit_compile=jit_compile)
+    def loss_and_slopes(templates):
+        with tf.GradientTape() as tape:
+            tape.watch(templates)
+            likelihood = model.bind(templates)
+            value, converged = loss.of_likelihood(likelihood)
+        return value, converged, likelihood.n_floored, tape.gradient(value, templates, unconnected_gradients="zero")
+
+    return loss_and_slopes
+
+
+@functools.lru_cache(maxsize=16)
+def _measurement(model: TemplateModel, loss: Loss, jit_compile: bool):
+    @tf.function(autograph=False, jit_compile=jit_compile)
+    def measurement(templates):
+        likelihood = model.bind(templates)
+        value, converged = tf.zeros((), tf.float64), tf.constant(True)
+        if loss.uses_likelihood:
+            value, converged = loss.of_likelihood(likelihood)
+        limit, discovery = cls(likelihood), discovery_significance(likelihood)
+        sigmas = uncertainties(likelihood, parameters_with_poi(likelihood, 1.0))
+        return {
+            "loss": value,
+            "cls": tf.exp(limit.log_expected),
+            "significance": discovery.significance,
+            **{f"sigma_{name}": sigmas[i] for i, name in enumerate(model.parameter_names)},
+            "unconverged": tf.cast(~(converged & limit.converged & discovery.converged), tf.int32),
+            "floored": likelihood.n_floored,
+        }
+
+    return measurement
 
 
 class _Counts(keras.metrics.Metric):
