@@ -16,6 +16,9 @@ EXPERIMENTS = {
     "affine-table-3": Experiment(
         "benchmarks.affine.table_3", "AUC per mass of single, individual, parametric and affine networks on HEPMASS"
     ),
+    "neos-fig-3": Experiment(
+        "benchmarks.neos.figure_3", "expected limit and uncertainties of networks trained on them, and on cross-entropy"
+    ),
     "taylor-fig-1": Experiment(
         "benchmarks.taylor.figure_1",
         "Taylor coefficients of networks on four tasks of two Gaussians, and the exact ones",
