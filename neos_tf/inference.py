@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from neos_tf.minimise import derivatives, minimise
+from neos_tf.minimise import RIDGE, derivatives, minimise
 from neos_tf.staterror import profile_staterrors
 from neos_tf.templates import Likelihood, TemplateModel
 
@@ -271,7 +271,8 @@ def covariance(likelihood: Likelihood, pars=None, data=None) -> tf.Tensor:
         data: (n_data,) counts and auxiliary data; the Asimov data of `pars` if None, for the Fisher information.
 
     Returns:
-        (n_parameters, n_parameters); rows and columns of fixed parameters are 0.
+        (n_parameters, n_parameters); rows and columns of fixed parameters are 0. All are NaN if there is no inverse, as
+        where a bin without expected events has no likelihood, or a parameter no effect.
 
     Raises:
         ValueError: data of another length.
@@ -286,7 +287,12 @@ def covariance(likelihood: Likelihood, pars=None, data=None) -> tf.Tensor:
     scale = tf.where(scale > 0, scale, 1)
     outer = scale[:, None] * scale[None, :]  # the inverse is taken of a matrix of order one
     both = free[:, None] * free[None, :]
-    return both * tf.linalg.inv(both * hessian / 2 / outer + fixed) / outer
+    matrix = both * hessian / 2 / outer + fixed
+    identity = tf.eye(len(model.initial), dtype=tf.float64)
+    finite = tf.reduce_all(tf.math.is_finite(matrix))
+    regular = finite & (tf.reduce_min(tf.abs(tf.linalg.eigvalsh(tf.where(finite, matrix, identity)))) > RIDGE)
+    inverse = tf.linalg.inv(tf.where(regular, matrix, identity))  # which would raise on others
+    return tf.where(regular, both * inverse / outer, float("nan"))
 
 
 @do_not_convert
