@@ -93,3 +93,17 @@ def test_the_example_of_taylor_runs(capsys):
     assert "495 features over 1,000 events" in printed and "feature='f0, f1'" in printed
     assert len(space["smaller"]) > 1
     assert space["monitor"].steps.tolist() == [0, 32]
+
+
+def test_the_example_of_neos_tf_runs(capsys):
+    import keras
+    import pyhf
+
+    generator = np.random.default_rng(1)
+    means = {"signal": (-1, 1), "background": (1, -1), "background_up": (2.5, 2), "background_down": (-2.5, -1.5)}
+    events = {name: generator.normal(mean, 1, (2000, 2)).astype("float32") for name, mean in means.items()}
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1, "sigmoid")])
+    space = {"train": events, "test": events, "network": network}
+    exec(example("neos_tf", "train, test, network"), space)
+    assert "'cls': " in capsys.readouterr().out
+    assert pyhf.Model(space["pyhf_specification"]).config.poi_name == "mu"
