@@ -16,6 +16,9 @@ EXPERIMENTS = {
     "affine-table-3": Experiment(
         "benchmarks.affine.table_3", "AUC per mass of single, individual, parametric and affine networks on HEPMASS"
     ),
+    "neos-fig-2": Experiment(
+        "benchmarks.neos.figure_2", "bias and variance of binned kernel density estimates and of their gradients"
+    ),
     "neos-fig-3": Experiment(
         "benchmarks.neos.figure_3", "expected limit and uncertainties of networks trained on them, and on cross-entropy"
     ),
