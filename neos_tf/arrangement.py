@@ -33,7 +33,24 @@ if not pyhf.__version__.startswith("0.7."):
         "`pip install 'pyhf>=0.7.6,<0.8'`."
     )
 
-TENSORFLOW, NUMPY = TensorflowBackend(precision="64b"), NumpyBackend(precision="64b")
+
+class DifferentiableBackend(TensorflowBackend):
+    """pyhf's, but for the gradient of a join: TensorFlow's own cannot be differentiated twice more under XLA."""
+
+    def concatenate(self, sequence, axis=0):
+        @tf.custom_gradient
+        def joined(*tensors):
+            def pieces(upstream):
+                stops = np.cumsum([tensor.shape[axis] for tensor in tensors])
+                places = [slice(stop - tensor.shape[axis], stop) for tensor, stop in zip(tensors, stops, strict=True)]
+                return [upstream[place] if axis == 0 else upstream[..., place] for place in places]
+
+            return tf.concat(tensors, axis=axis), pieces
+
+        return joined(*sequence)
+
+
+TENSORFLOW, NUMPY = DifferentiableBackend(precision="64b"), NumpyBackend(precision="64b")
 
 
 class Staterrors(NamedTuple):
