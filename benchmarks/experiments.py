@@ -22,6 +22,9 @@ EXPERIMENTS = {
     "neos-fig-3": Experiment(
         "benchmarks.neos.figure_3", "expected limit and uncertainties of networks trained on them, and on cross-entropy"
     ),
+    "neos-time": Experiment(
+        "benchmarks.neos.step_time", "time of a training step on the expected limit beside one on cross-entropy"
+    ),
     "taylor-fig-1": Experiment(
         "benchmarks.taylor.figure_1",
         "Taylor coefficients of networks on four tasks of two Gaussians, and the exact ones",

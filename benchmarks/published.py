@@ -2,6 +2,8 @@
 
 TAYLOR: Wunsch, Friese, Wolf and Quast, arXiv:1803.08782, section 4.
 
+NEOS: Simpson and Heinrich, arXiv:2203.05570, which has curves without numbers, and one number in its text.
+
 AFFINE: Anzalone, Diotallevi and Bonacorsi, arXiv:2202.00424, Tables 3, 4 and 5. A row is called as in the paper: kind
 of network, "(full)" where the batches are fully balanced, then the distribution of the background's mass.
 """
@@ -164,3 +166,5 @@ class LearningCurve(NamedTuple):
 
 
 TAYLOR_FIG_2 = LearningCurve(plateau_auc=84.0, plateau=30, fall=50, second_rise=130, stop=339)
+
+NEOS_TIME_RATIO = 3.0  # section 4: training times "are a factor of 3 or so higher" than with cross-entropy

@@ -1,7 +1,7 @@
-"""Wall time of training steps of the blob experiment: expected CLs, and cross-entropy with the same four blobs.
+"""Wall time of training steps of the blob experiment: expected CLs, and cross-entropy with the same blobs or with two.
 
-Both go through the same network of the same size; a repetition is a few steps of each in turn, so that what else the
-machine does meets both alike. Where NEOS_PYTHON names an interpreter with neos's packages, it runs in between
+All go through the same network; a repetition is a few steps of each in turn, so that what else the
+machine does meets all alike. Where NEOS_PYTHON names an interpreter with neos's packages, it runs in between
 two turns of ours.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+CLS, BCE, TWO_BLOBS = "CLs", "BCE, four blobs", "BCE, two blobs"
 PEER = Path(__file__).with_name("peer.py")
 
 
@@ -33,35 +34,49 @@ class Config:
     peer_steps: int = 30
 
 
-def steppers(units=(1024, 1024), n_events: int = 2000) -> dict:
-    """A function that makes n training steps, for each loss, and the seconds of its first step."""
+def steppers(recipe=None) -> dict:
+    """A function that makes n training steps, and the seconds of its first step, for each loss.
+
+    Args:
+        recipe: a `benchmarks.neos.training.Recipe`; the paper's, with all events of a batch, if None.
+    """
+    import keras
     import tensorflow as tf
 
     import neos_tf
-    from benchmarks.neos.training import Recipe, load_samples, measurement, summary_statistic
+    from benchmarks.neos.training import Recipe, load_samples, measurement, network, summary_statistic
 
-    recipe = Recipe(units=units, n_events=n_events, test_fraction=0.0, batch_size=n_events)
+    recipe = Recipe(n_events=2000, test_fraction=0.0) if recipe is None else recipe
     blobs = load_samples(recipe, ("code",)).blobs["code"].train
-    losses = {
-        "CLs": neos_tf.CLsLoss(),
-        "BCE": neos_tf.BCELoss(background=("background", "background_up", "background_down")),
+    batch = {name: tf.constant(events[: recipe.batch_size]) for name, events in blobs.items()}
+    model = measurement(recipe)
+    four = neos_tf.BCELoss(background=("background", "background_up", "background_down"))
+    jobs = {
+        CLS: (summary_statistic(recipe, model, neos_tf.CLsLoss(), seed=1), batch),
+        BCE: (summary_statistic(recipe, model, four, seed=1), batch),
     }
-    found = {}
-    for name, loss in losses.items():
-        statistic = summary_statistic(recipe, measurement(recipe), loss, seed=1)
-        batch = {key: tf.constant(events) for key, events in blobs.items()}
-        batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
-        statistic.make_train_function()
+    plain = network(recipe, seed=1)
+    plain.compile(keras.optimizers.Adam(recipe.learning_rate), "binary_crossentropy", jit_compile=False)
+    events = tf.concat([batch["signal"], batch["background"]], axis=0)
+    label = tf.repeat([[1.0], [0.0]], recipe.batch_size, axis=0)
+    jobs[TWO_BLOBS] = plain, (events, label)
+    return {name: _stepper(*job) for name, job in jobs.items()}
 
-        def steps(n, statistic=statistic, iterator=batches):
-            for _ in range(n):
-                logs = statistic.train_function(iterator)
-            return float(logs["loss"])
 
-        started = time.perf_counter()
-        steps(1)
-        found[name] = steps, time.perf_counter() - started
-    return found
+def _stepper(model, batch):
+    import tensorflow as tf
+
+    batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
+    model.make_train_function()
+
+    def steps(n):
+        for _ in range(n):
+            logs = model.train_function(batches)
+        return float(logs["loss"])
+
+    started = time.perf_counter()
+    steps(1)
+    return steps, time.perf_counter() - started
 
 
 def run(config: Config, jobs: dict) -> dict[str, list[float]]:
@@ -90,17 +105,18 @@ def main() -> None:
     times = run(config, jobs)
     print("\nTraining step, four blobs of 2,000 events, 2-1024-1024-1: ms, median (min)")
     for name, values in times.items():
-        print(f"{name:<5} {1e3 * median(values):7.1f} ({1e3 * min(values):.1f}); first step {jobs[name][1]:.1f} s")
-    ratios = [cls / bce for cls, bce in zip(times["CLs"], times["BCE"], strict=True)]
-    print(f"CLs / BCE, median of ratios of turns: {median(ratios):.3f}")
+        print(f"{name:<15} {1e3 * median(values):7.1f} ({1e3 * min(values):.1f}); first step {jobs[name][1]:.1f} s")
+    for other in (BCE, TWO_BLOBS):
+        ratios = [cls / bce for cls, bce in zip(times[CLS], times[other], strict=True)]
+        print(f"{CLS} / {other}, median of ratios of turns: {median(ratios):.3f}")
     python = os.environ.get("NEOS_PYTHON")
     if not python:
         print("neos on JAX: not run; set NEOS_PYTHON to an interpreter with its packages, see peer.py")
         return
     for _ in range(config.peer_runs):
-        before = run(config, {"CLs": jobs["CLs"]})["CLs"]
+        before = run(config, {CLS: jobs[CLS]})[CLS]
         theirs = peer(python, config)
-        ours = [*before, *run(config, {"CLs": jobs["CLs"]})["CLs"]]
+        ours = [*before, *run(config, {CLS: jobs[CLS]})[CLS]]
         print(
             f"neos on JAX {1e3 * theirs['median_s']:.1f} ({1e3 * theirs['min_s']:.1f}), first step "
             f"{theirs['first_s']:.1f} s; ours around it {1e3 * median(ours):.1f} ({1e3 * min(ours):.1f}); theirs / "

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 import neos_tf
+from benchmarks.neos.training import Recipe
 from benchmarks.speed import neos
 from benchmarks.speed.neos import statistics, step
 
@@ -22,8 +23,8 @@ def test_the_statistics_timed_are_the_expected_limit():
 
 
 def test_steps_that_are_timed_train():
-    jobs = step.steppers(units=(8,), n_events=200)
-    assert set(jobs) == {"CLs", "BCE"}
+    jobs = step.steppers(Recipe(units=(8,), n_events=200, test_fraction=0.0, batch_size=200))
+    assert set(jobs) == {step.CLS, step.BCE, step.TWO_BLOBS}
     for steps, first_s in jobs.values():
         before = steps(1)
         assert steps(20) < before
