@@ -1,0 +1,72 @@
+import keras
+import numpy as np
+import pytest
+
+from neos_tf import sample_batches
+
+
+def numbered(**n_events):
+    """Features that number the events of each sample."""
+    return {name: np.arange(2.0 * n).reshape(n, 2) for name, n in n_events.items()}
+
+
+def epoch(dataset):
+    return [keras.tree.map_structure(np.asarray, batch) for batch in dataset]
+
+
+def seen(batches, name):
+    return np.concatenate([batch[name] for batch in batches])
+
+
+def test_an_epoch_has_every_event_once_and_as_many_of_every_sample_in_a_batch():
+    samples = numbered(signal=12, background=12)
+    batches = epoch(sample_batches(samples, 4))
+    assert [{name: len(x) for name, x in batch.items()} for batch in batches] == 3 * [{"signal": 4, "background": 4}]
+    for name, x in samples.items():
+        rows = seen(batches, name)
+        assert not np.array_equal(rows, x)
+        assert np.array_equal(rows[np.argsort(rows[:, 0])], x)
+
+
+def test_an_epoch_ends_with_the_smallest_sample_and_leaves_out_what_fills_no_batch():
+    batches = epoch(sample_batches(numbered(signal=7, background=100), 3))
+    assert len(batches) == 2
+    assert all(len(x) == 3 for batch in batches for x in batch.values())
+
+
+def test_order_is_new_each_epoch_the_same_for_a_seed_and_another_for_each_sample():
+    samples = numbered(signal=50, background=50)
+    dataset, again, other = (sample_batches(samples, 10, seed=seed) for seed in (3, 3, 4))
+    first, second = epoch(dataset), epoch(dataset)
+    for expected, batches in zip((first, second), (epoch(again), epoch(again)), strict=True):
+        for name in samples:
+            assert np.array_equal(seen(batches, name), seen(expected, name))
+    assert not np.array_equal(seen(first, "signal"), seen(second, "signal"))
+    assert not np.array_equal(seen(first, "signal"), seen(first, "background"))
+    assert not np.array_equal(seen(first, "signal"), seen(epoch(other), "signal"))
+
+
+def test_without_a_seed_the_order_is_the_one_given():
+    samples = numbered(signal=6)
+    assert np.array_equal(seen(epoch(sample_batches(samples, 3, seed=None)), "signal"), samples["signal"])
+
+
+def test_weights_stay_with_their_events():
+    features = numbered(signal=20)["signal"]
+    for batch in epoch(sample_batches({"signal": (features, 10 * features[:, 0])}, 5)):
+        x, weights = batch["signal"]
+        assert np.array_equal(weights, 10 * x[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("samples", "batch_size", "message"),
+    [
+        ({}, 1, "at least one sample"),
+        (numbered(signal=5, background=3), 4, "batch_size between 1 and .* 3 of 'background'. Received: batch_size=4"),
+        (numbered(signal=5), 0, "Received: batch_size=0"),
+        ({"signal": (np.ones((5, 2)), np.ones(4))}, 2, r"one weight an event of sample 'signal'. Received: .*\[4, 5\]"),
+    ],
+)
+def test_bad_arguments_are_named(samples, batch_size, message):
+    with pytest.raises(ValueError, match=message):
+        sample_batches(samples, batch_size)
