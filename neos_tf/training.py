@@ -29,11 +29,13 @@ class SummaryStatistic(keras.Model):
     shapesys) without are the statistical ones of the histogram.
 
     `evaluate`, and validation, give of the whole data set: `loss`, the median expected `cls` and `significance` and, at
-    mu = 1, `sigma_...` of every parameter. Fits that do not converge are counted in `unconverged`; the step of a batch
-    with one has no gradient. With a floor, `floored` counts the bins that it raised.
+    mu = 1, `sigma_...` of every parameter. What comes of a fit that does not converge is infinite, the worst there is,
+    and counted in `unconverged`; the step of a batch with one has no gradient. With a floor, `floored` counts the bins
+    that it raised. Callbacks need a mode, as `EarlyStopping("val_cls", mode="min")`. The penalties of the network's
+    regularizers are part of the loss.
 
     Args:
-        network: a Keras model of features, with one output.
+        network: a Keras model of features, with one output; built, as one that begins with `keras.Input`.
         model: the measurement; its channels with templates of events have as many bins as `edges`.
         edges: (n_bins + 1,) of the network's output, or `LearnableEdges`.
         bandwidth: of the kernels, in units of the output.
@@ -46,7 +48,8 @@ class SummaryStatistic(keras.Model):
             less a step; pays after some thousand steps, or with tens of nuisance parameters.
 
     Raises:
-        ValueError: yields for names that the model does not have, or whose template has another number of bins.
+        ValueError: a network that is not built; yields for names that the model does not have, or not for all that it
+            needs, or whose template has another number of bins.
     """
 
     def __init__(
@@ -64,6 +67,8 @@ class SummaryStatistic(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if not network.built:
+            raise ValueError("Expected a network that is built. Received: one that is not. Begin it with keras.Input.")
         self.network, self.selection = network, selection
         self.model = model
         if selection is not None and not selection.built:
@@ -72,16 +77,16 @@ class SummaryStatistic(keras.Model):
         self._edges = edges.edges if self.learnable_edges else np.asarray(edges, np.float64).tolist()
         self.bandwidth, self.yields, self.relative, self.outside = bandwidth, dict(yields), relative, outside
         self.compile_statistics = compile_statistics
-        self._check()
         self._uncertainties = {
             template.name: template.uncertainty_of
             for template in model.templates.values()
             if template.uncertainty_of in self.yields and template.required and template.name not in self.yields
         }
-        self._loss_value = keras.metrics.Mean(name="loss")
+        self._check()
+        self._loss_value = keras.metrics.Mean(name="loss", dtype="float64")
         self._unconverged, self._floored = keras.metrics.Sum(name="unconverged"), keras.metrics.Mean(name="floored")
         self._counts = {name: _Counts(self.n_bins, name=f"counts_{name}") for name in self.yields}
-        self._losses_of_scores = keras.metrics.Mean(name="loss_of_scores")
+        self._loss_of_events = keras.metrics.Mean(name="loss_of_events", dtype="float64")
         self._n_events = keras.metrics.Sum(name="events", dtype="float64")
 
         self.built = True  # its parts are
@@ -98,16 +103,31 @@ class SummaryStatistic(keras.Model):
     def call(self, features, training=False):
         return self.network(features, training=training)
 
-    def compile(self, optimizer="adam", loss: Loss | None = None, *, jit_compile: bool = False, **kwargs):
-        """As of any Keras model; `loss` is one of `neos_tf.losses`.
+    def compile(
+        self,
+        optimizer="adam",
+        loss: Loss | None = None,
+        *,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool = False,
+    ):
+        """As of any Keras model, without metrics; `loss` is one of `neos_tf.losses`.
 
         Raises:
             ValueError: another loss.
         """
         if not isinstance(loss, Loss):
             raise ValueError(f"Expected a loss of neos_tf, such as CLsLoss(). Received: loss={loss!r}.")
-        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        super().compile(
+            optimizer=optimizer,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=False,  # for float16, where what is scaled must also be kept finite
+        )
         self.objective = loss
+        self.optimizer.build(self.trainable_variables)  # now, as a step that creates variables is traced twice
         self._statistics = _loss_and_slopes(self.model, loss, self.compile_statistics)
         self._measure = _measurement(self.model, loss, self.compile_statistics)
 
@@ -119,9 +139,7 @@ class SummaryStatistic(keras.Model):
         features, weights = self._events(data)
         with tf.GradientTape() as tape:
             scores = self._scores(features, training=True)
-            total, converged = tf.zeros((), tf.float64), tf.constant(True)
-            if self.objective.uses_scores:
-                total += tf.cast(self.objective.of_scores(scores), tf.float64)
+            total, converged = self._without_histograms(scores), tf.constant(True)
             if self.objective.uses_likelihood:
                 templates = self._templates(scores, self._selected(features, weights), weights)
                 value, converged, n_floored = self._statistic(templates)
@@ -131,7 +149,7 @@ class SummaryStatistic(keras.Model):
         usable = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients if g is not None]) & converged
         gradients = [None if g is None else tf.where(usable, g, tf.zeros_like(g)) for g in gradients]
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        self._loss_value.update_state(tf.where(usable, total, 0), sample_weight=tf.cast(usable, tf.float32))
+        self._loss_value.update_state(tf.where(usable, total, 0), sample_weight=tf.cast(usable, tf.float64))
         self._unconverged.update_state(tf.cast(~usable, tf.float32))
         if self.objective.uses_likelihood:
             self._floored.update_state(n_floored)
@@ -147,21 +165,33 @@ class SummaryStatistic(keras.Model):
                 for power in (1, 2)
             ]
             counts.update_state(*histograms, tf.reduce_sum(weights[name]))
-        self._n_events.update_state(tf.add_n([tf.size(weight) for weight in weights.values()]))
-        if self.objective.uses_scores:
-            self._losses_of_scores.update_state(self.objective.of_scores(scores))
+        n_events = tf.add_n([tf.size(weight) for weight in weights.values()])
+        self._n_events.update_state(n_events)
+        self._loss_of_events.update_state(self._without_histograms(scores), sample_weight=n_events)
         return {"events": self._n_events.result()}
 
     def evaluate(self, *args, return_dict: bool = False, **kwargs):
         """Metrics of the measurement with histograms of all events; arguments as of any Keras model."""
-        for metric in (*self._counts.values(), self._losses_of_scores, self._n_events):
+        for metric in (*self._counts.values(), self._loss_of_events, self._n_events):
             metric.reset_state()
         super().evaluate(*args, return_dict=True, **kwargs)
         measured = self._measure(self.histograms())
-        loss = 0.0 if not self.objective.uses_scores else float(self._losses_of_scores.result())
-        logs = {name: float(value) for name, value in measured.items()}
-        logs["loss"] += loss
+        logs = {name: float(measured[name]) for name in self.metrics_names}
+        logs["loss"] += float(self._loss_of_events.result())
         return logs if return_dict else list(logs.values())
+
+    @property
+    def metrics_names(self):
+        """Of what `evaluate` gives, in its order."""
+        sigmas = [f"sigma_{name}" for name in self.model.parameter_names]
+        return [
+            "loss",
+            "cls",
+            "significance",
+            *sigmas,
+            "unconverged",
+            *([] if self.model.floor is None else ["floored"]),
+        ]
 
     def histograms(self) -> dict[str, tf.Tensor]:
         """(n_bins,) templates, by name, of the events that `evaluate` saw last."""
@@ -194,14 +224,18 @@ class SummaryStatistic(keras.Model):
         return cls(**config | {"model": TemplateModel.from_spec(**config["model"])})
 
     def get_compile_config(self):
+        if not self.compiled:
+            return None
         return {
             "optimizer": keras.saving.serialize_keras_object(self.optimizer),
             "loss": keras.saving.serialize_keras_object(self.objective),
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
+            "jit_compile": self.jit_compile,
         }
 
     def compile_from_config(self, config):
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
-        self.optimizer.build(self.trainable_variables)
 
     def _check(self):
         unknown = [name for name in self.yields if name not in self.model.templates]
@@ -209,6 +243,12 @@ class SummaryStatistic(keras.Model):
             raise ValueError(
                 f"Expected yields of templates of the model, {', '.join(self.model.templates)}. Received: "
                 f"{', '.join(self.yields) or 'none'}."
+            )
+        missing = [name for name in self.model.template_names if name not in {**self.yields, **self._uncertainties}]
+        if missing:
+            raise ValueError(
+                f"Expected yields of {', '.join(missing)} as well, which have no numbers in the model. Received: "
+                f"{', '.join(self.yields)}."
             )
         for name in self.yields:
             shape = self.model.templates[name].shape
@@ -220,8 +260,11 @@ class SummaryStatistic(keras.Model):
 
     def _events(self, data):
         """Features (n_events, n_features) and weights (n_events,) float64 by sample."""
-        if not isinstance(data, dict) or set(data) != set(self.yields):
-            received = ", ".join(data) if isinstance(data, dict) else type(data).__name__
+        data, label, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if not isinstance(data, dict) or set(data) != set(self.yields) or label is not None:
+            received = (
+                "labels" if label is not None else ", ".join(data) if isinstance(data, dict) else type(data).__name__
+            )
             raise ValueError(
                 f"Expected batches of a dict with events of {', '.join(self.yields)}. Received: {received}. See "
                 "neos_tf.sample_batches."
@@ -229,8 +272,10 @@ class SummaryStatistic(keras.Model):
         pairs = {name: events if isinstance(events, tuple) else (events, None) for name, events in data.items()}
         features = {name: pairs[name][0] for name in self.yields}
         weights = {
-            name: tf.ones([tf.shape(features[name])[0]], tf.float64) if weight is None else tf.cast(weight, tf.float64)
-            for name, (_, weight) in pairs.items()
+            name: tf.ones(tf.shape(events)[:1], tf.float64)
+            if weight is None
+            else tf.reshape(tf.cast(weight, tf.float64), [-1])
+            for name, (events, weight) in pairs.items()
         }
         return features, weights
 
@@ -239,6 +284,13 @@ class SummaryStatistic(keras.Model):
         sizes = [tf.shape(events)[0] for events in features.values()]
         scores = self.network(tf.concat(list(features.values()), axis=0), training=training)
         return dict(zip(features, tf.split(scores, sizes), strict=True))
+
+    def _without_histograms(self, scores):
+        """() float64 part of the loss that each event has a share in, and the network's penalties."""
+        parts = [tf.zeros((), tf.float64), *(tf.cast(penalty, tf.float64) for penalty in self.losses)]
+        if self.objective.uses_scores:
+            parts.append(tf.cast(self.objective.of_scores(scores), tf.float64))
+        return tf.add_n(parts)
 
     def _selected(self, features, weights, hard=False):
         if self.selection is None:
@@ -272,8 +324,9 @@ class SummaryStatistic(keras.Model):
         return statistic(*(templates[name] for name in names))
 
     def _logs(self):
-        shown = self.metrics[:2] if self.model.floor is None else self.metrics
-        return {metric.name: metric.result() for metric in shown}
+        loss = tf.where(self._loss_value.count > 0, self._loss_value.result(), float("inf"))
+        logs = {"loss": loss, "unconverged": self._unconverged.result()}
+        return logs if self.model.floor is None else logs | {"floored": self._floored.result()}
 
 
 # One graph for each measurement, so that a second network for it need not wait for it again.
@@ -302,10 +355,12 @@ def _measurement(model: TemplateModel, loss: Loss, jit_compile: bool):
             value, converged = loss.of_likelihood(likelihood)
         limit, discovery = cls(likelihood), discovery_significance(likelihood)
         sigmas = uncertainties(likelihood, parameters_with_poi(likelihood, 1.0))
+        infinite = tf.constant(float("inf"), tf.float64)
+        sigmas = tf.where(tf.math.is_finite(sigmas), sigmas, infinite)
         return {
-            "loss": value,
-            "cls": tf.exp(limit.log_expected),
-            "significance": discovery.significance,
+            "loss": tf.where(converged, value, infinite),
+            "cls": tf.where(limit.converged, tf.exp(limit.log_expected), infinite),
+            "significance": tf.where(discovery.converged, discovery.significance, -infinite),
             **{f"sigma_{name}": sigmas[i] for i, name in enumerate(model.parameter_names)},
             "unconverged": tf.cast(~(converged & limit.converged & discovery.converged), tf.int32),
             "floored": likelihood.n_floored,
