@@ -2,9 +2,10 @@
 
 Simpson and Heinrich, arXiv:2203.05570, section 3. On the test events, epoch by epoch: the expected CLs of a signal,
 the uncertainty sigma_mu of its strength, and that of the nuisance parameter, sigma_gamma, which is 1 before the
-measurement. The four losses are the expected CLs (neos), binary cross-entropy (BCE) against the nominal background, the
-same against nominal background and its variations (BCE with augmentation), and the variance of mu (INFERNO); both sets
-of means of the blobs are run. The paper has curves without numbers.
+measurement. The four losses are the expected CLs (neos; itself as in the paper, and its logarithm), binary
+cross-entropy (BCE) against the nominal background, the same against nominal background and its variations (BCE with
+augmentation), and the variance of mu (INFERNO); both sets of means of the blobs are run. The paper has curves without
+numbers.
 """
 
 import time
@@ -24,6 +25,7 @@ __all__ = ["LOSSES", "SCALES", "Config", "Row", "load", "one_line", "plot", "run
 
 LOSSES = {
     "neos": neos_tf.CLsLoss(),
+    "neos, CLs itself": neos_tf.CLsLoss(log=False),
     "BCE": neos_tf.BCELoss(),
     "BCE with augmentation": neos_tf.BCELoss(background=("background", "background_up", "background_down")),
     "INFERNO": neos_tf.POIVarianceLoss(),
