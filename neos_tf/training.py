@@ -4,7 +4,6 @@ A batch holds events of every sample. Their summary statistics become histograms
 whose expected sensitivity is the loss: the pipeline of Simpson and Heinrich, arXiv:2203.05570, Fig. 1 and Eq. (1).
 """
 
-import functools
 from collections.abc import Mapping
 
 import keras
@@ -13,8 +12,9 @@ import tensorflow as tf
 
 from neos_tf.edges import LearnableEdges
 from neos_tf.histogram import binned_kde, hard_histogram
-from neos_tf.inference import cls, discovery_significance, guarded_sqrt, parameters_with_poi, uncertainties
+from neos_tf.inference import guarded_sqrt
 from neos_tf.losses import Loss
+from neos_tf.measurement import Counts, loss_and_slopes, measured
 from neos_tf.templates import TemplateModel
 
 
@@ -74,6 +74,8 @@ class SummaryStatistic(keras.Model):
         if selection is not None and not selection.built:
             selection.build(network.input_shape)
         self.learnable_edges = edges if isinstance(edges, LearnableEdges) else None
+        if self.learnable_edges is not None:
+            edges()  # only now Keras takes the layer for built
         self._edges = edges.edges if self.learnable_edges else np.asarray(edges, np.float64).tolist()
         self.bandwidth, self.yields, self.relative, self.outside = bandwidth, dict(yields), relative, outside
         self.compile_statistics = compile_statistics
@@ -85,7 +87,7 @@ class SummaryStatistic(keras.Model):
         self._check()
         self._loss_value = keras.metrics.Mean(name="loss", dtype="float64")
         self._unconverged, self._floored = keras.metrics.Sum(name="unconverged"), keras.metrics.Mean(name="floored")
-        self._counts = {name: _Counts(self.n_bins, name=f"counts_{name}") for name in self.yields}
+        self._counts = {name: Counts(self.n_bins, name=f"counts_{name}") for name in self.yields}
         self._loss_of_events = keras.metrics.Mean(name="loss_of_events", dtype="float64")
         self._n_events = keras.metrics.Sum(name="events", dtype="float64")
 
@@ -128,8 +130,8 @@ class SummaryStatistic(keras.Model):
         )
         self.objective = loss
         self.optimizer.build(self.trainable_variables)  # now, as a step that creates variables is traced twice
-        self._statistics = _loss_and_slopes(self.model, loss, self.compile_statistics)
-        self._measure = _measurement(self.model, loss, self.compile_statistics)
+        self._loss_and_slopes = loss_and_slopes(self.model, loss, self.compile_statistics)
+        self._measured = measured(self.model, self.compile_statistics)
 
     @property
     def metrics(self):
@@ -175,9 +177,13 @@ class SummaryStatistic(keras.Model):
         for metric in (*self._counts.values(), self._loss_of_events, self._n_events):
             metric.reset_state()
         super().evaluate(*args, return_dict=True, **kwargs)
-        measured = self._measure(self.histograms())
-        logs = {name: float(measured[name]) for name in self.metrics_names}
-        logs["loss"] += float(self._loss_of_events.result())
+        templates = self.histograms()
+        logs = {name: float(value) for name, value in self._measured(templates).items()}
+        logs = {name: logs.get(name, float(self._loss_of_events.result())) for name in self.metrics_names}
+        if self.objective.uses_likelihood:
+            value, converged, _, _ = self._loss_and_slopes(templates)
+            logs["loss"] += float(value) if converged else float("inf")
+            logs["unconverged"] = max(logs["unconverged"], float(~converged))
         return logs if return_dict else list(logs.values())
 
     @property
@@ -318,7 +324,7 @@ class SummaryStatistic(keras.Model):
 
         @tf.custom_gradient
         def statistic(*arrays):
-            value, converged, n_floored, slopes = self._statistics(dict(zip(names, arrays, strict=True)))
+            value, converged, n_floored, slopes = self._loss_and_slopes(dict(zip(names, arrays, strict=True)))
             return (value, converged, n_floored), lambda upstream, *_: [upstream * slopes[name] for name in names]
 
         return statistic(*(templates[name] for name in names))
@@ -327,71 +333,3 @@ class SummaryStatistic(keras.Model):
         loss = tf.where(self._loss_value.count > 0, self._loss_value.result(), float("inf"))
         logs = {"loss": loss, "unconverged": self._unconverged.result()}
         return logs if self.model.floor is None else logs | {"floored": self._floored.result()}
-
-
-# One graph for each measurement, so that a second network for it need not wait for it again.
-
-
-@functools.lru_cache(maxsize=16)
-def _loss_and_slopes(model: TemplateModel, loss: Loss, jit_compile: bool):
-    @tf.function(autograph=False, jit_compile=jit_compile)
-    def loss_and_slopes(templates):
-        with tf.GradientTape() as tape:
-            tape.watch(templates)
-            likelihood = model.bind(templates)
-            value, converged = loss.of_likelihood(likelihood)
-        return value, converged, likelihood.n_floored, tape.gradient(value, templates, unconnected_gradients="zero")
-
-    return loss_and_slopes
-
-
-@functools.lru_cache(maxsize=16)
-def _measurement(model: TemplateModel, loss: Loss, jit_compile: bool):
-    @tf.function(autograph=False, jit_compile=jit_compile)
-    def measurement(templates):
-        likelihood = model.bind(templates)
-        value, converged = tf.zeros((), tf.float64), tf.constant(True)
-        if loss.uses_likelihood:
-            value, converged = loss.of_likelihood(likelihood)
-        limit, discovery = cls(likelihood), discovery_significance(likelihood)
-        sigmas = uncertainties(likelihood, parameters_with_poi(likelihood, 1.0))
-        infinite = tf.constant(float("inf"), tf.float64)
-        sigmas = tf.where(tf.math.is_finite(sigmas), sigmas, infinite)
-        return {
-            "loss": tf.where(converged, value, infinite),
-            "cls": tf.where(limit.converged, tf.exp(limit.log_expected), infinite),
-            "significance": tf.where(discovery.converged, discovery.significance, -infinite),
-            **{f"sigma_{name}": sigmas[i] for i, name in enumerate(model.parameter_names)},
-            "unconverged": tf.cast(~(converged & limit.converged & discovery.converged), tf.int32),
-            "floored": likelihood.n_floored,
-        }
-
-    return measurement
-
-
-class _Counts(keras.metrics.Metric):
-    """Sums of weights and of squared weights in each bin, and of all weights, over batches."""
-
-    def __init__(self, n_bins, **kwargs):
-        super().__init__(dtype="float64", **kwargs)
-        self.weights_in = self.add_variable((n_bins,), "zeros", dtype="float64", name="weights_in")
-        self.squares_in = self.add_variable((n_bins,), "zeros", dtype="float64", name="squares_in")
-        self.total = self.add_variable((), "zeros", dtype="float64", name="total")
-
-    def update_state(self, weights, squares, total):
-        self.weights_in.assign_add(weights)
-        self.squares_in.assign_add(squares)
-        self.total.assign_add(total)
-
-    @property
-    def share(self):
-        """(n_bins,) of all weights."""
-        return tf.convert_to_tensor(self.weights_in) / tf.convert_to_tensor(self.total)
-
-    @property
-    def error(self):
-        """(n_bins,) statistical uncertainty of `share`."""
-        return tf.sqrt(tf.convert_to_tensor(self.squares_in)) / tf.convert_to_tensor(self.total)
-
-    def result(self):
-        return self.share
