@@ -7,6 +7,7 @@ differentiable with respect to the templates, the losses made of them, and a Ker
 from neos_tf.batches import sample_batches
 from neos_tf.builders import correlated_background, uncorrelated_background
 from neos_tf.edges import LearnableEdges
+from neos_tf.export import export_savedmodel
 from neos_tf.histogram import binned_kde, hard_histogram
 from neos_tf.inference import (
     cls,
@@ -57,6 +58,7 @@ __all__ = [
     "correlated_background",
     "covariance",
     "discovery_significance",
+    "export_savedmodel",
     "fit",
     "fixed_poi_fit",
     "hard_histogram",
