@@ -22,6 +22,9 @@ EXPERIMENTS = {
     "neos-fig-3": Experiment(
         "benchmarks.neos.figure_3", "expected limit and uncertainties of networks trained on them, and on cross-entropy"
     ),
+    "neos-section-4": Experiment(
+        "benchmarks.neos.section_4", "learned bin edges and cuts, a sum of objectives, and Bayesian optimisation"
+    ),
     "neos-time": Experiment(
         "benchmarks.neos.step_time", "time of a training step on the expected limit beside one on cross-entropy"
     ),
