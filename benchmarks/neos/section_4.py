@@ -132,14 +132,14 @@ def run(
 
         if method == BAYES:
             if seed not in seconds:
-                seconds[seed] = _trained(config, blobs, model, NEOS, seed, lambda *_: None)["course_s"][-1]
+                seconds[seed] = _trained(config, blobs, model, NEOS, seed, tell)["course_s"][-1]
                 started = time.perf_counter()
-            found = _searched(config, blobs, model, seed, config.search_time * seconds[seed], tell)
+            fields = _searched(config, blobs, model, seed, config.search_time * seconds[seed], tell)
         else:
-            found = _trained(config, blobs, model, method, seed, tell)
+            fields = _trained(config, blobs, model, method, seed, tell)
             if method == NEOS:
-                seconds[seed] = found["course_s"][-1]
-        yield Row(row=method, seed=seed, **found, wall_s=round(time.perf_counter() - started, 1))
+                seconds[seed] = fields["course_s"][-1]
+        yield Row(row=method, seed=seed, **fields, wall_s=round(time.perf_counter() - started, 1))
 
 
 def _trained(

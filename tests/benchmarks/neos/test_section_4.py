@@ -4,12 +4,14 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from benchmarks import record as records
 from benchmarks import runner
 from benchmarks.neos import section_4
 from benchmarks.neos.section_4 import BAYES, CUTS, EDGES, NEOS, TERMS
 from benchmarks.neos.section_4_section import by_method, plot
+from benchmarks.terminal import Display
 
 TINY = replace(section_4.SCALES["smoke"], n_events=500, batch_size=200)
 RUN = (NEOS, EDGES, CUTS, BAYES)  # one trace of the loss serves the three that are trained
@@ -62,6 +64,30 @@ def test_the_search_has_its_share_of_the_time_of_neos(finished_run):
     # The last trial begins before the time is over, and the first traces the measurement; neos traced more than that.
     assert rows[BAYES]["course_s"][-1] < rows[NEOS]["course_s"][-1]
     assert "NEOS section 4" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize("finished", [frozenset(), frozenset({(NEOS, 1)})])
+def test_a_search_is_as_long_as_neos_of_its_seed_which_is_timed_again_if_need_be(finished, monkeypatch):
+    trained, searched = [], []
+
+    def fake_training(config, blobs, model, method, seed, tell):
+        trained.append((method, seed))
+        return {"course_s": [1.0, 10.0 * seed]}
+
+    def fake_search(config, blobs, model, seed, seconds, tell):
+        searched.append((seed, seconds))
+        return {}
+
+    monkeypatch.setattr(section_4, "_trained", fake_training)
+    monkeypatch.setattr(section_4, "_searched", fake_search)
+    monkeypatch.setattr(section_4, "METHODS", (NEOS, BAYES))
+    config = replace(TINY, search_time=0.5)
+    with Display(Console(quiet=True)) as display:
+        events = section_4.load(config)
+        rows = list(section_4.run(config, events, seeds=(1, 2), finished=finished, display=display))
+    assert searched == [(1, 5.0), (2, 10.0)]
+    assert trained == [(NEOS, 1), (NEOS, 2)]
+    assert {(row["row"], row["seed"]) for row in rows} == {(m, s) for m in (NEOS, BAYES) for s in (1, 2)} - finished
 
 
 def test_few_variables_have_a_rate_of_their_own():
