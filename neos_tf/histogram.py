@@ -104,7 +104,7 @@ def _events(samples, weights):
 
 def _column(argument, values):
     """(n_events,) from (n_events,) or (n_events, 1)."""
-    values = _as_float64(values)
+    values = as_float64(values)
     if values.shape.rank == 2 and values.shape[1] in (1, None):
         return tf.squeeze(values, axis=1)
     if values.shape.rank != 1:
@@ -117,7 +117,7 @@ def _column(argument, values):
 
 def _edges(edges):
     """(n_bins + 1,), increasing as far as can be known."""
-    edges = _as_float64(edges)
+    edges = as_float64(edges)
     if edges.shape.rank != 1 or edges.shape[0] in (0, 1):
         raise ValueError(f"Expected edges of shape (n_bins + 1,), at least two. Received: shape {edges.shape}")
     known = tf.get_static_value(edges)
@@ -131,7 +131,7 @@ def _edges(edges):
 
 def _bandwidth(bandwidth):
     """A scalar, positive as far as can be known."""
-    bandwidth = _as_float64(bandwidth)
+    bandwidth = as_float64(bandwidth)
     known = tf.get_static_value(bandwidth)
     if bandwidth.shape.rank not in (0, None) or (known is not None and not 0 < known < np.inf):
         raise ValueError(
@@ -147,11 +147,9 @@ def _is_dropped(outside):
     return outside == "drop"
 
 
-def _as_float64(values):
+def as_float64(values) -> tf.Tensor:
     """Python's numbers at their full precision, which `tf.cast` alone would take through float32."""
-    if tf.is_tensor(values):
-        return tf.cast(tf.convert_to_tensor(values), tf.float64)
-    return tf.convert_to_tensor(values, dtype=tf.float64)
+    return tf.cast(tf.convert_to_tensor(values, dtype_hint=tf.float64), tf.float64)
 
 
 def _normal():

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from neos_tf.histogram import as_float64
 from neos_tf.minimise import RIDGE, derivatives, minimise
 from neos_tf.staterror import profile_staterrors
 from neos_tf.templates import Likelihood, TemplateModel
@@ -164,7 +165,7 @@ def qmu(poi, likelihood: Likelihood, data, **options) -> TestStatistic:
         ValueError: as `fit`.
     """
     fixed, best = fixed_poi_fit(poi, likelihood, data, **options), fit(likelihood, data, **options)
-    above = best.pars[_poi_index(likelihood)] > tf.cast(poi, tf.float64)
+    above = best.pars[_poi_index(likelihood)] > as_float64(poi)
     return _statistic(fixed, best, zero=above)
 
 
@@ -212,7 +213,7 @@ def cls(likelihood: Likelihood, data=None, poi_test=1.0, **options) -> CLs:
     asimov_data = likelihood.expected_data(background.pars)
     conditional = fixed_poi_fit(poi_test, likelihood, asimov_data, **options)
     known = asimov_fit(likelihood, background.pars)
-    asimov = _statistic(conditional, known, zero=tf.cast(poi_test, tf.float64) < 0)
+    asimov = _statistic(conditional, known, zero=as_float64(poi_test) < 0)
 
     root_asimov = guarded_sqrt(asimov.value)
     standard = tfp.distributions.Normal(tf.constant(0.0, tf.float64), 1.0)
@@ -253,7 +254,7 @@ def discovery_significance(likelihood: Likelihood, data=None, poi_asimov=1.0, **
     if data is None:
         best = asimov_fit(likelihood, parameters_with_poi(likelihood, poi_asimov))
         fixed = fixed_poi_fit(0.0, likelihood, likelihood.expected_data(best.pars), **options)
-        statistic = _statistic(fixed, best, zero=tf.cast(poi_asimov, tf.float64) < 0)
+        statistic = _statistic(fixed, best, zero=as_float64(poi_asimov) < 0)
     else:
         statistic = q0(likelihood, data, **options)
     significance = guarded_sqrt(statistic.value)
@@ -346,11 +347,11 @@ def _poi_index(likelihood: Likelihood) -> int:
 def parameters_with_poi(likelihood: Likelihood, poi) -> tf.Tensor:
     """The initial parameters, but for the parameter of interest."""
     index = tf.one_hot(_poi_index(likelihood), len(likelihood.model.initial), dtype=tf.float64)
-    return (1 - index) * likelihood.model.initial + index * tf.cast(poi, tf.float64)
+    return (1 - index) * likelihood.model.initial + index * as_float64(poi)
 
 
 def _data(likelihood: Likelihood, data) -> tf.Tensor:
-    data = tf.cast(data, tf.float64)
+    data = as_float64(data)
     model = likelihood.model
     n_bins, n_auxdata = sum(model.channels.values()), len(model.pyhf_model.config.auxdata)
     if data.shape.rank != 1 or data.shape[0] not in (None, n_bins + n_auxdata):

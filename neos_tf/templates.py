@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from neos_tf import arrangement
+from neos_tf.histogram import as_float64
 from neos_tf.specification import number
 
 AGREEMENT = 1e-10  # relative, between two ways to sum some hundred terms in float64
@@ -125,7 +126,7 @@ class TemplateModel:
             )
         pieces = [tf.constant([0.0, 1.0], tf.float64)]
         for template in self.templates.values():
-            values = tf.cast(templates.get(template.name, template.numbers), tf.float64)
+            values = as_float64(templates.get(template.name, template.numbers))
             if not values.shape.is_compatible_with(template.shape):
                 raise ValueError(
                     f"Expected template {template.name!r} of shape {template.shape}. Received: shape {values.shape}."
@@ -168,7 +169,7 @@ class Likelihood:
 
     def logpdf(self, pars, data) -> tf.Tensor:
         """() or (n_points,) logarithm of the density of data (n_data,), auxiliary data included, at `pars`."""
-        return self._at(pars, lambda pyhf_model, points: pyhf_model.logpdf(points, tf.cast(data, tf.float64)))
+        return self._at(pars, lambda pyhf_model, points: pyhf_model.logpdf(points, as_float64(data)))
 
     def expected_data(self, pars, include_auxdata: bool = True) -> tf.Tensor:
         """(n_data,) or (n_points, n_data), the Asimov data of `pars`; without auxiliary data (n_bins,)."""
@@ -209,7 +210,7 @@ class Likelihood:
         observations = self.model.observations if observations is None else observations
         if observations is None:
             raise ValueError("Expected observations, as the specification has none. Received: None.")
-        return tf.concat([tf.cast(observations, tf.float64), self.auxdata], axis=0)
+        return tf.concat([as_float64(observations), self.auxdata], axis=0)
 
     @tf.autograph.experimental.do_not_convert
     def _at(self, pars, compute) -> tf.Tensor:
