@@ -48,8 +48,9 @@ class SummaryStatistic(keras.Model):
             less a step; pays after some thousand steps, or with tens of nuisance parameters.
 
     Raises:
-        ValueError: a network that is not built; yields for names that the model does not have, or not for all that it
-            needs, or whose template has another number of bins.
+        ValueError: a network that is not built; edges, bandwidth or outside that `binned_kde` refuses; yields for
+            names that the model does not have, or not for all that it needs, or whose template has another number of
+            bins.
     """
 
     def __init__(
@@ -244,6 +245,8 @@ class SummaryStatistic(keras.Model):
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
     def _check(self):
+        options = {"relative": self.relative, "outside": self.outside}
+        binned_kde([0.0], self._edges, self.bandwidth, **options)  # refuses what it cannot work with, now and not later
         unknown = [name for name in self.yields if name not in self.model.templates]
         if unknown or not self.yields:
             raise ValueError(

@@ -356,8 +356,8 @@ def unbuilt():
     return keras.Sequential([keras.layers.Dense(1)])
 
 
-def of_network(network=None, model=MODEL, edges=EDGES, **yields):
-    return SummaryStatistic(network, model, edges, 0.1, yields=yields)
+def of_network(network=None, model=MODEL, edges=EDGES, bandwidth=0.1, outside="drop", **yields):
+    return SummaryStatistic(network, model, edges, bandwidth, yields=yields, outside=outside)
 
 
 @pytest.mark.parametrize(
@@ -371,6 +371,9 @@ def of_network(network=None, model=MODEL, edges=EDGES, **yields):
         (lambda: of_network(network()), "Received: none"),
         (lambda: of_network(network(), signal=1.0, background=2.0), "background_up, background_down as well"),
         (lambda: of_network(network(), edges=[0, 0.5, 1], **YIELDS), r"'signal' of 2 bins.*\(3,\) in the model"),
+        (lambda: of_network(network(), edges=[0, 0.5, 0.5, 1], **YIELDS), "strictly increasing"),
+        (lambda: of_network(network(), bandwidth=0.0, **YIELDS), "bandwidth > 0"),
+        (lambda: of_network(network(), outside="keep", **YIELDS), "outside='keep'"),
         (lambda: of_network(network(), **YIELDS).compile("sgd"), "such as CLsLoss.*loss=None"),
         (lambda: of_network(network(), **YIELDS).compile("sgd", "mse"), "loss='mse'"),
     ],
