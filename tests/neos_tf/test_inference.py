@@ -1,0 +1,232 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.stats import norm
+
+from neos_tf import (
+    TemplateModel,
+    cls,
+    covariance,
+    discovery_significance,
+    fit,
+    fixed_poi_fit,
+    pulls,
+    q0,
+    qmu,
+    qmu_tilde,
+    twice_nll,
+    uncertainties,
+)
+from tests.neos_tf.workspaces import MU, WORKSPACES, histosys, modifier, parameter, sample, specification
+
+S, B = 6.0, 50.0  # expected counts of a counting experiment
+QUANTILES = np.array([2.0, 1.0, 0.0, -1.0, -2.0])  # of the statistic: where it is large, CLs is small
+
+
+@pytest.fixture(scope="module")
+def counting():
+    """n ~ Poisson(mu s + b), with known s and b: q is a difference of logarithms."""
+    samples = [sample("signal", "signal", MU), sample("background", "background")]
+    return TemplateModel.from_spec(specification(counting=samples), n_bins=1)
+
+
+@pytest.fixture(scope="module")
+def likelihood(counting):
+    return counting.bind({"signal": [S], "background": [B]})
+
+
+@pytest.fixture(scope="module")
+def with_nuisance():
+    """A counting experiment with a background of 50 - 4 or 50 + 6 at one standard deviation."""
+    samples = [sample("signal", [S], MU), sample("background", [B], histosys("level", [B - 4], [B + 6]))]
+    return TemplateModel.from_spec(specification(counting=samples)).bind()
+
+
+def ratio(n, tested, best):
+    """-2 ln L(tested) / L(best) of n counts, for two expectations."""
+    return 2 * (tested - best - n * np.log(tested / best))
+
+
+def asymptotic_cls(q, q_asimov):
+    """CCGV Eqs. (59), (65), (66), and the second case for large q~."""
+    root = np.sqrt(q_asimov)
+    distance = np.sqrt(q) - root if q <= q_asimov else (q - q_asimov) / (2 * root)
+    return norm.sf(distance + root) / norm.sf(distance)
+
+
+def asimov_significance(s, b):
+    return np.sqrt(2 * ((s + b) * np.log(1 + s / b) - s))
+
+
+@pytest.mark.parametrize("n", [44.0, 50.0, 53.0, 58.0])
+def test_counting_experiment_is_the_closed_form(likelihood, n):
+    """With fewer events than background, as many, an excess, and one that is larger than the signal."""
+    data = likelihood.data([n])
+    mu = max(0, (n - B) / S)
+    best = B + mu * S
+    result = fit(likelihood, data)
+    np.testing.assert_allclose(result.pars, [mu], rtol=1e-12, atol=1e-13)  # 1e-16 of a width of 1.2, condition ~50
+    assert result.converged
+
+    q = ratio(n, S + B, best) if mu <= 1 else 0.0
+    # Differences of -2 ln L of order 10 in float64.
+    np.testing.assert_allclose(qmu_tilde(1.0, likelihood, data).value, q, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(q0(likelihood, data).value, ratio(n, B, best), rtol=1e-12, atol=1e-13)
+
+    test = cls(likelihood, data)
+    q_asimov = ratio(B, S + B, B)
+    np.testing.assert_allclose(test.qmu_asimov, q_asimov, rtol=1e-12)
+    np.testing.assert_allclose(test.observed, asymptotic_cls(q, q_asimov), rtol=1e-11)  # of a q with these errors
+    np.testing.assert_allclose(test.log_expected, np.log(2 * norm.sf(np.sqrt(q_asimov))), rtol=1e-12)
+    expected = norm.sf(QUANTILES + np.sqrt(q_asimov)) / norm.sf(QUANTILES)
+    np.testing.assert_allclose(test.expected, expected, rtol=1e-12)
+    assert test.converged
+
+
+def test_asimov_data_need_one_fit(likelihood):
+    test, full = cls(likelihood), cls(likelihood, likelihood.expected_data([0.0]))
+    assert test.observed == test.expected[2]
+    np.testing.assert_allclose(test.observed, 2 * norm.sf(np.sqrt(ratio(B, S + B, B))), rtol=1e-12)
+    np.testing.assert_allclose(test.expected, full.expected, rtol=1e-12)
+    half = cls(likelihood, poi_test=0.1)  # not a number of float32
+    np.testing.assert_allclose(half.qmu_asimov, ratio(B, 0.1 * S + B, B), rtol=1e-11)
+
+
+def test_asimov_significance_is_the_closed_form(likelihood):
+    discovery = discovery_significance(likelihood)
+    np.testing.assert_allclose(discovery.significance, asimov_significance(S, B), rtol=1e-12)
+    np.testing.assert_allclose(discovery.p_value, norm.sf(asimov_significance(S, B)), rtol=1e-12)
+    strong = discovery_significance(likelihood, poi_asimov=0.3)
+    np.testing.assert_allclose(strong.significance, asimov_significance(0.3 * S, B), rtol=1e-11)
+    observed = discovery_significance(likelihood, likelihood.data([63.0]))
+    np.testing.assert_allclose(observed.significance, asimov_significance(13.0, B), rtol=1e-12)
+
+
+def test_limits_of_a_parameter_that_may_be_negative():
+    """q_mu knows of mu < 0, and q~_mu refuses."""
+    spec = specification(
+        parameter("mu", inits=[1.0], bounds=[[-5.0, 5.0]]),
+        counting=[sample("signal", [S], MU), sample("background", [B])],
+    )
+    likelihood = TemplateModel.from_spec(spec).bind()
+    data = likelihood.data([44.0])
+    np.testing.assert_allclose(qmu(1.0, likelihood, data).value, ratio(44, S + B, 44.0), rtol=1e-12)
+    assert q0(likelihood, data).value == 0
+    with pytest.raises(ValueError, match=r"lower bound 0. Received: -5.0. Use qmu"):
+        qmu_tilde(1.0, likelihood, data)
+
+
+def gradient(counting, statistic):
+    """Of a statistic with respect to the signal."""
+    signal = tf.constant([S], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(signal)
+        value = statistic(counting.bind({"signal": signal, "background": [B]}))
+    return value, tape.gradient(value, signal).numpy()[0]
+
+
+@pytest.mark.parametrize(
+    "statistic",
+    [
+        lambda likelihood: qmu_tilde(1.0, likelihood, likelihood.data([B + 2 * S])).value,
+        lambda likelihood: q0(likelihood, likelihood.data([B - S])).value,
+        lambda likelihood: discovery_significance(likelihood, likelihood.data([B - S])).significance,
+        lambda likelihood: discovery_significance(likelihood, likelihood.data([B])).significance,
+        lambda likelihood: discovery_significance(likelihood, poi_asimov=0.0).significance,
+        lambda likelihood: cls(likelihood, poi_test=0.0).qmu_asimov,
+    ],
+    ids=["above mu", "below 0", "Z below 0", "Z at 0", "Z without signal", "mu = 0"],
+)
+def test_where_a_statistic_is_0_its_gradient_is_0(counting, statistic):
+    value, slope = gradient(counting, statistic)
+    np.testing.assert_allclose(value, 0, atol=1e-6)  # the root of a rounded 0
+    np.testing.assert_allclose(slope, 0, atol=1e-5)  # 1e-14 / 1e-6 and more where it is not rounded to 0
+
+
+def test_observed_cls_with_q_0_has_the_gradient_of_the_asimov_data(counting):
+    """Above mu the test statistic is 0: CLs = 1 / (2 Phi(sqrt(q_A)))."""
+    value, slope = gradient(counting, lambda likelihood: cls(likelihood, likelihood.data([B + 2 * S])).observed)
+
+    def closed_form(s):
+        return 0.5 / norm.cdf(np.sqrt(ratio(B, s + B, B)))
+
+    np.testing.assert_allclose(value, closed_form(S), rtol=1e-12)
+    quotient = (closed_form(S + 1e-4) - closed_form(S - 1e-4)) / 2e-4  # to 1e-9
+    np.testing.assert_allclose(slope, quotient, rtol=1e-7)
+
+
+def test_tiny_cls_have_their_logarithm_and_its_gradient(counting):
+    """Where CLs itself is 0, at 60 standard deviations."""
+    strong = 600.0
+
+    def log_cls(s):
+        return np.log(2) + norm.logcdf(-np.sqrt(ratio(B, s + B, B)))
+
+    signal = tf.constant([strong], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(signal)
+        test = cls(counting.bind({"signal": signal, "background": [B]}))
+    assert test.expected[2] < 1e-150 and test.log_expected < -350
+    np.testing.assert_allclose(test.log_expected, log_cls(strong), rtol=1e-12)
+    quotient = (log_cls(strong + 0.01) - log_cls(strong - 0.01)) / 0.02  # to 1e-8 of its size
+    np.testing.assert_allclose(tape.gradient(test.log_expected, signal), [quotient], rtol=1e-7)
+
+
+def test_fit_with_a_nuisance_parameter_is_the_closed_form(with_nuisance):
+    """A free signal takes up any count, and the nuisance parameter stays where it was measured."""
+    model = with_nuisance.model
+    assert model.parameter_names == ("level", "mu")
+    data = with_nuisance.data([59.0])
+    result = fit(with_nuisance, data)
+    np.testing.assert_allclose(result.pars, [0, 9 / S], atol=1e-12)
+    matrix = covariance(with_nuisance, result.pars, data)
+    # Code 4p has the slope (up - down) / 2 = 5 at 0. The variance of S mu is that of the count and of the background.
+    np.testing.assert_allclose(matrix, [[1, -5 / S], [-5 / S, (59 + 5**2) / S**2]], rtol=1e-11)  # of a fit to 1e-12
+    np.testing.assert_allclose(uncertainties(with_nuisance, result.pars, data), np.sqrt(np.diag(matrix)), rtol=1e-14)
+    np.testing.assert_allclose(twice_nll(result.pars, with_nuisance, data), result.twice_nll, rtol=1e-14)
+    fixed = fixed_poi_fit(1.0, with_nuisance, data)
+    assert fixed.converged and fixed.pars[1] == 1 and fixed.pars[0] > 0 and fixed.twice_nll > result.twice_nll
+    assert np.array_equal(fixed.free, [True, False])
+
+
+def test_covariance_of_fixed_parameters_is_0():
+    likelihood = TemplateModel.from_spec(WORKSPACES["histfactory_manual"]).bind()
+    model = likelihood.model
+    matrix = covariance(likelihood).numpy()
+    assert 0 < model.fixed.sum() < len(model.fixed)
+    assert np.all(matrix[model.fixed] == 0) and np.all(matrix[:, model.fixed] == 0)
+    assert np.all(np.diag(matrix)[~model.fixed] > 0)
+    assert np.array_equal(uncertainties(likelihood) > 0, ~model.fixed)
+
+
+def test_pulls_are_in_widths_of_the_constraints():
+    likelihood = TemplateModel.from_spec(WORKSPACES["own_settings"]).bind()
+    names = likelihood.model.parameter_names
+    pars = np.array(likelihood.model.initial)
+    moved = {"tilt": 1.2, "lumi": 1.034, "statistics[0]": 1.24, "mu": 3.0}
+    for name, value in moved.items():
+        pars[names.index(name)] = value
+    pulled = dict(zip(names, pulls(likelihood, pars).numpy(), strict=True))
+    np.testing.assert_allclose(pulled["tilt"], 1.2 - 0.2, rtol=1e-14)  # measured as 0.2
+    np.testing.assert_allclose(pulled["lumi"], 0.034 / 0.017, rtol=1e-13)
+    np.testing.assert_allclose(pulled["statistics[0]"], 0.24 / (6 / 50), rtol=1e-13)
+    assert pulled["mu"] == pulled["k_factor"] == 0
+
+
+def test_pulls_of_staterror():
+    samples = [
+        sample("signal", [S], MU, modifier("staterror", "statistics", [3.0])),
+        sample("background", [B], modifier("staterror", "statistics", [4.0])),
+    ]
+    likelihood = TemplateModel.from_spec(specification(c=samples)).bind()
+    gamma = 1 - likelihood.model.poi_index
+    pars = np.where(np.arange(2) == gamma, 1.1, 1.0)
+    np.testing.assert_allclose(pulls(likelihood, pars)[gamma], 0.1 / (5 / (S + B)), rtol=1e-13)
+
+
+def test_result_is_not_converged_where_a_fit_is_not(with_nuisance):
+    data = with_nuisance.data([70.0])
+    assert not fit(with_nuisance, data, max_iterations=1).converged
+    assert not cls(with_nuisance, data, max_iterations=1).converged
+    assert not q0(with_nuisance, data, max_iterations=1).converged
+    assert cls(with_nuisance, data).converged and q0(with_nuisance, data).converged
