@@ -43,6 +43,13 @@ CLAIMS = (
         f"neos and BCE with augmentation do not (sigma_gamma of at least {OVER_CONSTRAINED})",
         lambda m: min(m["neos"].sigma_gamma, m["BCE with augmentation"].sigma_gamma) >= OVER_CONSTRAINED,
     ),
+    Claim(
+        "neos and BCE with augmentation leave sigma_gamma nearer to 1 than BCE and INFERNO",
+        lambda m: (
+            max(abs(m[name].sigma_gamma - 1) for name in ("neos", "BCE with augmentation"))
+            < min(abs(m[name].sigma_gamma - 1) for name in ("BCE", "INFERNO"))
+        ),
+    ),
     Claim("neos has a lower sigma_mu than BCE", lambda m: m["neos"].sigma_mu < m["BCE"].sigma_mu),
 )
 

@@ -96,21 +96,22 @@ def test_the_claims_are_of_the_medians():
 
 
 @pytest.mark.parametrize(
-    ("claim", "method", "values"),
+    ("broken", "method", "values"),
     [
-        (0, "BCE", (1e-7, 0.40, 0.50)),
-        (1, "neos", (1e-6, 0.20, 0.95)),
-        (2, "INFERNO", (3e-6, 0.25, 0.95)),
-        (3, "neos", (1e-6, 0.28, 0.80)),
-        (4, "BCE", (1e-5, 0.26, 0.50)),
+        ({0}, "BCE", (1e-7, 0.40, 0.50)),
+        ({1}, "neos", (1e-6, 0.20, 0.95)),
+        ({2}, "INFERNO", (3e-6, 0.25, 0.92)),
+        ({3}, "neos", (1e-6, 0.28, 0.80)),
+        ({3, 4}, "neos", (1e-6, 0.28, 0.55)),
+        ({5}, "BCE", (1e-5, 0.26, 0.50)),
     ],
 )
-def test_a_claim_that_does_not_hold_is_reported_with_the_numbers(claim, method, values):
+def test_a_claim_that_does_not_hold_is_reported_with_the_numbers(broken, method, values):
     both = {"neos, CLs itself": values} if method == "neos" else {}
     findings = figure_3.section(_record(rows_of(AS_CLAIMED | {method: values} | both))).findings
     contradicted = [i for i, finding in enumerate(findings) if "not so here" in finding.text]
-    assert contradicted == [claim + len(CLAIMS) * k for k in range(4)]
-    assert f"{method} CLs {values[0]:.2g}" in findings[claim].text
+    assert contradicted == sorted(claim + len(CLAIMS) * k for k in range(4) for claim in broken)
+    assert f"{method} CLs {values[0]:.2g}" in findings[min(broken)].text
 
 
 def _record(rows) -> dict:
