@@ -7,7 +7,7 @@ interpreter of its own with old packages, see `peer.py`; its path is taken from 
 import subprocess
 import sys
 
-PARTS = ("statistics", "step")
+PARTS = ("limit", "step")
 
 
 def main() -> None:

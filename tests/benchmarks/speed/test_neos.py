@@ -9,13 +9,13 @@ from scipy.stats import norm
 import neos_tf
 from benchmarks.neos.training import Recipe
 from benchmarks.speed import neos
-from benchmarks.speed.neos import statistics, step
+from benchmarks.speed.neos import limit, step
 
 
-def test_the_statistics_timed_are_the_expected_limit():
-    config = statistics.Config(n_nuisances=(2,), n_calls=3)
-    graph, compiled = statistics.run(config)
-    likelihood = statistics.likelihood_of(2, config.n_bins)
+def test_the_limit_that_is_timed_is_the_expected_one():
+    config = limit.Config(n_nuisances=(2,), n_calls=3)
+    graph, compiled = limit.run(config)
+    likelihood = limit.likelihood_of(2, config.n_bins)
     q = neos_tf.qmu_tilde(1.0, likelihood, likelihood.expected_data([0.0] * 3)).value.numpy()
     for row in (graph, compiled):
         assert row["converged"] and len(row["call_ms"]) == 3 and row["first_s"] > max(row["call_ms"]) / 1e3
