@@ -1,6 +1,6 @@
 """neos_tf against numpy pyhf, whose fits Newton's method has polished; stored by tests.neos_tf.make_reference.
 
-Densities of all workspaces, and fits of fifteen: the rest, and how near all are, by python -m tests.neos_tf.make_reference --check.
+Densities of all workspaces and fits of fifteen; how near all fits are: python -m tests.neos_tf.make_reference --check.
 """
 
 import numpy as np
@@ -23,14 +23,18 @@ PYHF = [
 RANDOM = [f"random_{seed}" for seed in range(5)]
 WITH_STATERROR = ["shared_staterror", "control_region"]
 # Of parameters in units of their uncertainty, of the others absolute. The reference's fits end within 1e-10 of an
-# uncertainty.
+# uncertainty; its uncertainties come from differences, and know themselves to 1e-10 to 3e-8.
 TOLERANCE = 1e-9
+OF_UNCERTAINTIES = 5e-9
 
 
 def far(found, numbers):
     """What is farther from numpy pyhf than it may be."""
     assert found["converged"]
-    return {key: value for key, value in deviations(found, numbers).items() if not value < TOLERANCE}
+    tolerances = {"uncertainties": OF_UNCERTAINTIES}
+    return {
+        key: value for key, value in deviations(found, numbers).items() if not value < tolerances.get(key, TOLERANCE)
+    }
 
 
 @pytest.mark.parametrize("name", [*PYHF, "own_settings", *RANDOM])
