@@ -225,14 +225,8 @@ class Arrangement:
         model.constraint_model = constraints = copy.copy(structure.constraint_model)
         if self._by_kind["staterror"]:
             gaussian = constraints.constraints_gaussian = copy.copy(constraints.constraints_gaussian)
-            widths = [
-                self._staterror_sigmas(numbers, name)
-                if name in self._by_kind["staterror"]
-                else np.asarray(self._config.param_set(name).width(), float)
-                for name in self._config.auxdata_order
-                if self._config.param_set(name).pdf_type == "normal"
-            ]
-            gaussian.sigmas = tf.tile(tf.concat(widths, axis=0)[None], (n_points, 1))
+            constrained = structure.constraint_model.constraints_gaussian.access_field[0]  # of the first point
+            gaussian.sigmas = tf.tile(tf.gather(self.widths(numbers), constrained)[None], (n_points, 1))
         if self._by_kind["shapesys"]:
             poisson = constraints.constraints_poisson = copy.copy(constraints.constraints_poisson)
             factors = [
