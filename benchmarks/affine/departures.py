@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.affine.training import Recipe
+from benchmarks.training import Recipe
 
 
 def departures(config: dict) -> tuple[str, ...]:

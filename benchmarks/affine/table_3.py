@@ -19,12 +19,12 @@ from matplotlib.figure import Figure
 import pnn_tf
 from benchmarks.affine import per_mass
 from benchmarks.affine.departures import departures
-from benchmarks.affine.samples import Samples, load_samples
-from benchmarks.affine.training import Recipe, train
 from benchmarks.comparison import Cell, Comparison, Finding, Section, auc_error, cell
 from benchmarks.data.events import Events
 from benchmarks.published import AFFINE_TABLE_3
+from benchmarks.samples import Samples, load_samples
 from benchmarks.terminal import Display
+from benchmarks.training import Recipe, train
 
 
 class Setup(NamedTuple):

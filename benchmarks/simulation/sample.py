@@ -65,7 +65,7 @@ class Recipe:
         return ("background", *(f"{self.kind}-{name}" for name in (["-".join(names)] if self.continuous else names)))
 
 
-def simulate(recipe: Recipe, n_events: int, directory, *, detector=None, n_processes=None) -> Events:
+def simulate(recipe: Recipe, n_events: int, directory, *, signal_only=False, detector=None, n_processes=None) -> Events:
     """Simulate a sample of selected events: half of it background, the signal equally from each mass.
 
     Chunks that `directory` holds are not made again: call it once more after a stop, with another detector, or for more
@@ -75,6 +75,7 @@ def simulate(recipe: Recipe, n_events: int, directory, *, detector=None, n_proce
         recipe: what to simulate.
         n_events: selected events wanted.
         directory: where the particle level is kept.
+        signal_only: no background.
         detector: what measures the events; the nominal `Detector` if None.
         n_processes: how many processes work; one a core if None.
 
@@ -86,7 +87,7 @@ def simulate(recipe: Recipe, n_events: int, directory, *, detector=None, n_proce
         ValueError: too few events for the strata, or a directory that holds another recipe.
         OSError: the disk is full; finished chunks stay.
     """
-    quotas = _quotas(n_events, len(recipe.strata))
+    quotas = _quotas(n_events, 0 if signal_only else n_events - n_events // 2, len(recipe.strata) - 1)
     directory = Path(directory)
     _claim(directory, recipe)
     detector = detector or Detector()
@@ -95,6 +96,8 @@ def simulate(recipe: Recipe, n_events: int, directory, *, detector=None, n_proce
     with _progress() as progress, ProcessPoolExecutor(n_processes, get_context("spawn"), _silence) as pool:
         tasks = [progress.add_task(name, total=quota) for name, quota in zip(recipe.strata, quotas, strict=True)]
         for stratum, missing in enumerate(quotas):
+            if not missing:
+                continue
             for chunk, path in enumerate(_in_order(pool, n_processes, make_chunk, directory, recipe, stratum)):
                 events = reconstruct(_load(path, directory, recipe, stratum, chunk), recipe, stratum, chunk, detector)
                 parts.append(events.select(np.arange(min(missing, len(events)))))
@@ -157,13 +160,12 @@ def _rng(recipe, *place):
     return np.random.default_rng([recipe.seed, *place])
 
 
-def _quotas(n_events, n_strata):
-    """Half the events for the background, the rest shared equally; a remainder goes to the first signals."""
-    if n_events < 2 * n_strata:
-        raise ValueError(f"n_events={n_events} is too small for {n_strata} strata. Use at least {2 * n_strata}.")
-    n_signal = n_events // 2
-    share, rest = divmod(n_signal, n_strata - 1)
-    return [n_events - n_signal, *(share + (i < rest) for i in range(n_strata - 1))]
+def _quotas(n_events, n_background, n_signals):
+    """The background's events, and the rest shared equally by the signals; a remainder goes to the first of them."""
+    share, rest = divmod(n_events - n_background, n_signals)
+    if share == 0:
+        raise ValueError(f"n_events={n_events} is too small for {n_signals} masses. Use at least {2 * n_signals + 2}.")
+    return [n_background, *(share + (i < rest) for i in range(n_signals))]
 
 
 def _claim(directory, recipe):

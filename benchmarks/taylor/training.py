@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 import pnn_tf
-from benchmarks.affine.training import steps_together
+from benchmarks.training import steps_together
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.affine.samples import Samples
 from benchmarks.data.events import Events
 from benchmarks.published import MASSES
+from benchmarks.samples import Samples
 
 
 def gaussian_events(n_events: int, seed: int) -> Events:

@@ -1,4 +1,7 @@
-"""One network trained by the recipe of AFFINE, section 6.3, with the best epoch chosen on validation events."""
+"""A parametric network trained by a recipe, with the best epoch chosen on validation events.
+
+The default recipe is that of AFFINE, section 6.3.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +17,9 @@ from benchmarks.data.events import Events
 
 @dataclass(frozen=True)
 class Recipe:
-    """What all networks of the paper share.
+    """What all networks of an experiment share: architecture, optimiser and length of the training.
+
+    A subclass with another `network` or `optimizer` is another recipe.
 
     Args:
         epochs: passes over the training events.
@@ -24,6 +29,7 @@ class Recipe:
         dropout: rate after each hidden layer.
         kernel_l2: strength of the L2 penalty on the kernels of the hidden layers.
         bias_l2: the same on their biases.
+        theta_scale: theta is divided by this inside the model, one number or one a parameter.
         validation_fraction: share of the events kept for choosing the epoch.
         balance: mode of `pnn_tf.balanced_batches`.
         steps_per_execution: the most training steps that are run in one call.
@@ -36,9 +42,28 @@ class Recipe:
     dropout: float = 0.25
     kernel_l2: float = 1e-4
     bias_l2: float = 1e-5
+    theta_scale: tuple[float, ...] = (1000.0,)
     validation_fraction: float = 0.25
     balance: str = "none"
     steps_per_execution: int = 64
+
+    def network(self, n_features: int, n_parameters: int, conditioning: str | None, seed: int) -> keras.Model:
+        """A new network, not compiled."""
+        return pnn_tf.parametric_network(
+            n_features,
+            n_parameters,
+            conditioning=conditioning,
+            units=self.units,
+            dropout=self.dropout,
+            theta_scale=self.theta_scale,
+            kernel_l2=self.kernel_l2,
+            bias_l2=self.bias_l2,
+            seed=seed,
+        )
+
+    def optimizer(self, n_steps: int) -> keras.optimizers.Optimizer:
+        """A new optimiser, for epochs of `n_steps`."""
+        return keras.optimizers.Adam(self.learning_rate)
 
 
 class Trained(NamedTuple):
@@ -84,8 +109,8 @@ def train(
         seed=seed,
     )
     n_steps = batches.steps_per_epoch
-    together = steps_together(n_steps, recipe.steps_per_execution)
-    model = _fresh_network(recipe, training.features.shape[1], conditioning, together, seed)
+    shape = training.features.shape[1], training.theta.shape[1]
+    model = _fresh_network(recipe, shape, conditioning, n_steps, seed)
     best = BestEpoch(validation, on_epoch)
     model.fit(
         batches.dataset, steps_per_epoch=n_steps, epochs=recipe.epochs, callbacks=[best], shuffle=False, verbose=0
@@ -126,29 +151,22 @@ class BestEpoch(keras.callbacks.Callback):
         self._on_epoch(epoch + 1, auc)
 
 
-def _fresh_network(recipe, n_features, conditioning, together, seed) -> keras.Model:
+def _fresh_network(recipe, shape, conditioning, n_steps, seed) -> keras.Model:
     """A network as if newly built, in a model whose training step may have been traced before.
 
     Tracing takes longer than many epochs on a small sample, and depends on neither the seed nor the events.
     """
-    model = _traced_once(recipe, n_features, conditioning, together)
-    new = _compiled(recipe, n_features, conditioning, together, seed)
+    model = _traced_once(recipe, shape, conditioning, n_steps)
+    new = _compiled(recipe, shape, conditioning, n_steps, seed)
     for variable, initial in zip(_state(model), _state(new), strict=True):
         variable.assign(initial)
     return model
 
 
-def _compiled(recipe, n_features, conditioning, together, seed=0) -> keras.Model:
-    model = pnn_tf.parametric_network(
-        n_features,
-        conditioning=conditioning,
-        units=recipe.units,
-        dropout=recipe.dropout,
-        kernel_l2=recipe.kernel_l2,
-        bias_l2=recipe.bias_l2,
-        seed=seed,
-    )
-    model.compile(keras.optimizers.Adam(recipe.learning_rate), "binary_crossentropy", steps_per_execution=together)
+def _compiled(recipe, shape, conditioning, n_steps, seed=0) -> keras.Model:
+    model = recipe.network(*shape, conditioning, seed)
+    together = steps_together(n_steps, recipe.steps_per_execution)
+    model.compile(recipe.optimizer(n_steps), "binary_crossentropy", steps_per_execution=together)
     model.optimizer.build(model.trainable_variables)
     return model
 

@@ -1,0 +1,31 @@
+"""Rows of an experiment in turn: what the `run` of one whose rows do not depend on each other comes to."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from benchmarks.terminal import Display
+
+
+def in_turn(names: Callable[..., Sequence[str]], make_row: Callable[..., dict]) -> Callable[..., Iterator[dict]]:
+    """The `run` of an experiment, from how it makes one row.
+
+    Args:
+        names: from the configuration, the names of the rows.
+        make_row: from configuration, samples, name, seed and display, what is measured in a row. It tells the display
+            of its work, 1 in total.
+
+    Returns:
+        A function `run(config, samples, *, seeds, finished, display)` that yields each row as soon as it is finished,
+        with its name as `row`, its `seed` and its time `wall_s`. All rows with the first seed come first, and those
+        (row, seed) that are in `finished` are left out.
+    """
+
+    def run(config, samples, *, seeds, finished=frozenset(), display: Display) -> Iterator[dict]:
+        todo = [(name, seed) for seed in seeds for name in names(config) if (name, seed) not in finished]
+        display.begin(len(todo), len(todo))
+        for name, seed in todo:
+            started = time.perf_counter()
+            measured = make_row(config, samples, name, seed, display)
+            yield {"row": name, "seed": seed, **measured, "wall_s": round(time.perf_counter() - started, 1)}
+
+    return run
