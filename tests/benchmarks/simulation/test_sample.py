@@ -112,9 +112,16 @@ def test_impossible_recipes_are_refused(arguments, message):
 
 
 def test_too_few_events_for_the_strata(tmp_path):
-    with pytest.raises(ValueError, match="n_events=5"):
-        simulate(SMALL, 5, tmp_path)
+    with pytest.raises(ValueError, match="n_events=3"):
+        simulate(SMALL, 3, tmp_path)
 
 
 def test_quotas_add_up():
-    assert sample._quotas(23, 4) == [12, 4, 4, 3]
+    assert sample._quotas(23, 12, 3) == [12, 4, 4, 3]
+
+
+def test_signal_alone_is_the_signal_of_the_whole_sample(made):
+    events, folder = made
+    alone = simulate(SMALL, 40, folder, signal_only=True, n_processes=1)
+    np.testing.assert_array_equal(alone.features, events.features[events.label == 1])
+    np.testing.assert_array_equal(alone.theta, events.theta[events.label == 1])
