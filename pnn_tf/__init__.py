@@ -4,8 +4,10 @@ Networks of Baldi et al. 2016 and Anzalone et al. 2022, their balanced training,
 """
 
 from pnn_tf.evaluation import HypothesisResult, evaluate_hypotheses, hold_out, predict_scores, scan_theta
+from pnn_tf.guidance import Sculpting, ThetaLeak, TooFew, background_sculpting, theta_leak, too_few_events
+from pnn_tf.hull import outside_hull
 from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
-from pnn_tf.metrics import Ranking, Significance, ams, roc_auc, significance_ratio
+from pnn_tf.metrics import Ranking, Significance, ams, auc_error, roc_auc, significance_ratio
 from pnn_tf.networks import parametric_network
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
 from pnn_tf.strata import Stratum
@@ -20,19 +22,27 @@ __all__ = [
     "HypothesisResult",
     "Identical",
     "Ranking",
+    "Sculpting",
     "Significance",
     "Stratum",
     "StreamingAUC",
     "StreamingSignificance",
+    "ThetaLeak",
     "ThetaScale",
+    "TooFew",
     "Uniform",
     "ams",
+    "auc_error",
+    "background_sculpting",
     "balanced_batches",
     "evaluate_hypotheses",
     "hold_out",
+    "outside_hull",
     "parametric_network",
     "predict_scores",
     "roc_auc",
     "scan_theta",
     "significance_ratio",
+    "theta_leak",
+    "too_few_events",
 ]

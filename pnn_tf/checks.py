@@ -3,6 +3,8 @@
 Each function returns its argument as an array, without a copy if its type is right already, or raises ValueError.
 """
 
+import operator
+
 import numpy as np
 
 CHUNK = 1 << 16  # rows looked at in one go, so that a check needs no second array of the size of the data
@@ -62,9 +64,24 @@ def as_score(score, n_events):
     return score
 
 
+def as_observable(observable, n_events):
+    """(n_events,) finite; from (n_events,) or (n_events, 1)."""
+    observable = _as_column("observable", observable, n_events)
+    _require_finite("observable", observable)
+    return observable
+
+
 def as_process(process, n_events):
     """(n_events,) of anything that can be told apart."""
     return _as_column("process", process, n_events)
+
+
+def as_columns(argument, columns, n_columns):
+    """Distinct column indices of a table with n_columns, as a tuple of int from 0 on."""
+    indices = tuple(operator.index(column) for column in columns)
+    if len(set(indices)) < len(indices) or not all(0 <= index < n_columns for index in indices):
+        raise ValueError(f"Expected {argument} to be distinct columns out of {n_columns}, from 0. Received: {columns}")
+    return indices
 
 
 def _as_column(argument, values, n_events):

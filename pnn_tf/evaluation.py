@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pnn_tf import checks
+from pnn_tf.hull import outside_hull
 from pnn_tf.layers import ThetaScale
-from pnn_tf.metrics import Ranking, Significance
+from pnn_tf.metrics import Ranking, Significance, auc_error
 from pnn_tf.strata import distinct
 
 
@@ -31,6 +32,11 @@ class HypothesisResult(NamedTuple):
     n_signal: int
     n_background: int
 
+    @property
+    def auc_error(self) -> float:
+        """Standard error of `auc` from the number of events; see `pnn_tf.auc_error`."""
+        return auc_error(self.auc, self.n_signal, self.n_background)
+
 
 def predict_scores(model, features, theta, *, batch_size=16384):
     """The model's output for events at given theta.
@@ -46,7 +52,7 @@ def predict_scores(model, features, theta, *, batch_size=16384):
         (n_events,) float32.
 
     Warns:
-        UserWarning: theta outside the range that the model was trained on, if the model knows it.
+        UserWarning: theta outside the convex hull of what the model was trained on, if the model knows it.
 
     Raises:
         ValueError: NaN or infinite values, lengths that differ, a model with other inputs or more than one output.
@@ -54,21 +60,33 @@ def predict_scores(model, features, theta, *, batch_size=16384):
     features = checks.as_features(features)
     theta = np.atleast_2d(theta) if np.ndim(theta) == 0 else theta
     theta = checks.as_theta(theta, 1 if np.shape(theta)[0] == 1 else len(features))
-    _warn_outside_range(model, theta)
+    _warn_outside_hull(model, theta)
     return _predict(model, features, np.arange(len(features)), theta, batch_size)
 
 
 def evaluate_hypotheses(
-    model, features, theta, label, *, hypotheses=None, weight=None, background_weight="balanced", batch_size=16384
+    model,
+    features,
+    theta,
+    label,
+    *,
+    hypotheses=None,
+    nuisances=(),
+    weight=None,
+    background_weight="balanced",
+    batch_size=16384,
 ):
     """AUC and significance of each hypothesis: its signal against the whole background at its theta.
 
     Args:
         model: as in `predict_scores`.
         features: (n_events, n_features).
-        theta: (n_events,) or (n_events, n_parameters), in physical units; of background it is not looked at.
+        theta: (n_events,) or (n_events, n_parameters), in physical units; of background only the nuisances are looked
+            at.
         label: (n_events,) 1 for signal, 0 for background.
         hypotheses: (n_hypotheses,) or (n_hypotheses, n_parameters); None for every theta that signal has.
+        nuisances: columns of theta that the background has values of its own for, such as the jet energy scale that it
+            was simulated with: a hypothesis is held against the background that shares its values there.
         weight: (n_events,) non-negative event weights for the significance; ones if None. The AUC has none.
         background_weight: a factor on the weights of the background; "balanced" for the one that makes their sum
             that of the hypothesis' signal, as in the paper.
@@ -81,8 +99,9 @@ def evaluate_hypotheses(
         UserWarning: as `predict_scores`.
 
     Raises:
-        ValueError: as `predict_scores`; labels other than 0 and 1, negative weights, no background, a hypothesis
-            without signal, a background_weight that is neither "balanced" nor a positive number.
+        ValueError: as `predict_scores`; labels other than 0 and 1, negative weights, a hypothesis
+            without signal or background, a background_weight that is neither "balanced" nor a positive number,
+            nuisances that are not columns of theta.
     """
     features = checks.as_features(features)
     theta = checks.as_theta(theta, len(features))
@@ -90,16 +109,20 @@ def evaluate_hypotheses(
     weight = np.ones(len(features)) if weight is None else checks.as_weight(weight, len(features), np.float64)
     if not (background_weight == "balanced" or background_weight > 0):
         raise ValueError(f"Expected background_weight 'balanced' or a number > 0. Received: {background_weight!r}")
-    signal, background = np.flatnonzero(label), np.flatnonzero(label == 0)
+    nuisances = list(checks.as_columns("nuisances", nuisances, theta.shape[1]))
+    signal, all_background = np.flatnonzero(label), np.flatnonzero(label == 0)
     if hypotheses is None:
         hypotheses, _ = distinct(theta[signal])
     else:
         hypotheses = checks.as_theta(hypotheses, len(hypotheses))
-    _warn_outside_range(model, hypotheses)
+    _warn_outside_hull(model, hypotheses)
 
     results = []
     for point in hypotheses:
         own = signal[np.all(theta[signal] == point, axis=1)]
+        background = all_background
+        if nuisances:
+            background = background[np.all(theta[background][:, nuisances] == point[nuisances], axis=1)]
         if len(own) == 0 or len(background) == 0:
             raise ValueError(
                 f"Expected signal at theta = {point.tolist()} and background. "
@@ -133,7 +156,7 @@ def scan_theta(model, features, grid, *, batch_size=16384):
     """
     features = checks.as_features(features)
     grid = checks.as_theta(grid, len(grid))
-    _warn_outside_range(model, grid)
+    _warn_outside_hull(model, grid)
     rows = np.arange(len(features))
     return np.stack([_predict(model, features, rows, point[np.newaxis], batch_size) for point in grid])
 
@@ -190,18 +213,18 @@ def _predict(model, features, rows, theta, batch_size):
     return scores
 
 
-def _warn_outside_range(model, theta):
-    """Warns, in the name of the function's caller, where theta leaves the range that the model was trained on."""
+def _warn_outside_hull(model, theta):
+    """Warns, in the name of the function's caller, where theta leaves the hull of what the model was trained on."""
     for layer in model.layers:
-        if isinstance(layer, ThetaScale) and layer.trained_range is not None:
-            low, high = np.asarray(layer.trained_range, np.float32)
-            outside = np.any((theta < low) | (theta > high), axis=1)
+        if isinstance(layer, ThetaScale) and layer.trained_points is not None:
+            outside = outside_hull(theta, layer.trained_points)
             if outside.any():
+                low, high = np.min(layer.trained_points, axis=0), np.max(layer.trained_points, axis=0)
                 examples = np.unique(theta[outside], axis=0)[:5].tolist()
                 warnings.warn(
-                    f"theta lies outside the range from {low.tolist()} to {high.tolist()} that {model.name!r} was "
-                    f"trained on, in {outside.sum()} of {len(theta)} places, for example {examples}: its output "
-                    "there is an extrapolation.",
+                    f"theta lies outside the convex hull of the points, from {low.tolist()} to {high.tolist()}, that "
+                    f"{model.name!r} was trained on, in {outside.sum()} of {len(theta)} places, for example "
+                    f"{examples}: its output there is an extrapolation.",
                     UserWarning,
                     stacklevel=3,
                 )

@@ -1,10 +1,12 @@
 """How theta enters a network: by concatenation (Baldi et al. 2016) or elementwise affine maps (Anzalone et al. 2022).
 
-`ThetaScale` takes theta from physical units to the order of one, and remembers the range that was trained on.
+`ThetaScale` takes theta from physical units to the order of one, and remembers what was trained on.
 """
 
 import keras
 import numpy as np
+
+from pnn_tf import checks
 
 
 @keras.saving.register_keras_serializable(package="pnn_tf")
@@ -13,35 +15,33 @@ class ThetaScale(keras.layers.Layer):
 
     Args:
         scale: what theta is divided by, positive; a number or one per parameter.
-        trained_range: (low, high) of theta in the training set, each a number or one per parameter, in physical units.
-            It changes nothing in the output; prediction outside it warns. None if unknown.
+        trained_points: (n_points,) or (n_points, n_parameters), the theta of the training set, or corners around it, in
+            physical units. They change nothing in the output; prediction outside their convex hull warns. None if
+            unknown.
 
     Input shape: (n_events, n_parameters). Output shape: the same.
     """
 
-    def __init__(self, scale=1.0, trained_range=None, **kwargs):
+    def __init__(self, scale=1.0, trained_points=None, **kwargs):
         super().__init__(**kwargs)
-        self.scale = _floats(scale)
+        self.scale = np.atleast_1d(np.asarray(scale, dtype="float64")).tolist()
         if any(value <= 0 for value in self.scale):
             raise ValueError(f"Expected scale > 0. Received: scale={scale}")
-        self.trained_range = None
-        if trained_range is not None:
-            low, high = trained_range
-            self.trained_range = (_floats(low), _floats(high))
-            if len(self.trained_range[0]) != len(self.trained_range[1]) or any(
-                not a <= b for a, b in zip(*self.trained_range, strict=True)
-            ):
-                raise ValueError(
-                    f"Expected trained_range = (low, high) of equal lengths with low <= high. Received: {trained_range}"
-                )
+        if trained_points is not None:
+            trained_points = checks.as_theta(trained_points, len(trained_points)).tolist()
+        self.trained_points = trained_points
 
     def build(self, input_shape):
-        for argument, values in (("scale", self.scale), ("trained_range", (self.trained_range or self.scale)[0])):
-            if np.size(values) not in (1, input_shape[-1]):
-                raise ValueError(
-                    f"Expected one number, or one for each of the {input_shape[-1]} parameters, in {argument}. "
-                    f"Received: {getattr(self, argument)}"
-                )
+        n_parameters = input_shape[-1]
+        if len(self.scale) not in (1, n_parameters):
+            raise ValueError(
+                f"Expected one number, or one for each of the {n_parameters} parameters, in scale. "
+                f"Received: {self.scale}"
+            )
+        if self.trained_points is not None and len(self.trained_points[0]) != n_parameters:
+            raise ValueError(
+                f"Expected trained_points of {n_parameters} parameters. Received: {len(self.trained_points[0])}"
+            )
 
     def call(self, theta):
         return theta / keras.ops.convert_to_tensor(self.scale, dtype=theta.dtype)
@@ -50,7 +50,7 @@ class ThetaScale(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "scale": self.scale, "trained_range": self.trained_range}
+        return {**super().get_config(), "scale": self.scale, "trained_points": self.trained_points}
 
 
 @keras.saving.register_keras_serializable(package="pnn_tf")
@@ -195,8 +195,3 @@ def _pair(inputs):
     if not isinstance(inputs, (list, tuple)) or len(inputs) != 2 or isinstance(inputs[0], (int, type(None))):
         raise ValueError(f"Expected a list of two, [z, theta]. Received: {inputs}")
     return inputs
-
-
-def _floats(values):
-    """A number or a sequence of them as a list, which a saved configuration can hold."""
-    return np.atleast_1d(np.asarray(values, dtype="float64")).tolist()

@@ -3,6 +3,7 @@
 Every distinct score is a cut; events of equal score stand on the same side of it.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +47,26 @@ def roc_auc(label, score, weight=None) -> float:
     0.875
     """
     return Ranking(label, score).auc(weight)
+
+
+def auc_error(auc, n_signal, n_background) -> float:
+    """Standard error of an AUC from the finite number of events.
+
+    Hanley and McNeil, Radiology 143 (1982) 29, with their approximations Q1 = A / (2 - A), Q2 = 2 A^2 / (1 + A).
+
+    Args:
+        auc: the AUC A, in [0, 1].
+        n_signal: number of signal events.
+        n_background: number of background events.
+
+    >>> round(auc_error(0.5, 100, 100), 4)
+    0.0409
+    """
+    q_signal, q_background = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = (
+        auc * (1 - auc) + (n_signal - 1) * (q_signal - auc**2) + (n_background - 1) * (q_background - auc**2)
+    ) / (n_signal * n_background)
+    return math.sqrt(variance)
 
 
 def significance_ratio(label, score, weight=None) -> Significance:

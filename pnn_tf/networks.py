@@ -15,7 +15,7 @@ def parametric_network(
     activation="relu",
     dropout=0.25,
     theta_scale=1000.0,
-    theta_range=None,
+    theta_points=None,
     feature_mean=None,
     feature_variance=None,
     kernel_initializer="glorot_uniform",
@@ -40,8 +40,8 @@ def parametric_network(
         activation: of the hidden Dense layers.
         dropout: rate after each block; 0 for none.
         theta_scale: theta is divided by this inside the model; a number or one per parameter.
-        theta_range: (low, high) of theta in the training set, each a number or one per parameter, in the units of
-            theta. Kept with the model: `predict_scores` warns outside it. None if unknown.
+        theta_points: (n_points,) or (n_points, n_parameters), the theta of the training set, or corners around it, in
+            the units of theta. Kept with the model: `predict_scores` warns outside their convex hull. None if unknown.
         feature_mean: (n_features,) subtracted from the features inside the model; None for features that are
             standardised already.
         feature_variance: (n_features,) the features are divided by its root; given together with feature_mean.
@@ -57,7 +57,7 @@ def parametric_network(
 
     Raises:
         ValueError: an unknown conditioning, no hidden layer, only one of feature_mean and feature_variance, a
-            theta_scale or theta_range of another length than n_parameters.
+            theta_scale or theta_points for another number of parameters.
 
     >>> parametric_network(27).count_params()
     76151
@@ -81,7 +81,7 @@ def parametric_network(
     if feature_mean is not None:
         z = keras.layers.Normalization(mean=feature_mean, variance=feature_variance, name="standardise")(z)
     if conditioning is not None:
-        scaled_theta = ThetaScale(theta_scale, theta_range, name="theta_scale")(theta)
+        scaled_theta = ThetaScale(theta_scale, theta_points, name="theta_scale")(theta)
     if conditioning == "concat":
         z = ConcatConditioning(name="concat")([z, scaled_theta])
     for i, width in enumerate(units, start=1):

@@ -70,6 +70,7 @@ def balanced_batches(
     process=None,
     weight=None,
     background_theta=None,
+    nuisances=(),
     replacement=False,
     seed=0,
 ):
@@ -98,6 +99,8 @@ def balanced_batches(
         weight: (n_events,) non-negative event weights to pass on; they do not change what is drawn.
         background_theta: `Identical`, `Uniform`, `Binned` or another strategy by which background events get their
             theta; None to leave them theirs.
+        nuisances: columns of theta that the background has values of its own for, such as the jet energy scale that it
+            was simulated with. They stay, and background_theta draws the other columns, in their order.
         replacement: draw each event of a batch independently of all others.
         seed: int from which all randomness follows.
 
@@ -107,7 +110,7 @@ def balanced_batches(
     Raises:
         ValueError: NaN or infinite values, lengths that differ, labels other than 0 and 1, negative weights, an
             unknown balance, an empty stratum, a batch too small for the strata, a background_theta for another
-            number of parameters or for a feature that is not there.
+            number of parameters or for a feature that is not there, nuisances that are not columns of theta.
 
     >>> theta, label = [500, 500, 750, 500, 750, 750], [1, 1, 1, 0, 0, 0]
     >>> batches = balanced_batches(np.ones((6, 2)), theta, label, batch_size=4)
@@ -125,7 +128,8 @@ def balanced_batches(
         process = checks.as_process(process, n_events)
     if weight is not None:
         weight = checks.as_weight(weight, n_events)
-    _check_strategy(background_theta, features, theta)
+    nuisances = checks.as_columns("nuisances", nuisances, theta.shape[1])
+    _check_strategy(background_theta, features, theta, nuisances)
     rng = np.random.default_rng(seed)
     row_seed, theta_seed = (int(number) for number in rng.integers(2**63, size=2))
     strata, event_at = stratify(
@@ -134,7 +138,7 @@ def balanced_batches(
     resampled = background_theta is not None and background_theta.sampled
     if background_theta is not None and not resampled:
         drawn = background_theta.draw(n_events, [theta_seed, 0], features)
-        theta = np.where(label[:, np.newaxis] == 1, theta, drawn)
+        theta = np.where(label[:, np.newaxis] == 1, theta, _joined(drawn, theta, nuisances))
 
     n_signal = np.count_nonzero(label)
     n_steps = max(1, ROWS_PER_BLOCK // batch_size)
@@ -149,7 +153,8 @@ def balanced_batches(
         theta, features, *weight = [tf.gather(column, event) for column in columns]
         signal = (place < n_signal)[:, tf.newaxis]  # event_at holds the signal first
         if resampled:
-            theta = tf.where(signal, theta, background_theta.draw(n_steps * batch_size, [theta_seed, number], features))
+            drawn = background_theta.draw(n_steps * batch_size, [theta_seed, number], features)
+            theta = tf.where(signal, theta, _joined(drawn, theta, nuisances))
         stacked = [tf.reshape(x, [n_steps, batch_size, *x.shape[1:]]) for x in (features, theta, signal, *weight)]
         features, theta, signal, *weight = stacked
         return {"features": features, "theta": theta}, tf.cast(signal, tf.float32), *weight
@@ -217,12 +222,20 @@ def _layout(strata, n_steps):
     return np.tile(stratum, n_steps), ranks.ravel().astype(np.uint32)
 
 
-def _check_strategy(strategy, features, theta):
+def _joined(drawn, own, nuisances):
+    """(n, n_parameters): the nuisances of `own`, and in the other columns those of `drawn`, in order."""
+    columns = iter(tf.unstack(drawn, axis=1))
+    return tf.stack([own[:, i] if i in nuisances else next(columns) for i in range(own.shape[1])], axis=1)
+
+
+def _check_strategy(strategy, features, theta, nuisances):
     if strategy is None:
         return
-    if strategy.n_parameters != theta.shape[1]:
+    if strategy.n_parameters + len(nuisances) != theta.shape[1]:
+        besides = f" besides the {len(nuisances)} nuisances" if nuisances else ""
         raise ValueError(
-            f"theta has {theta.shape[1]} parameters, but background_theta={strategy} draws {strategy.n_parameters}."
+            f"theta has {theta.shape[1]} parameters, but background_theta={strategy} draws "
+            f"{strategy.n_parameters}{besides}."
         )
     column = getattr(strategy, "feature", 0)
     if not -features.shape[1] <= column < features.shape[1]:

@@ -3,6 +3,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from pnn_tf import (
     ThetaScale,
@@ -17,10 +18,10 @@ from pnn_tf import (
 from tests.problems import GaussianOnUniform
 
 
-def nearest(theta_range=None):
+def nearest(theta_points=None):
     """A model whose score is exp(-(x - theta)^2), the best there is for a Gaussian on a uniform background."""
     x, theta = keras.Input((1,), name="features"), keras.Input((1,), name="theta")
-    distance = keras.layers.Subtract()([x, ThetaScale(1.0, theta_range)(theta)])
+    distance = keras.layers.Subtract()([x, ThetaScale(1.0, theta_points)(theta)])
     score = keras.layers.Lambda(lambda d: keras.ops.exp(-(d**2)), output_shape=(1,))(distance)
     return keras.Model({"features": x, "theta": theta}, score, name="nearest")
 
@@ -103,13 +104,32 @@ def test_hypotheses_of_several_parameters():
     assert [result.theta for result in results] == [(1, 1), (1, 2), (2, 1), (2, 2)]
 
 
-def test_leaving_the_trained_range_warns_with_the_range_also_after_loading(model, tmp_path):
-    network = parametric_network(1, units=(2,), theta_scale=1.0, theta_range=(0.1, 0.7))
+def test_a_nuisance_keeps_the_background_of_its_own():
+    """One feature, x = nuisance + noise for background and x = nuisance + theta + noise for signal."""
+    rng = np.random.default_rng(3)
+    n_events = 4000
+    theta = np.stack([rng.integers(1, 3, n_events), rng.choice([0.0, 5.0], n_events)], axis=1)
+    label = np.arange(n_events) % 2
+    x = rng.normal(size=n_events) + theta[:, 1] + label * theta[:, 0]
+    inputs = keras.Input((1,), name="features"), keras.Input((2,), name="theta")
+    model = keras.Model(
+        dict(zip(("features", "theta"), inputs, strict=True)), keras.layers.Activation("sigmoid")(inputs[0])
+    )
+    results = evaluate_hypotheses(model, x[:, np.newaxis], theta, label, nuisances=[1])
+    for result in results:
+        # Unit Gaussians a distance d apart have the AUC Phi(d / sqrt 2); four errors of the finite sample.
+        assert result.auc == pytest.approx(norm.cdf(result.theta[0] / np.sqrt(2)), abs=4 * result.auc_error)
+        assert result.n_background == np.count_nonzero((label == 0) & (theta[:, 1] == result.theta[1]))
+    assert len(results) == 4
+
+
+def test_leaving_the_trained_hull_warns_with_its_ends_also_after_loading(model, tmp_path):
+    network = parametric_network(1, units=(2,), theta_scale=1.0, theta_points=(0.1, 0.7))
     network.save(tmp_path / "model.keras")
     x = np.ones((3, 1))
     for one in (network, keras.saving.load_model(tmp_path / "model.keras")):
         with pytest.warns(
-            UserWarning, match=r"from \[0.1.*\] to \[0.69.*\] .* in 2 of 3 places, .*\[\[0.0\], \[1.0\]\]"
+            UserWarning, match=r"from \[0.1.*\] to \[0.69.*\], .* in 2 of 3 places, .*\[\[0.0\], \[1.0\]\]"
         ):
             predict_scores(one, x, [0.0, 0.5, 1.0])
         with pytest.warns(UserWarning, match="extrapolation"):

@@ -78,7 +78,7 @@ def test_models_survive_save_clone_and_config(conditioning, tmp_path):
         conditioning=conditioning,
         units=(4, 3),
         theta_scale=(1000.0, 500.0),
-        theta_range=((500, 600), (1500, 1400)),
+        theta_points=((500, 600), (1500, 1400)),
         feature_mean=[0.0, 1.0, 2.0],
         feature_variance=[1.0, 2.0, 3.0],
         seed=3,
@@ -92,7 +92,7 @@ def test_models_survive_save_clone_and_config(conditioning, tmp_path):
         other.set_weights(model.get_weights())
         assert np.array_equal(other(inputs), model(inputs))
         if conditioning is not None:
-            assert other.get_layer("theta_scale").trained_range == ([500.0, 600.0], [1500.0, 1400.0])
+            assert other.get_layer("theta_scale").trained_points == [[500.0, 600.0], [1500.0, 1400.0]]
 
 
 def test_seed_decides_every_initial_value_and_no_two_maps_start_equal():

@@ -194,6 +194,22 @@ def test_several_parameters_are_drawn_and_balanced_together():
     assert np.all(x["theta"][y[:, 0] == 0] < (1, 2))
 
 
+@pytest.mark.parametrize("sampled", [True, False])
+def test_a_nuisance_stays_the_backgrounds_own(sampled):
+    rng = np.random.default_rng(0)
+    theta = np.stack([rng.choice([0.9, 1.0, 1.1], 300), rng.choice([500, 750], 300)], axis=1).astype(np.float32)
+    features = np.stack([np.arange(300), rng.normal(size=300)], axis=1)
+    strategy = Identical([1, 2, 3], sampled=sampled)
+    batches = balanced_batches(
+        features, theta, np.arange(300) % 2, batch_size=64, background_theta=strategy, nuisances=[0]
+    )
+    x, y = next(batches.dataset.as_numpy_iterator())
+    row, background = x["features"][:, 0].astype(int), y[:, 0] == 0
+    assert np.array_equal(x["theta"][:, 0], theta[row, 0])
+    assert np.array_equal(x["theta"][~background, 1], theta[row[~background], 1])
+    assert set(x["theta"][background, 1]) == {1, 2, 3}
+
+
 def test_parts_of_a_batch_are_balanced_too(events):
     arrays, _ = events
     _, _, label = take(balanced_batches(**arrays, batch_size=32).dataset, 10)
@@ -299,6 +315,8 @@ def test_two_devices_train_as_one_does():
         ({"balance": "background"}, "needs process"),
         ({"batch_size": 4}, "batch_size=4 is too small .* 4 strata. Use batch_size >= 6"),
         ({"background_theta": Uniform((0, 0), (1, 1))}, "1 parameters, but background_theta"),
+        ({"background_theta": Uniform(0, 1), "nuisances": [0]}, "draws 1 besides the 1 nuisances"),
+        ({"nuisances": [1]}, r"distinct columns out of 1, from 0. Received: \[1\]"),
         ({"background_theta": Binned([0, 1], [5], feature=2)}, "column 2 of 2 features"),
     ],
 )
