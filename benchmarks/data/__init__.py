@@ -5,17 +5,20 @@
 returns the paths of the cached files.
 """
 
+from functools import partial
+
 from benchmarks.data.download import DownloadError
 from benchmarks.data.events import Events
 from benchmarks.data.gaussians import bayes_coefficients, bayes_posterior, gaussian_standardiser, load_gaussians
 from benchmarks.data.hepmass import FEATURE_NAMES, download_hepmass, load_hepmass
 from benchmarks.data.hepmass_imb import imbalanced, load_hepmass_imb
-from benchmarks.data.hepmass_like import load_hepmass_like, write_hepmass_like
+from benchmarks.data.hepmass_like import VARIANTS, load_hepmass_like, write_hepmass_like
 from benchmarks.data.higgsml import download_higgsml, load_higgsml, rescale_weights
 from benchmarks.data.standardiser import Standardiser
 
 SOURCES = {
     "hepmass-like": load_hepmass_like,
+    **{f"hepmass-like-{variant}": partial(load_hepmass_like, variant=variant) for variant in VARIANTS},
     "hepmass": load_hepmass,
     "hepmass-imb": load_hepmass_imb,
     "higgsml": load_higgsml,

@@ -1,7 +1,7 @@
 """`python -m benchmarks data simulate | compare | embed`."""
 
 import argparse
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 
 from .detector import Detector
@@ -35,7 +35,7 @@ def add_commands(commands) -> None:
     )
     parser.set_defaults(command=_compare)
 
-    parser = commands.add_parser("embed", help="make the sample that comes with the code")
+    parser = commands.add_parser("embed", help="make the samples that come with the code")
     _add_simulation_arguments(parser, n_events=300_000)
     parser.set_defaults(command=_embed)
 
@@ -69,24 +69,14 @@ def _simulate(options: argparse.Namespace) -> None:
 def _embed(options: argparse.Namespace) -> None:
     from rich.console import Console
 
-    from benchmarks.data.hepmass_like import write_hepmass_like
+    from .embed import embed
 
-    from .generator import Process
-    from .sample import Recipe, simulate
+    def directory(name, recipe):
+        return options.particles / name if options.particles else _cache(recipe)
 
-    n_test = options.events // 3
-    samples = {}
-    for split, seed, n_events in (("train", options.seed, options.events - n_test), ("test", options.seed + 1, n_test)):
-        recipe = Recipe(seed)
-        directory = options.particles / split if options.particles else _cache(recipe)
-        samples[split] = simulate(recipe, n_events, directory, n_processes=options.processes)
-    settings = {
-        "recipe": asdict(Recipe(options.seed)) | {"test_seed": options.seed + 1},
-        "detector": asdict(Detector()),
-        "pythia": {"background": Process().settings(), "signal at 1000 GeV": Process("spin2", 1000.0).settings()},
-    }
-    files = write_hepmass_like(**samples, settings=settings)["files"]
-    Console().print({name: (file["n_bytes"], file["n_background"], file["n_signal"]) for name, file in files.items()})
+    for recipe in embed(options.events, options.seed, directory, n_processes=options.processes):
+        for file in recipe["files"].values():
+            Console().print(file["name"], file["n_bytes"], file["n_background"], file["n_signal"])
 
 
 def _compare(options: argparse.Namespace) -> None:

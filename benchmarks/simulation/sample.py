@@ -11,6 +11,7 @@ import os
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -65,7 +66,9 @@ class Recipe:
         return ("background", *(f"{self.kind}-{name}" for name in (["-".join(names)] if self.continuous else names)))
 
 
-def simulate(recipe: Recipe, n_events: int, directory, *, signal_only=False, detector=None, n_processes=None) -> Events:
+def simulate(
+    recipe: Recipe, n_events: int, directory, *, signal_only=False, detector=None, part=(0, 1), n_processes=None
+) -> Events:
     """Simulate a sample of selected events: half of it background, the signal equally from each mass.
 
     Chunks that `directory` holds are not made again: call it once more after a stop, with another detector, or for more
@@ -77,6 +80,8 @@ def simulate(recipe: Recipe, n_events: int, directory, *, signal_only=False, det
         directory: where the particle level is kept.
         signal_only: no background.
         detector: what measures the events; the nominal `Detector` if None.
+        part: (k, n) takes every n-th chunk from the k-th on. The n parts have no collision in common, so that each can
+            be measured by a detector of its own.
         n_processes: how many processes work; one a core if None.
 
     Returns:
@@ -98,7 +103,8 @@ def simulate(recipe: Recipe, n_events: int, directory, *, signal_only=False, det
         for stratum, missing in enumerate(quotas):
             if not missing:
                 continue
-            for chunk, path in enumerate(_in_order(pool, n_processes, make_chunk, directory, recipe, stratum)):
+            make = partial(make_chunk, directory, recipe, stratum)
+            for chunk, path in _in_order(pool, n_processes, make, itertools.count(*part)):
                 events = reconstruct(_load(path, directory, recipe, stratum, chunk), recipe, stratum, chunk, detector)
                 parts.append(events.select(np.arange(min(missing, len(events)))))
                 missing -= len(parts[-1])
@@ -177,13 +183,13 @@ def _claim(directory, recipe):
         temporary.write_text(text)
 
 
-def _in_order(pool, n_ahead, function, *arguments):
-    """Results of function(*arguments, 0), function(*arguments, 1), ... in order, with `n_ahead` of them in work."""
-    count = itertools.count()
-    pending = deque(pool.submit(function, *arguments, next(count)) for _ in range(n_ahead))
-    while True:
-        yield pending.popleft().result()
-        pending.append(pool.submit(function, *arguments, next(count)))
+def _in_order(pool, n_ahead, function, numbers):
+    """Each of the endless `numbers` with its function(number), in order, with `n_ahead` of them in work."""
+    pending = deque((number, pool.submit(function, number)) for number in itertools.islice(numbers, n_ahead))
+    for following in numbers:
+        number, result = pending.popleft()
+        yield number, result.result()
+        pending.append((following, pool.submit(function, following)))
 
 
 def _silence():

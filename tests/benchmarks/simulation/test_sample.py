@@ -125,3 +125,14 @@ def test_signal_alone_is_the_signal_of_the_whole_sample(made):
     alone = simulate(SMALL, 40, folder, signal_only=True, n_processes=1)
     np.testing.assert_array_equal(alone.features, events.features[events.label == 1])
     np.testing.assert_array_equal(alone.theta, events.theta[events.label == 1])
+
+
+def test_parts_have_no_collision_in_common(made):
+    """Two parts of the chunks, measured by the same detector, are the whole."""
+    _, folder = made
+    halves = [simulate(SMALL, 12, folder, signal_only=True, part=(k, 2), n_processes=1) for k in (0, 1)]
+    events = [[tuple(row) for row in half.features.tolist()] for half in halves]
+    assert len(set(events[0])) == len(set(events[1])) == 12
+    assert not set(events[0]) & set(events[1])
+    whole = simulate(SMALL, 12, folder, signal_only=True, n_processes=1)
+    assert whole.features[0].tolist() == list(events[0][0])  # both begin with chunk 0
