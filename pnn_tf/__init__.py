@@ -3,6 +3,7 @@
 Networks of Baldi et al. 2016 and Anzalone et al. 2022, their balanced training, and what they are judged by.
 """
 
+from pnn_tf.dropout import FastDropout
 from pnn_tf.evaluation import HypothesisResult, evaluate_hypotheses, hold_out, predict_scores, scan_theta
 from pnn_tf.guidance import Sculpting, ThetaLeak, TooFew, background_sculpting, theta_leak, too_few_events
 from pnn_tf.hull import outside_hull
@@ -19,6 +20,7 @@ __all__ = [
     "BalancedBatches",
     "Binned",
     "ConcatConditioning",
+    "FastDropout",
     "HypothesisResult",
     "Identical",
     "Ranking",

@@ -163,10 +163,14 @@ class AffineConditioning(keras.layers.Layer):
         Returns:
             s(theta) and b(theta), each (n_events, units).
         """
-        scale = keras.ops.matmul(theta, self.scale_kernel)
-        shift = keras.ops.matmul(theta, self.shift_kernel)
+        kernels = [self.scale_kernel, self.shift_kernel]
         if self.use_bias:
-            scale, shift = scale + self.scale_bias, shift + self.shift_bias
+            # As one more row of the kernel, a bias has a matrix product for its gradient. The sum over the events,
+            # which it has otherwise, takes three times as long on a CPU.
+            theta = keras.ops.concatenate([theta, keras.ops.ones_like(theta[..., :1])], axis=-1)
+            biases = [self.scale_bias, self.shift_bias]
+            kernels = [keras.ops.concatenate([k, b[None]], axis=0) for k, b in zip(kernels, biases, strict=True)]
+        scale, shift = (keras.ops.matmul(theta, kernel) for kernel in kernels)
         return self.scale_activation(scale), self.shift_activation(shift)
 
     def call(self, inputs):

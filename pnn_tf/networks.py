@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from pnn_tf.dropout import FastDropout
 from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
 
 
@@ -26,7 +27,7 @@ def parametric_network(
 ):
     """A feed-forward classifier of events at given theta.
 
-    Each block is Dense, then AffineConditioning if asked for, then Dropout. The defaults are Table 2 of Anzalone et
+    Each block is Dense, then AffineConditioning if asked for, then FastDropout. The defaults are Table 2 of Anzalone et
     al. 2022, with the L2 penalties of its code on the hidden Dense layers. The deep network of Baldi et al. 2016 is
     `conditioning="concat", units=(500,) * 5, dropout=0, kernel_l2=0, bias_l2=0` with
     `kernel_initializer=keras.initializers.RandomNormal(stddev=0.1)`.
@@ -99,7 +100,7 @@ def parametric_network(
                 name=f"affine_{i}",
             )([z, scaled_theta])
         if dropout:
-            z = keras.layers.Dropout(dropout, seed=next(seeds), name=f"dropout_{i}")(z)
+            z = FastDropout(dropout, seed=next(seeds), name=f"dropout_{i}")(z)
     score = dense(1, activation="sigmoid", name="score")(z)
     return keras.Model({"features": features, "theta": theta}, score, name=name)
 

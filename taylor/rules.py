@@ -38,8 +38,8 @@ def apply_rule(layer, *arguments, **keywords) -> Step:
     """
     if function := RULES.get(type(layer)):
         return function(layer, *arguments, **keywords)
-    for method, function in PROTOCOLS.items():
-        if hasattr(layer, method):
+    for attribute, function in PROTOCOLS.items():
+        if hasattr(layer, attribute):
             return function(layer, *arguments, **keywords)
     raise NoRule(f"layer {layer.name!r} ({type(layer).__name__}) has no rule")
 
@@ -152,7 +152,11 @@ def _appended(layer, operands):
     return _side_by_side([z, layer.appended(theta)])
 
 
-PROTOCOLS = {"scale_and_shift": _scaled_and_shifted, "appended": _appended}  # by the method that a layer offers
+PROTOCOLS = {  # by the attribute that a layer offers
+    "scale_and_shift": _scaled_and_shifted,
+    "appended": _appended,
+    "identity_at_inference": _unchanged,
+}
 
 
 def _at_fixed_theta(layer, operands):

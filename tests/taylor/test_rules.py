@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from pnn_tf import AffineConditioning, ConcatConditioning
+from pnn_tf import AffineConditioning, ConcatConditioning, FastDropout
 from taylor import FeatureSet, NoRule, rule
 from taylor.adjoint import adjoint
 from taylor.response import Response
@@ -43,6 +43,7 @@ NETWORKS = {
         layers.Dropout(0.5),
         layers.GaussianDropout(0.5),
         layers.GaussianNoise(0.5),
+        FastDropout(0.5),
         layers.Identity(),
         layers.Flatten(),
         layers.Reshape((4,)),

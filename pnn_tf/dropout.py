@@ -1,0 +1,51 @@
+"""Dropout whose random numbers cost a fifth of Keras' own: one byte a unit."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="pnn_tf")
+class FastDropout(keras.layers.Dropout):
+    """Sets inputs to zero at random in training and scales up the others, as `keras.layers.Dropout` does, in less time.
+
+    On a CPU the random numbers of Keras' layer, 32 bits a unit, take a large part of a training step. Here a unit gets
+    8 bits if the rate is a multiple of 1/256, as 0.25 and 0.5 are, and 16 if not, with the rate rounded to a multiple
+    of 1/65536. Under XLA on a CPU any dropout is slow.
+
+    Args:
+        rate: share of the inputs that is dropped, in [0, 1).
+        seed: int from which all randomness follows; None for one drawn by Keras.
+
+    Call arguments: inputs, a tensor of any shape; training, whether to drop.
+
+    Input shape: any. Output shape: the same.
+    """
+
+    identity_at_inference = True  # for whoever analyses a network layer by layer
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(rate, seed=seed, **kwargs)
+        self._bits = tf.uint8 if float(256 * rate).is_integer() else tf.uint16
+        n_values = 2 ** (8 * self._bits.size)
+        self._n_dropped = round(n_values * rate)  # of the values of a random integer
+        if self._n_dropped == n_values:
+            raise ValueError(f"Expected a rate in [0, 1), below 1 - 1/131072. Received: rate={rate}")
+        self._scale = n_values / (n_values - self._n_dropped)
+
+    def call(self, inputs, training=False):
+        if not training or self._n_dropped == 0:
+            return inputs
+        kept = self._random_integers(tf.shape(inputs)) >= tf.constant(self._n_dropped, self._bits)
+        return inputs * (tf.cast(kept, inputs.dtype) * self._scale)
+
+    def _random_integers(self, shape):
+        n = tf.reduce_prod(shape)
+        in_a_word = 4 // self._bits.size
+        n_words = -(-n // in_a_word)
+        words = tf.random.stateless_uniform([n_words], self.seed_generator.next(), None, None, tf.uint32)
+        return tf.reshape(tf.reshape(tf.bitcast(words, self._bits), [-1])[:n], shape)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["noise_shape"]
+        return config
