@@ -29,7 +29,8 @@ class Recipe:
         dropout: rate after each hidden layer.
         kernel_l2: strength of the L2 penalty on the kernels of the hidden layers.
         bias_l2: the same on their biases.
-        theta_scale: theta is divided by this inside the model, one number or one a parameter.
+        theta_scale: theta is divided by this inside the model, after `theta_offset` was subtracted; one number, or one
+            a parameter, of each.
         validation_fraction: share of the events kept for choosing the epoch.
         balance: mode of `pnn_tf.balanced_batches`.
         steps_per_execution: the most training steps that are run in one call.
@@ -43,6 +44,7 @@ class Recipe:
     kernel_l2: float = 1e-4
     bias_l2: float = 1e-5
     theta_scale: tuple[float, ...] = (1000.0,)
+    theta_offset: tuple[float, ...] = (0.0,)
     validation_fraction: float = 0.25
     balance: str = "none"
     steps_per_execution: int = 64
@@ -56,6 +58,7 @@ class Recipe:
             units=self.units,
             dropout=self.dropout,
             theta_scale=self.theta_scale,
+            theta_offset=self.theta_offset,
             kernel_l2=self.kernel_l2,
             bias_l2=self.bias_l2,
             seed=seed,
@@ -85,6 +88,7 @@ def train(
     *,
     conditioning: str | None,
     background_theta=None,
+    nuisances: tuple[int, ...] = (),
     seed: int,
     on_epoch: Callable[[int, float], None],
 ) -> Trained:
@@ -95,6 +99,7 @@ def train(
         events: training events, whose background carries its assigned theta. The validation part keeps it.
         conditioning: "affine", "concat", or None for a network that is not told theta.
         background_theta: a pnn_tf strategy that replaces the theta of the training background; None leaves it.
+        nuisances: columns of theta that it leaves.
         seed: of the split, the batches, the initial weights and dropout.
         on_epoch: told the number of the epoch, from 1, and the validation AUC.
     """
@@ -106,6 +111,7 @@ def train(
         batch_size=recipe.batch_size,
         balance=recipe.balance,
         background_theta=background_theta,
+        nuisances=nuisances,
         seed=seed,
     )
     n_steps = batches.steps_per_epoch

@@ -11,10 +11,12 @@ from pnn_tf import checks
 
 @keras.saving.register_keras_serializable(package="pnn_tf")
 class ThetaScale(keras.layers.Layer):
-    """Divides theta by a constant, so that a network takes it in physical units.
+    """Brings theta to the order of one, so that a network takes it in physical units: (theta - offset) / scale.
 
     Args:
         scale: what theta is divided by, positive; a number or one per parameter.
+        offset: what is subtracted from theta before; a number or one per parameter. For a nuisance parameter, such as a
+            jet energy scale near 1, its nominal value.
         trained_points: (n_points,) or (n_points, n_parameters), the theta of the training set, or corners around it, in
             physical units. They change nothing in the output; prediction outside their convex hull warns. None if
             unknown.
@@ -22,9 +24,9 @@ class ThetaScale(keras.layers.Layer):
     Input shape: (n_events, n_parameters). Output shape: the same.
     """
 
-    def __init__(self, scale=1.0, trained_points=None, **kwargs):
+    def __init__(self, scale=1.0, offset=0.0, trained_points=None, **kwargs):
         super().__init__(**kwargs)
-        self.scale = np.atleast_1d(np.asarray(scale, dtype="float64")).tolist()
+        self.scale, self.offset = (np.atleast_1d(np.asarray(values, "float64")).tolist() for values in (scale, offset))
         if any(value <= 0 for value in self.scale):
             raise ValueError(f"Expected scale > 0. Received: scale={scale}")
         if trained_points is not None:
@@ -33,24 +35,27 @@ class ThetaScale(keras.layers.Layer):
 
     def build(self, input_shape):
         n_parameters = input_shape[-1]
-        if len(self.scale) not in (1, n_parameters):
-            raise ValueError(
-                f"Expected one number, or one for each of the {n_parameters} parameters, in scale. "
-                f"Received: {self.scale}"
-            )
+        for argument in ("scale", "offset"):
+            if len(getattr(self, argument)) not in (1, n_parameters):
+                raise ValueError(
+                    f"Expected one number, or one for each of the {n_parameters} parameters, in {argument}. "
+                    f"Received: {getattr(self, argument)}"
+                )
         if self.trained_points is not None and len(self.trained_points[0]) != n_parameters:
             raise ValueError(
                 f"Expected trained_points of {n_parameters} parameters. Received: {len(self.trained_points[0])}"
             )
 
     def call(self, theta):
-        return theta / keras.ops.convert_to_tensor(self.scale, dtype=theta.dtype)
+        offset, scale = (keras.ops.convert_to_tensor(v, dtype=theta.dtype) for v in (self.offset, self.scale))
+        return (theta - offset) / scale
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "scale": self.scale, "trained_points": self.trained_points}
+        config = {"scale": self.scale, "offset": self.offset, "trained_points": self.trained_points}
+        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable(package="pnn_tf")

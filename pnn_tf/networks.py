@@ -16,6 +16,7 @@ def parametric_network(
     activation="relu",
     dropout=0.25,
     theta_scale=1000.0,
+    theta_offset=0.0,
     theta_points=None,
     feature_mean=None,
     feature_variance=None,
@@ -41,6 +42,8 @@ def parametric_network(
         activation: of the hidden Dense layers.
         dropout: rate after each block; 0 for none.
         theta_scale: theta is divided by this inside the model; a number or one per parameter.
+        theta_offset: subtracted from theta before; a number or one per parameter. The nominal value for a nuisance
+            parameter.
         theta_points: (n_points,) or (n_points, n_parameters), the theta of the training set, or corners around it, in
             the units of theta. Kept with the model: `predict_scores` warns outside their convex hull. None if unknown.
         feature_mean: (n_features,) subtracted from the features inside the model; None for features that are
@@ -58,7 +61,7 @@ def parametric_network(
 
     Raises:
         ValueError: an unknown conditioning, no hidden layer, only one of feature_mean and feature_variance, a
-            theta_scale or theta_points for another number of parameters.
+            theta_scale, theta_offset or theta_points for another number of parameters.
 
     >>> parametric_network(27).count_params()
     76151
@@ -82,7 +85,7 @@ def parametric_network(
     if feature_mean is not None:
         z = keras.layers.Normalization(mean=feature_mean, variance=feature_variance, name="standardise")(z)
     if conditioning is not None:
-        scaled_theta = ThetaScale(theta_scale, theta_points, name="theta_scale")(theta)
+        scaled_theta = ThetaScale(theta_scale, theta_offset, theta_points, name="theta_scale")(theta)
     if conditioning == "concat":
         z = ConcatConditioning(name="concat")([z, scaled_theta])
     for i, width in enumerate(units, start=1):

@@ -21,7 +21,7 @@ from tests.problems import GaussianOnUniform
 def nearest(theta_points=None):
     """A model whose score is exp(-(x - theta)^2), the best there is for a Gaussian on a uniform background."""
     x, theta = keras.Input((1,), name="features"), keras.Input((1,), name="theta")
-    distance = keras.layers.Subtract()([x, ThetaScale(1.0, theta_points)(theta)])
+    distance = keras.layers.Subtract()([x, ThetaScale(trained_points=theta_points)(theta)])
     score = keras.layers.Lambda(lambda d: keras.ops.exp(-(d**2)), output_shape=(1,))(distance)
     return keras.Model({"features": x, "theta": theta}, score, name="nearest")
 

@@ -90,9 +90,10 @@ def test_shape_config_and_weights_survive(layer, inputs, tmp_path):
 
 
 def test_theta_scale_divides_and_remembers_the_points():
-    layer = ThetaScale((1000.0, 2.0), ((500, 0.25), (1500, 0.5)))
-    assert np.array_equal(layer(np.array([[500.0, 1.0]], "float32")), np.array([[0.5, 0.5]], "float32"))
+    layer = ThetaScale((1000.0, 2.0), (0.0, 0.5), ((500, 0.25), (1500, 0.5)))
+    assert np.array_equal(layer(np.array([[500.0, 1.5]], "float32")), np.array([[0.5, 0.5]], "float32"))
     copy = ThetaScale.from_config(layer.get_config())
+    assert (copy.scale, copy.offset) == ([1000.0, 2.0], [0.0, 0.5])
     assert copy.trained_points == [[500.0, 0.25], [1500.0, 0.5]]
     assert not layer.weights
 
@@ -101,9 +102,10 @@ def test_theta_scale_divides_and_remembers_the_points():
     ("make", "message"),
     [
         (lambda: ThetaScale(0), "scale > 0"),
-        (lambda: ThetaScale(1, (1, np.nan)), "NaN"),
+        (lambda: ThetaScale(1, 0, (1, np.nan)), "NaN"),
         (lambda: ThetaScale((1, 2, 3))(np.ones((4, 2))), "each of the 2 parameters, in scale"),
-        (lambda: ThetaScale(1, ((1, 1, 1), (2, 2, 2)))(np.ones((4, 2))), "trained_points of 2 parameters"),
+        (lambda: ThetaScale(1, (1, 2, 3))(np.ones((4, 2))), "each of the 2 parameters, in offset"),
+        (lambda: ThetaScale(1, 0, ((1, 1, 1), (2, 2, 2)))(np.ones((4, 2))), "trained_points of 2 parameters"),
         (lambda: ConcatConditioning(activation="relu"), "needs units"),
         (lambda: ConcatConditioning(units=0), "units >= 1"),
         (lambda: AffineConditioning()(np.ones((4, 2))), "a list of two"),

@@ -78,6 +78,7 @@ def test_models_survive_save_clone_and_config(conditioning, tmp_path):
         conditioning=conditioning,
         units=(4, 3),
         theta_scale=(1000.0, 500.0),
+        theta_offset=(0.0, 550.0),
         theta_points=((500, 600), (1500, 1400)),
         feature_mean=[0.0, 1.0, 2.0],
         feature_variance=[1.0, 2.0, 3.0],
