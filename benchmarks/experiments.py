@@ -13,8 +13,31 @@ class Experiment(NamedTuple):
 
 
 EXPERIMENTS = {
+    "affine-architecture": Experiment(
+        "benchmarks.affine.architecture", "layers and parameters of the networks, and diagrams of how theta enters"
+    ),
+    "affine-data": Experiment(
+        "benchmarks.affine.data_set", "counts, distributions and correlations of the events, balanced and imbalanced"
+    ),
+    "affine-fig-9": Experiment(
+        "benchmarks.affine.representation", "last hidden layer of individual and parametric networks, mapped by t-SNE"
+    ),
+    "affine-interpolation": Experiment(
+        "benchmarks.affine.interpolation", "networks at masses they were not trained on: without one, on one, on two"
+    ),
+    "affine-section-4": Experiment(
+        "benchmarks.affine.section_4",
+        "mass of the background by five strategies, balance by three modes, on HEPMASS-IMB",
+    ),
     "affine-table-3": Experiment(
         "benchmarks.affine.table_3", "AUC per mass of single, individual, parametric and affine networks on HEPMASS"
+    ),
+    "affine-table-4": Experiment(
+        "benchmarks.affine.table_4", "networks trained at 500 and 1500 GeV alone, on HEPMASS-IMB, tested at five masses"
+    ),
+    "affine-table-5": Experiment(
+        "benchmarks.affine.table_5",
+        "AUC and significance ratio on HEPMASS-IMB: baselines, networks, background masses, balanced training",
     ),
     "neos-fig-2": Experiment(
         "benchmarks.neos.figure_2", "bias and variance of binned kernel density estimates and of their gradients"
@@ -27,6 +50,12 @@ EXPERIMENTS = {
     ),
     "neos-time": Experiment(
         "benchmarks.neos.step_time", "time of a training step on the expected limit beside one on cross-entropy"
+    ),
+    "pnn-guidance": Experiment(
+        "benchmarks.pnn.guidance", "where users go wrong: theta that gives the class away, sculpting, too few events"
+    ),
+    "pnn-section-6": Experiment(
+        "benchmarks.pnn.section_6", "networks of two parameters, mass and jet energy scale, a nuisance parameter"
     ),
     "taylor-fig-1": Experiment(
         "benchmarks.taylor.figure_1",

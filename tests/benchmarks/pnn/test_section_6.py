@@ -1,0 +1,82 @@
+"""Two parameters on a small sample: what each network is told and trained on, and what the section makes of rows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.data.events import Events
+from benchmarks.pnn import section_6
+from benchmarks.pnn.section_6_section import BOTH, HELD_OUT, MIXTURE, NOMINAL, SHOWN_NOMINAL, section
+
+JET_SCALES = (0.9, 0.95, 1.0, 1.05, 1.1)
+TINY = replace(
+    section_6.SCALES["smoke"],
+    epochs=4,
+    units=(16,),
+    batch_size=256,
+    learning_rate=0.02,
+    dropout=0.0,
+    truth=(750.0, 1.0),
+    map_masses=(500.0, 1000.0, 3),
+    map_scales=(0.9, 1.1, 3),
+)
+
+
+class Silent:
+    def begin(self, *arguments):
+        pass
+
+    advance = begin
+
+
+def events(n_events, seed, scales=JET_SCALES):
+    """One feature: 30 (scale - 1) + noise, and twice the mass in TeV more for signal."""
+    rng = np.random.default_rng(seed)
+    mass, scale = rng.choice([500.0, 750.0, 1000.0], n_events), np.float32(rng.choice(scales, n_events))
+    label = np.arange(n_events) % 2
+    x = 30 * (scale - 1) + rng.normal(size=n_events) + label * mass / 500
+    return Events(x[:, None], np.stack([mass, scale], 1), label, parameter_names=("mass", "jet energy scale"))
+
+
+@pytest.fixture(scope="module")
+def record():
+    nominal = events(8000, 3, scales=(1.0,))
+    samples = section_6.Samples(
+        replace(nominal, theta=nominal.theta[:, :1], parameter_names=("mass",)),
+        events(8000, 1),
+        events(6000, 2),
+        {"name": "lines", "n_train": 8000, "n_test": 6000},
+    )
+    rows = list(section_6.run(TINY, samples, seeds=(1,), display=Silent()))
+    return {"rows": rows, "data": samples.data, "configuration": {"n_train": 8000, "epochs": 4}}
+
+
+def test_only_a_network_that_is_told_the_scale_separates_at_all_of_them(record):
+    rows = {row["row"]: row for row in record["rows"]}
+    assert list(rows) == [BOTH, HELD_OUT, NOMINAL, MIXTURE]
+    both = rows[BOTH]
+    assert len(both["points"]) == 15 and {scale for _, scale in both["points"]} == set(JET_SCALES)
+    for (mass, _), auc, error in zip(both["points"], both["auc"], both["error"], strict=True):
+        # At one scale the feature alone is the best score: Phi(d / sqrt 2) for unit Gaussians a distance d apart.
+        expected = {500: 0.760, 750: 0.856, 1000: 0.921}[mass]
+        assert auc == pytest.approx(expected, abs=4 * error)
+    assert [len(row["auc"]) for row in rows.values()] == [15] * 4
+    # Three fifths of the events, less a quarter for validation.
+    assert rows[HELD_OUT]["n_train"] == pytest.approx(0.75 * 0.6 * 8000, rel=0.05)
+    assert rows[NOMINAL]["auc_nominal"] is None and rows[BOTH]["map"]["truth"] == (750.0, 1.0)
+    assert np.shape(rows[BOTH]["map"]["auc"]) == (3, 3)
+
+
+def test_the_section_holds_what_the_rows_hold(record):
+    whole = section(record)
+    table = dict(whole.tables[0][1].rows)
+    assert set(table) == {BOTH, SHOWN_NOMINAL, HELD_OUT, NOMINAL, MIXTURE}
+    both = next(row for row in record["rows"] if row["row"] == BOTH)
+    at_nominal = [auc for (_, scale), auc in zip(both["points"], both["auc"], strict=True) if scale == 1.0]
+    assert table[BOTH][2].ours == pytest.approx(100 * np.mean(at_nominal))
+    assert table[BOTH][-1].ours == pytest.approx(100 * np.mean(both["auc"]))
+    assert len(whole.figures) == 1 and len(whole.findings) == 5
+    # Half of the rows: a table, and no finding that compares with what is not there.
+    half = section(record | {"rows": record["rows"][:2]})
+    assert not half.findings and len(half.tables[0][1].rows) == 3
