@@ -16,6 +16,9 @@ EXPERIMENTS = {
     "affine-architecture": Experiment(
         "benchmarks.affine.architecture", "layers and parameters of the networks, and diagrams of how theta enters"
     ),
+    "affine-continuous": Experiment(
+        "benchmarks.affine.continuous", "networks trained on a continuous range of masses, beside ones at five points"
+    ),
     "affine-data": Experiment(
         "benchmarks.affine.data_set", "counts, distributions and correlations of the events, balanced and imbalanced"
     ),
@@ -50,6 +53,9 @@ EXPERIMENTS = {
     ),
     "neos-time": Experiment(
         "benchmarks.neos.step_time", "time of a training step on the expected limit beside one on cross-entropy"
+    ),
+    "pnn-between": Experiment(
+        "benchmarks.pnn.between", "a parametrised network at masses between those it knows, beside ones trained there"
     ),
     "pnn-guidance": Experiment(
         "benchmarks.pnn.guidance", "where users go wrong: theta that gives the class away, sculpting, too few events"

@@ -1,0 +1,199 @@
+"""Several networks on the same test events: the AUC of each at each mass, and their paired differences.
+
+A row of such an experiment is one training of all its networks, so that differences are taken event by event; a few
+trainings, each with a seed of its own, say how much depends on chance in training.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from statistics import fmean, stdev
+from typing import TypedDict
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+import pnn_tf
+from benchmarks.comparison import Cell, Comparison, auc_error, cell
+from benchmarks.data.events import Events
+from benchmarks.paired import Placements, difference, placements
+from benchmarks.style import INK, style
+
+Pair = tuple[str, str]  # a network, and the one whose AUC is subtracted
+SURE = 2.0  # standard errors from which on a difference is one
+SHIFT = 14.0  # GeV between the points of two networks at one mass, to keep their error bars apart
+
+
+class Contrast(TypedDict):
+    """AUC of `network` minus that of `reference`, in [-1, 1], with the standard error from the finite test sample.
+
+    `difference` and `error` are at each mass; `groups` holds difference and error of the mean over some masses.
+    """
+
+    network: str
+    reference: str
+    difference: list[float]
+    error: list[float]
+    groups: dict[str, list[float]]
+
+
+class Row(TypedDict):
+    """One training of all networks. `auc` has a list for each, in [0, 1], in the order of `masses`, GeV.
+
+    `n_signal` (at each mass) and `n_background` count test events, `n_train` the training events of each network
+    without validation; `best_epoch` has an entry for each training of a network.
+    """
+
+    row: str
+    seed: int
+    masses: list[float]
+    n_signal: list[int]
+    n_background: int
+    auc: dict[str, list[float]]
+    contrasts: list[Contrast]
+    best_epoch: dict[str, list[int]]
+    n_train: dict[str, int]
+    wall_s: float
+
+
+def at_mass(model, test: Events, mass: float) -> Placements:
+    """The signal of one mass against all the background, both shown to the model at that mass (GeV)."""
+    signal = test.features[(test.label == 1) & (test.theta[:, 0] == mass)]
+    background = test.features[test.label == 0]
+    return placements(*(pnn_tf.predict_scores(model, features, mass) for features in (signal, background)))
+
+
+def measure(placed: Mapping[str, Sequence[Placements]], pairs: Collection[Pair], groups: Mapping[str, Sequence[int]]):
+    """`auc`, `contrasts`, `n_signal` and `n_background` of a row.
+
+    Args:
+        placed: of each network, the placements at each mass.
+        pairs: which networks to compare.
+        groups: by name, indices of the masses to average over.
+    """
+    contrasts = []
+    for network, reference in pairs:
+        alone = [difference([a], [b]) for a, b in zip(placed[network], placed[reference], strict=True)]
+        of_groups = {
+            name: list(difference([placed[network][i] for i in masses], [placed[reference][i] for i in masses]))
+            for name, masses in groups.items()
+        }
+        values, errors = (list(column) for column in zip(*alone, strict=True))
+        contrasts.append(
+            Contrast(network=network, reference=reference, difference=values, error=errors, groups=of_groups)
+        )
+    some = next(iter(placed.values()))
+    return {
+        "n_signal": [len(p.signal) for p in some],
+        "n_background": len(some[0].background),
+        "auc": {network: [p.auc for p in of_network] for network, of_network in placed.items()},
+        "contrasts": contrasts,
+    }
+
+
+def contrast(rows: Sequence[Row], pair: Pair, where: str | int) -> Cell:
+    """A difference in points (hundredths), averaged over the trainings, with its standard error as the spread.
+
+    The error is of the test sample and, where there are several trainings, of the mean over these, in quadrature. The
+    first is that of one training, which is a little too large for the mean of several.
+
+    Args:
+        rows: one a training.
+        pair: networks that were compared.
+        where: the name of a group, or the place of a mass.
+    """
+    values, errors = zip(*(_of(row, pair, where) for row in rows), strict=True)
+    of_training = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return Cell(100 * fmean(values), 100 * math.hypot(fmean(errors), of_training))
+
+
+def _of(row: Row, pair: Pair, where: str | int) -> tuple[float, float]:
+    (found,) = (c for c in row["contrasts"] if (c["network"], c["reference"]) == pair)
+    return (
+        tuple(found["groups"][where]) if isinstance(where, str) else (found["difference"][where], found["error"][where])
+    )
+
+
+def verdict(cell: Cell) -> str:
+    """What a difference with its standard error says of the first network.
+
+    >>> verdict(Cell(0.5, 0.1)), verdict(Cell(-0.5, 0.3))
+    ('better', 'neither better nor worse within two standard errors')
+    """
+    if abs(cell.ours) < SURE * cell.spread:
+        return "neither better nor worse within two standard errors"
+    return "better" if cell.ours > 0 else "worse"
+
+
+def auc_table(rows: Sequence[Row]) -> Comparison:
+    """AUC of each network in per cent at each mass and on average, with the standard deviation over the trainings."""
+    auc = {network: 100 * np.array([row["auc"][network] for row in rows]) for network in rows[0]["auc"]}
+    lines = [
+        (f"{mass:g}", tuple(cell(list(of_network[:, i])) for of_network in auc.values()))
+        for i, mass in enumerate(rows[0]["masses"])
+    ]
+    lines.append(("average", tuple(cell(list(of_network.mean(axis=1))) for of_network in auc.values())))
+    return Comparison("mass (GeV)", tuple(auc), tuple(lines), (2,) * len(auc))
+
+
+def difference_table(rows: Sequence[Row], columns: Mapping[str, Pair]) -> Comparison:
+    """Differences of some pairs, by heading, in points at each mass and averaged over each group; see `contrast`."""
+    places = {f"{mass:g}": i for i, mass in enumerate(rows[0]["masses"])}
+    places |= {f"mean {group}": group for group in rows[0]["contrasts"][0]["groups"]}
+    lines = [(name, tuple(contrast(rows, pair, where) for pair in columns.values())) for name, where in places.items()]
+    return Comparison("mass (GeV)", tuple(columns), tuple(lines), (2,) * len(columns))
+
+
+def figure(
+    rows: Sequence[Row],
+    panels: Mapping[str, Sequence[str]],
+    colours: Mapping[str, str],
+    trained_on: Mapping[str, Collection[float]],
+) -> Figure:
+    """A column a panel: AUC against mass above, and below the differences to the panel's first network.
+
+    Args:
+        rows: one a training.
+        panels: for each title, the networks; each but the first was compared with the first.
+        colours: of the networks.
+        trained_on: masses that a network was trained on, where that is not all of them; the others are open squares.
+    """
+    masses, n_background = np.array(rows[0]["masses"]), rows[0]["n_background"]
+    with style():
+        drawn = Figure(figsize=(4.6 * len(panels) + 0.6, 6.2))
+        axes = drawn.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
+        for (title, (first, *others)), (upper, lower) in zip(panels.items(), axes.T, strict=True):
+            for network in (first, *others):
+                auc = np.mean([row["auc"][network] for row in rows], axis=0)
+                error = [auc_error(a, n, n_background) for a, n in zip(auc, rows[0]["n_signal"], strict=True)]
+                points = masses, 100 * auc, 100 * np.array(error)
+                _draw(upper, *points, colours[network], trained_on.get(network, masses), line="-")
+            lower.axhline(0, color=colours[first])
+            for place, network in enumerate(others):
+                cells = [contrast(rows, (network, first), i) for i in range(len(masses))]
+                shifted = masses + SHIFT * (place - (len(others) - 1) / 2)
+                points = shifted, [c.ours for c in cells], [c.spread for c in cells]
+                filled = shifted[np.isin(masses, trained_on.get(network, masses))]
+                _draw(lower, *points, colours[network], filled, line="")
+            upper.set_title(title)
+            lower.set_xlabel("mass (GeV)")
+            lower.set_title(f"minus {first}")
+        axes[0, 0].set_ylabel("AUC (%)")
+        axes[1, 0].set_ylabel("difference (points)")
+        for panel in axes.flat:
+            panel.grid(axis="y")
+        names = dict.fromkeys(network for panel in panels.values() for network in panel)
+        handles = [Line2D([], [], color=colours[name], label=name) for name in names]
+        if trained_on:
+            handles.append(Line2D([], [], color=INK, marker="o", ls="", ms=5, label="trained there"))
+            handles.append(Line2D([], [], color=INK, marker="s", ls="", ms=6, mfc="none", label="not trained there"))
+        drawn.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4))
+    return drawn
+
+
+def _draw(axes, x, y, error, colour: str, filled: Collection[float], line: str) -> None:
+    """Points with error bars: full circles at the x that are in `filled`, open squares elsewhere."""
+    axes.errorbar(x, y, error, color=colour, ls=line, lw=1.2, elinewidth=1.2)
+    full = np.isin(x, filled)
+    axes.plot(x[full], np.asarray(y)[full], "o", color=colour, ms=5)
+    axes.plot(x[~full], np.asarray(y)[~full], "s", mec=colour, mfc="none", mew=1.4, ms=6)

@@ -1,0 +1,82 @@
+"""AUC of one classifier minus AUC of another on the same test events, with the error that this leaves.
+
+DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837: the AUC is a mean over the signal events, and one over the
+background events, of the share of the other class that each is on the right side of. Two classifiers find the same
+events difficult, so their difference is known better than either AUC.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Placements(NamedTuple):
+    """Where each test event lies among those of the other class; the mean of either is the AUC.
+
+    Args:
+        signal: (n_signal,) share of the background that scores lower; ties count one half.
+        background: (n_background,) share of the signal that scores higher.
+    """
+
+    signal: np.ndarray
+    background: np.ndarray
+
+    @property
+    def auc(self) -> float:
+        return float(self.signal.mean())
+
+
+class Difference(NamedTuple):
+    """A difference of AUCs, in [-1, 1], and its standard error from the finite test sample."""
+
+    value: float
+    error: float
+
+
+def placements(signal, background) -> Placements:
+    """The placements of the scores (n_signal,) of the signal and (n_background,) of the background.
+
+    >>> placements([0.9, 0.5], [0.5, 0.1])
+    Placements(signal=array([1.  , 0.75]), background=array([0.75, 1.  ]))
+    """
+    return Placements(_share_below(signal, background), 1 - _share_below(background, signal))
+
+
+def difference(first: Sequence[Placements], second: Sequence[Placements]) -> Difference:
+    """Mean AUC of a classifier over some hypotheses, minus that of another.
+
+    Args:
+        first: a classifier's placements at each hypothesis. The signal events of two hypotheses are different ones, the
+            background events are the same, in the same order.
+        second: another's, on the same events.
+
+    Raises:
+        ValueError: other hypotheses or other numbers of events.
+
+    >>> first, second = placements([3, 2, 4], [1, 0, 3]), placements([3, 0, 4], [1, 0, 3])
+    >>> print("{:.3f} {:.3f}".format(*difference([first], [second])))
+    0.167 0.192
+    """
+    shapes = [[(len(p.signal), len(p.background)) for p in classifier] for classifier in (first, second)]
+    if shapes[0] != shapes[1] or len({n_background for _, n_background in shapes[0]}) != 1:
+        raise ValueError(
+            "Expected placements of the same events in both classifiers, with the same background at each hypothesis. "
+            f"Received: (n_signal, n_background) of {shapes[0]} and {shapes[1]}."
+        )
+    n = len(first)
+    signal = [a.signal - b.signal for a, b in zip(first, second, strict=True)]
+    background = np.mean([a.background - b.background for a, b in zip(first, second, strict=True)], axis=0)
+    variance = sum(_variance_of_mean(events) for events in signal) / n**2 + _variance_of_mean(background)
+    return Difference(float(background.mean()), math.sqrt(variance))
+
+
+def _share_below(scores, others) -> np.ndarray:
+    others = np.sort(others)
+    below, not_above = (np.searchsorted(others, scores, side) for side in ("left", "right"))
+    return (below + not_above) / (2 * len(others))
+
+
+def _variance_of_mean(values: np.ndarray) -> float:
+    return values.var(ddof=1) / len(values)
