@@ -1,0 +1,92 @@
+"""A training step of the network of AFFINE beside Keras' own dropout, jitted JAX and PyTorch, in turn in one process.
+
+The network of Table 2, its L2 penalties, batches of 1024, a dropout rate of 0.25, Adam: the same initial weights and
+the same step in all, so that without dropout all follow the same path, which the tests show. Peers that are not
+installed are left out; `pip install 'keras-hep[peers]'` installs them.
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from importlib.util import find_spec
+from statistics import median
+
+import numpy as np
+
+from benchmarks.speed.taylor.one_thread import load_triton
+
+KERNEL_L2, BIAS_L2, LEARNING_RATE = 1e-4, 1e-5, 3e-4
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # of Adam, as Keras has them
+OURS = "pnn_tf"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the network and of the measurement; `n_steps` are run between two looks at the clock.
+
+    `steps_per_execution` is that of Keras.
+    """
+
+    n_features: int = 27
+    units: tuple[int, ...] = (300, 150, 100, 50)
+    dropout: float = 0.25
+    batch_size: int = 1024
+    n_steps: int = 128
+    steps_per_execution: int = 32
+    repetitions: int = 21
+
+
+def make_batch(config: Config, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """features (batch_size, n_features), theta (batch_size, 1) in GeV, label (batch_size, 1); float32."""
+    rng = np.random.default_rng(seed)
+    label = np.arange(config.batch_size)[:, None] % 2
+    theta = rng.choice([500, 750, 1000, 1250, 1500], size=(config.batch_size, 1))
+    features = rng.normal(size=(config.batch_size, config.n_features)) + label * theta / 1000
+    return tuple(array.astype(np.float32) for array in (features, theta, label))
+
+
+def make_jobs(config: Config) -> dict:
+    """Functions that run `n_steps` steps on the same batch and return the loss of the last, by name."""
+    from benchmarks.speed.training.keras_step import keras_steps, make_network, weights_of
+
+    batch = make_batch(config)
+    weights = weights_of(make_network(config))
+    jobs = {
+        OURS: keras_steps(config, batch),
+        "Keras' own dropout": keras_steps(config, batch, fast=False),
+    }
+    if find_spec("jax"):
+        from benchmarks.speed.training.jax_step import jax_scan, jax_steps
+
+        jobs["JAX, a jitted step"] = jax_steps(config, weights, batch)
+        jobs[f"JAX, {config.n_steps} steps jitted as one"] = jax_scan(config, weights, batch)
+    if find_spec("torch"):
+        from benchmarks.speed.training.torch_step import torch_steps
+
+        jobs["PyTorch"] = torch_steps(config, weights, batch)
+    return jobs
+
+
+def run(config: Config) -> dict[str, list[float]]:
+    """Wall time of a step in milliseconds, `repetitions` times: all jobs in turn, so that all meet the same noise."""
+    jobs = make_jobs(config)
+    times = {name: [] for name in jobs}
+    for repetition in range(config.repetitions + 2):
+        for name, job in jobs.items():
+            begin = time.perf_counter()
+            job()
+            if repetition > 1:  # the first ones trace and compile
+                times[name].append((time.perf_counter() - begin) / config.n_steps * 1e3)
+    return times
+
+
+def main() -> None:
+    """Measures and prints."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    load_triton()
+    times = run(Config())
+    ours = times[OURS]
+    print("training step: median, minimum (ms); median of its ratio to ours, turn by turn")
+    for name, values in times.items():
+        ratio = median(theirs / mine for theirs, mine in zip(values, ours, strict=True))
+        print(f"{name:<28} {median(values):8.2f} {min(values):8.2f} {ratio:8.2f}")

@@ -1,0 +1,55 @@
+"""The step as users have it: `fit` of Keras, of our network, or of the same with Keras' own dropout."""
+
+from collections.abc import Callable
+from unittest.mock import patch
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import pnn_tf
+from benchmarks.speed.training import BIAS_L2, KERNEL_L2, LEARNING_RATE, Config
+
+
+def make_network(config: Config, fast: bool = True) -> keras.Model:
+    """The network, not compiled; the same weights each time."""
+    with patch("pnn_tf.networks.FastDropout", pnn_tf.FastDropout if fast else keras.layers.Dropout):
+        return pnn_tf.parametric_network(
+            config.n_features,
+            units=config.units,
+            dropout=config.dropout,
+            kernel_l2=KERNEL_L2,
+            bias_l2=BIAS_L2,
+            seed=1,
+        )
+
+
+def weights_of(network: keras.Model) -> list[dict[str, np.ndarray]]:
+    """Of each block and of the output, by the names that the peers use."""
+    blocks = []
+    for dense in [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]:
+        kernel, bias = dense.get_weights()
+        blocks.append({"kernel": kernel, "bias": bias})
+    affine = [layer for layer in network.layers if isinstance(layer, pnn_tf.AffineConditioning)]
+    for block, layer in zip(blocks, affine, strict=False):
+        names = ("scale_kernel", "shift_kernel", "scale_bias", "shift_bias")
+        block.update({name: getattr(layer, name).numpy() for name in names})
+    return blocks
+
+
+def keras_steps(config: Config, batch, *, fast: bool = True) -> Callable[[], float]:
+    """A function that runs the steps as `fit` does, and returns the mean loss."""
+    network = make_network(config, fast)
+    network.compile(
+        keras.optimizers.Adam(LEARNING_RATE),
+        "binary_crossentropy",
+        steps_per_execution=min(config.steps_per_execution, config.n_steps),
+    )
+    features, theta, label = batch
+    dataset = tf.data.Dataset.from_tensors(({"features": features, "theta": theta}, label)).repeat()
+
+    def steps() -> float:
+        history = network.fit(dataset, steps_per_epoch=config.n_steps, verbose=0, shuffle=False)
+        return history.history["loss"][0]
+
+    return steps

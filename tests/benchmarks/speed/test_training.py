@@ -1,0 +1,63 @@
+"""The peers' training steps: without dropout, all follow the path of Keras."""
+
+from dataclasses import replace
+from importlib.util import find_spec
+
+import pytest
+
+from benchmarks.speed import training
+from benchmarks.speed.taylor.one_thread import load_triton
+
+TINY = training.Config(n_features=4, units=(8, 5), batch_size=64, n_steps=3, repetitions=2)
+
+
+def peer(name):
+    if name == "torch":
+        pytest.importorskip("torch", reason="PyTorch is not installed (extra: peers)")
+        try:
+            load_triton()
+        except RuntimeError as reason:
+            pytest.skip(f"{reason} Run this test alone.")
+        from benchmarks.speed.training.torch_step import torch_steps
+
+        return torch_steps
+    pytest.importorskip("jax", reason="JAX is not installed (extra: peers)")
+    from benchmarks.speed.training import jax_step
+
+    return getattr(jax_step, name)
+
+
+@pytest.mark.parametrize("name", ["torch", "jax_steps", "jax_scan"])
+def test_peers_follow_the_path_of_keras(name):
+    steps = peer(name)
+    from benchmarks.speed.training.keras_step import keras_steps, make_network, weights_of
+
+    config = replace(TINY, dropout=0.0)
+    batch = training.make_batch(config)
+    ours, theirs = keras_steps(config, batch), steps(config, weights_of(make_network(config)), batch)
+    first = ours()
+    assert theirs() == pytest.approx(first, rel=1e-5)  # float32
+    for _ in range(20):
+        last = ours(), theirs()
+    assert last[1] == pytest.approx(last[0], rel=1e-4) and last[0] < 0.99 * first
+
+
+def test_the_network_is_that_of_the_paper_with_either_dropout():
+    from benchmarks.speed.training.keras_step import make_network, weights_of
+
+    for fast in (True, False):
+        network = make_network(training.Config(), fast)
+        assert network.count_params() == 76151
+        assert sum("Dropout" in type(layer).__name__ for layer in network.layers) == 4
+        assert any(type(layer).__name__ == "FastDropout" for layer in network.layers) == fast
+    blocks = weights_of(network)
+    assert sum(array.size for block in blocks for array in block.values()) == 76151
+
+
+def test_all_that_is_installed_is_measured():
+    if find_spec("torch"):
+        peer("torch")
+    times = training.run(TINY)
+    assert list(times)[:2] == [training.OURS, "Keras' own dropout"]
+    assert len(times) == 2 + 2 * bool(find_spec("jax")) + bool(find_spec("torch"))
+    assert all(len(values) == 2 and min(values) > 0 for values in times.values())
