@@ -76,3 +76,20 @@ def test_each_jet_energy_scale_has_collisions_and_a_detector_of_its_own(asked, t
     assert len(events.hypotheses) == 25
     _, n_background = np.unique(events.theta[events.label == 0, 1], return_counts=True)
     np.testing.assert_array_equal(n_background, 100)
+
+
+def test_the_command_makes_all_of_them(monkeypatch, tmp_path, capsys):
+    from benchmarks.__main__ import main
+
+    calls = []
+
+    def made(*arguments, **options):
+        calls.append((arguments, options))
+        yield {"files": {"train": {"name": "some.parquet", "n_bytes": 5, "n_background": 3, "n_signal": {"500": 2}}}}
+
+    monkeypatch.setattr(embedding, "embed", made)
+    main(["data", "embed", "--particles", str(tmp_path)])
+    (((n_events, seed, directory), options),) = calls
+    assert (n_events, seed) == (300_000, 1) and "variants" not in options
+    assert directory("between_test", None) == tmp_path / "between_test"
+    assert "some.parquet 5 3 {'500': 2}" in capsys.readouterr().out
