@@ -1,16 +1,26 @@
-"""In words: where a run departs from AFFINE, and what it chooses where the paper is silent."""
+"""In words: what a run was made on, where it departs from AFFINE, and what it chooses where the paper is silent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from benchmarks.affine.networks import Setup
 from benchmarks.training import Recipe
 
 
-def departures(config: dict) -> tuple[str, ...]:
-    """One sentence for each, given the configuration in a record."""
-    return tuple(_departures(config))
+def circumstances(record: Mapping) -> str:
+    """Events, length of the training and seeds of a record, as the end of a sentence: "... on {circumstances}."."""
+    config, data, seeds = record["configuration"], record["data"], sorted({row["seed"] for row in record["rows"]})
+    return (
+        f"{data['name']} events: {data['n_train']:,} for training and validation, {data['n_test']:,} for the test, "
+        f"{config['epochs']} epochs, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    )
 
 
-def _departures(config: dict) -> Iterator[str]:
+def departures(record: Mapping, setups: Mapping[str, Setup]) -> tuple[str, ...]:
+    """One sentence for each, given a record and what its rows train."""
+    return tuple(_departures(record["configuration"], record["data"], setups))
+
+
+def _departures(config: Mapping, data: Mapping, setups: Mapping[str, Setup]) -> Iterator[str]:
     if config["sample"] != "hepmass":
         yield (
             "The events are HEPMASS-like: simulated for this project after the description of HEPMASS, with a spin-2 "
@@ -19,6 +29,13 @@ def _departures(config: dict) -> Iterator[str]:
         yield "The training sample is far smaller than the 7 million events of HEPMASS."
     if config["n_train"] is not None:
         yield f"Only {config['n_train']:,} training and {config['n_test']:,} test events are drawn from the sample."
+    if counts := data.get("n_signal"):
+        *most, last = (f"{count:,} at {mass}" for mass, count in counts.items())
+        yield (
+            "HEPMASS-IMB is drawn anew, in proportion to the sample: it keeps all the background and of the signal "
+            f"{', '.join(most)} and {last} GeV, validation included. The paper has 350,000, 140,000, 35,000, 7,000 "
+            "and 2,000."
+        )
     recipe = Recipe()
     for field in ("epochs", "batch_size", "learning_rate"):
         if config[field] != getattr(recipe, field):
@@ -27,15 +44,23 @@ def _departures(config: dict) -> Iterator[str]:
         yield "Smaller batches and the larger rate let the small sample come near convergence in minutes."
     yield (
         f"Where the paper's text is silent, its authors' code decides: {config['validation_fraction']:.0%} of the "
-        "events validate, the epoch with the best validation AUC is kept, uniform rows validate on identical masses."
+        "events validate, the epoch with the best validation AUC is kept, and the background that validates has "
+        "identical masses in every row, uniform ones included."
     )
-    yield (
-        "An individual network is trained on the signal of its mass and the background that carries it, a fifth each."
-        if config["individual_background"] == "own"
-        else "An individual network is trained on the signal of its mass and on the whole background."
-    )
+    if any(setup.individual for setup in setups.values()):
+        yield (
+            "An individual network is trained on the signal of its mass and the background that carries it, a fifth "
+            "each."
+            if config["individual_background"] == "own"
+            else "An individual network is trained on the signal of its mass and on the whole background."
+        )
+    if any(setup.balance != "none" for setup in setups.values()):
+        yield (
+            f"A balanced batch holds exactly {config['batch_size']} events, drawn without replacement until a stratum "
+            "has been seen once; the authors' code draws with replacement. An epoch has as many steps as without "
+            "balance, so the rare signal comes many times in each."
+        )
     yield (
         f"The L2 penalties are {config['kernel_l2']:g} on the kernels and {config['bias_l2']:g} on the biases of the "
         "hidden layers, the first of the two settings in the paper."
     )
-    yield "The significance ratio takes every distinct score as a cut; the paper's Table 3 has none."

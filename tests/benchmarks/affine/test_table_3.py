@@ -9,10 +9,11 @@ from rich.console import Console
 
 from benchmarks import record as records
 from benchmarks import report, runner
-from benchmarks.affine import table_3
+from benchmarks.affine import networks, table_3
 from benchmarks.published import AFFINE_TABLE_3
 
 TINY = replace(table_3.SCALES["smoke"], epochs=3, units=(8,), batch_size=256, learning_rate=0.02, dropout=0.0)
+ROWS = ("Single-NN", "Individual-NNs", "Affine uniform (sampled)")
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +21,9 @@ def finished_run(samples, tmp_path_factory):
     """Folder and record of a run of three rows with one seed, through everything that the command line does."""
     out = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table_3, "SETUPS", [table_3.SETUPS[i] for i in (0, 1, 5)])
+        patch.setattr(table_3, "SETUPS", {name: table_3.SETUPS[name] for name in ROWS})
         patch.setattr(table_3, "SCALES", {"smoke": TINY})
-        patch.setattr(table_3, "load_samples", lambda *arguments: samples)
+        patch.setattr(networks, "load_samples", lambda *arguments: samples)
         runner.run_experiments(["affine-table-3"], "smoke", (3,), out)
         (path,) = out.glob("*.json")
         complete = records.read_record(path)
@@ -35,7 +36,7 @@ def finished_run(samples, tmp_path_factory):
 
 def test_rows_describe_what_was_trained(finished_run):
     _, record, _ = finished_run
-    assert [row["row"] for row in record["rows"]] == ["Single-NN", "Individual-NNs", "Affine uniform (sampled)"]
+    assert tuple(row["row"] for row in record["rows"]) == ROWS
     assert record["configuration"]["units"] == [8]
     for row in record["rows"]:
         assert row["masses"] == [500, 750, 1000, 1250, 1500]
@@ -74,14 +75,16 @@ def test_the_run_leaves_a_report(finished_run):
     assert "Smoke scale" in page
 
 
-def test_individual_networks_see_their_own_background_or_all(samples):
-    setup = table_3.SETUPS[1]
-    own = table_3._networks(TINY, samples, setup)
-    whole = table_3._networks(replace(TINY, individual_background="all"), samples, setup)
-    for (mine, hypotheses), (all_of_it, _) in zip(own, whole, strict=True):
-        assert (mine.theta == hypotheses).all()
-        assert len(mine) == 800 and mine.label.sum() == 400
-        assert len(all_of_it) == 2400 and (all_of_it.theta[all_of_it.label == 1] == hypotheses).all()
+def test_records_of_earlier_versions_can_be_read(rows, samples):
+    """The configuration and the rows of the first records have neither these fields nor `n_signal` in their data."""
+    added = {"theta_scale", "imbalanced"}
+    configuration = {key: value for key, value in asdict(TINY).items() if key not in added}
+    record = records.new_record("affine-table-3", "smoke", configuration, samples.data)
+    record["rows"] = [{key: value for key, value in row.items() if key != "significance_last"} for row in rows]
+    assert len(table_3.section(record).findings) == 4
+    for path in (records.ROOT / "benchmarks" / "results").glob("affine-table-3-*.json"):
+        committed = records.read_record(path)
+        assert report.render([(committed, table_3.section(committed))])
 
 
 def test_findings_are_made_of_the_rows(rows, samples):

@@ -1,0 +1,117 @@
+"""What the networks of the tables are trained on and tested with; nothing is trained here."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import pnn_tf
+from benchmarks.affine import networks
+from benchmarks.affine.networks import Config, Setup
+from benchmarks.data.events import Events
+from benchmarks.samples import Samples
+from benchmarks.terminal import Display
+from benchmarks.training import Trained
+
+TINY = Config(epochs=2, units=(8,), batch_size=256, learning_rate=0.02, dropout=0.0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Scores by the first feature, with a bias by mass."""
+    return pnn_tf.parametric_network(3, conditioning="affine", units=(4,), dropout=0.0, seed=1)
+
+
+def test_individual_networks_see_their_own_background_or_all(samples):
+    setup = Setup(None, individual=True)
+    own = networks.training_parts(TINY, samples, setup, seed=1)
+    whole = networks.training_parts(replace(TINY, individual_background="all"), samples, setup, seed=1)
+    for (mine, hypotheses), (all_of_it, _) in zip(own, whole, strict=True):
+        assert (mine.theta == hypotheses).all()
+        assert len(mine) == 800 and mine.label.sum() == 400
+        assert len(all_of_it) == 2400 and (all_of_it.theta[all_of_it.label == 1] == hypotheses).all()
+
+
+def test_networks_of_two_masses_see_all_the_background_at_these(samples):
+    setup = Setup("concat", "identical", "sampled", masses=(500.0, 1500.0))
+    ((events, hypotheses),) = networks.training_parts(TINY, samples, setup, seed=1)
+    assert hypotheses[:, 0].tolist() == [500, 750, 1000, 1250, 1500]  # tested at all
+    signal = events.theta[events.label == 1, 0]
+    background = events.theta[events.label == 0, 0]
+    assert [np.sum(signal == mass) for mass in (500, 1500)] == [400, 400] and len(signal) == 800
+    assert set(background.tolist()) == {500, 1500} and len(background) == 2000
+    assert np.mean(background == 500) == pytest.approx(0.5, abs=0.05)  # of 2000: 4.5 standard deviations
+    strategy = networks.background_theta(TINY, samples, setup)
+    assert strategy == pnn_tf.Identical([500.0, 1500.0], sampled=True)
+
+
+def test_background_masses_are_those_of_the_setup(samples):
+    def strategy(background, assignment):
+        return networks.background_theta(TINY, samples, Setup("concat", background, assignment))
+
+    assert networks.background_theta(TINY, samples, Setup(None)) is None
+    assert strategy("identical", "fixed") is None
+    assert strategy("identical", "sampled") == pnn_tf.Identical(samples.train.hypotheses, sampled=True)
+    assert strategy("uniform", "fixed") == pnn_tf.Uniform(500.0, 1500.0, sampled=False)
+    assert strategy("uniform", "sampled") == pnn_tf.Uniform(500.0, 1500.0, sampled=True)
+
+
+def test_imbalance_is_of_the_training_events_alone():
+    # 350 and 2 events of 7000, which keeps half of the signal at 500 GeV and 1 in 350 at 1500 GeV.
+    theta = np.tile(np.repeat([500, 750, 1000, 1250, 1500], 2), 700).astype(float)
+    label = np.tile([0, 1], 3500)
+    balanced = Events(np.arange(7000.0)[:, None], theta, label)
+    samples = Samples(balanced, balanced, {"name": "Toy", "n_train": 7000, "n_test": 7000, "fingerprint": "0" * 64})
+    made = networks.make_imbalanced(samples)
+    assert made.data["n_signal"] == {"500": 350, "750": 140, "1000": 35, "1250": 7, "1500": 2}
+    assert made.data["n_train"] == len(made.train) == 3500 + 534
+    assert made.data["n_test"] == len(made.test) == 7000
+    assert made.data["fingerprint"] != samples.data["fingerprint"]
+    assert made.data["name"].startswith("HEPMASS-IMB")
+
+
+def test_tests_are_those_of_evaluate_hypotheses(samples, model):
+    test = samples.test
+    hypotheses = test.hypotheses[[0, 3]]
+    measured = networks.auc_and_significance(model, test, hypotheses)
+    weighed = pnn_tf.evaluate_hypotheses(model, test.features, test.theta, test.label, hypotheses=hypotheses)
+    # Scores come in other batches, and may differ in the last digit of float32: of 200 x 1000 pairs, a few may turn.
+    assert measured["auc"] == pytest.approx([result.auc for result in weighed], abs=1e-4)
+    # 200 signal events against 1000 x 1/5: the balanced weight of the evaluation.
+    assert measured["significance"] == pytest.approx([result.significance.ratio for result in weighed], abs=1e-3)
+
+
+def test_a_row_measures_both_epochs_of_every_network(samples, model, monkeypatch):
+    trained, advances, seen = [], [], []
+    first = model.get_weights()
+    better = [weights + 1 for weights in first]
+
+    def train(recipe, events, *, conditioning, background_theta, seed, on_epoch):
+        trained.append((recipe, len(events), conditioning, background_theta, seed))
+        model.set_weights(first)
+        for epoch in range(1, recipe.epochs + 1):
+            on_epoch(epoch, 0.5)
+        return Trained(model, better, 1, 600)
+
+    def measure(model, test, hypotheses):
+        seen.append(model.get_weights())
+        return {"auc": [0.1 * len(seen)] * len(hypotheses)}
+
+    class Listening(Display):
+        def advance(self, work, status):
+            advances.append(work)
+
+    monkeypatch.setattr(networks, "train", train)
+    setup = Setup(None, individual=True, balance="full")
+    row = networks.make_row(TINY, samples, setup, "Individual-NNs", 7, Listening(Console(quiet=True)), measure)
+    model.set_weights(first)
+    assert trained == [(replace(TINY, balance="full"), 800, None, None, 7)] * 5
+    assert sum(advances) == pytest.approx(1)
+    for weights, expected in zip(seen, [first, better] * 5, strict=True):
+        assert all(np.array_equal(one, other) for one, other in zip(weights, expected, strict=True))
+    assert row["auc_last"] == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
+    assert row["auc"] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert row["mean_auc_last"] == pytest.approx(0.5) and row["mean_auc"] == pytest.approx(0.6)
+    assert row["balance"] == "full" and row["n_signal"] == [200] * 5 and row["n_background"] == 1000
+    assert row["n_train"] == [600] * 5 and row["best_epoch"] == [1] * 5 and row["masses"][0] == 500
