@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="make the report of records again")
     report.add_argument("records", nargs="*", type=Path, metavar="RECORD", help="records (default: all in --out)")
     report.add_argument("--out", **OUT)
-    report.add_argument("--markdown", action="store_true", help="only print the main tables, as Markdown")
+    report.add_argument("--markdown", action="store_true", help="only print findings and main tables, as Markdown")
     report.set_defaults(command=_report)
 
     data = commands.add_parser("data", help="download, simulate and compare events")

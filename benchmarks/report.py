@@ -1,8 +1,10 @@
 """The report: one HTML page that needs nothing else, with tables, figures, findings and where the numbers come from.
 
-And the main table as Markdown, for a README.
+And the same as Markdown with the main tables alone.
 """
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -13,6 +15,13 @@ from benchmarks.style import to_svg
 
 TINTED_FULLY = 3.0  # points of difference to the paper at which a cell's tint is strongest
 
+PARTS = {  # by the first word of an experiment's id, in the order of the page
+    "pnn": "Parametric networks: Baldi et al. 2016",
+    "affine": "Affine parametric networks: Anzalone et al. 2022",
+    "taylor": "What networks rest on: Wunsch et al. 2018",
+    "neos": "Networks trained on the measurement: Simpson and Heinrich 2022",
+}
+
 
 def write_report(path, sections: list[tuple[dict, Section]]) -> None:
     """Writes the page of these records and what their experiments say of them."""
@@ -22,16 +31,54 @@ def write_report(path, sections: list[tuple[dict, Section]]) -> None:
 
 def render(sections: list[tuple[dict, Section]]) -> str:
     """The page as text: style sheet and figures are inside, there is no script and no link out."""
+    return _environment(autoescape=True).get_template("report.html.j2").render(parts=_parts(sections))
+
+
+def render_markdown(sections: list[tuple[dict, Section]]) -> str:
+    """Introductions, main tables and findings as one page of Markdown."""
+    text = _environment(autoescape=False).get_template("results.md.j2").render(parts=_parts(sections))
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _environment(autoescape: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
+        autoescape=autoescape,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"svg": to_svg, "number": number, "duration": duration}
+    environment.filters |= {
+        "svg": to_svg,
+        "number": number,
+        "duration": duration,
+        "anchor": anchor,
+        "markdown_table": markdown_table,
+    }
     environment.globals |= {"tint": tint}
-    return environment.get_template("report.html.j2").render(sections=sections)
+    return environment
+
+
+def _parts(sections: Sequence[tuple[dict, Section]]) -> list[tuple[str, list]]:
+    """Titles of the parts that have a section, and their sections, ordered by experiment."""
+    parts: dict[str, list] = {}
+    order = list(PARTS)
+    for record, section in sorted(sections, key=lambda pair: order.index(_part(pair[0]))):
+        parts.setdefault(PARTS[_part(record)], []).append((record, section))
+    return list(parts.items())
+
+
+def _part(record: dict) -> str:
+    return record["experiment"].partition("-")[0]
+
+
+def anchor(title: str) -> str:
+    """What a heading is linked by, in a page and on GitHub.
+
+    >>> anchor("AFFINE Table 5: AUC (in %)")
+    'affine-table-5-auc-in-'
+    """
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
 def markdown_table(comparison: Comparison) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 from benchmarks.comparison import Section
 from benchmarks.experiments import EXPERIMENTS, load
 from benchmarks.record import finished, open_record, provenance, read_record, write_record
-from benchmarks.report import duration, markdown_table, write_report
+from benchmarks.report import duration, render_markdown, write_report
 from benchmarks.terminal import Display, comparison_table, finding_line
 
 FILE = "file"  # the scale of a user's own events
@@ -56,10 +56,8 @@ def report_records(paths: Sequence[Path], out: Path) -> None:
 
 
 def print_markdown(paths: Sequence[Path]) -> None:
-    """Prints the main table of each record as Markdown, for a README."""
-    for path in paths:
-        _, section = read_section(path)
-        print(markdown_table(section.tables[0][1]))
+    """Prints what the records come to as a page of Markdown."""
+    print(render_markdown([read_section(path) for path in paths]), end="")
 
 
 def read_section(path: Path) -> tuple[dict, Section]:

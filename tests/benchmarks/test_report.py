@@ -33,9 +33,10 @@ class Structure(HTMLParser):
 
 
 @pytest.fixture
-def page():
+def pair():
+    """A record and its section."""
     record = records.new_record(
-        "some-table", "embedded", {"epochs": 7}, {"name": "Events", "fingerprint": "abcdef" * 9}
+        "affine-table-9", "embedded", {"epochs": 7}, {"name": "Events", "fingerprint": "abcdef" * 9}
     )
     record["runs"] = [
         {
@@ -63,7 +64,12 @@ def page():
         figures=(("The figure.", figure),),
         departures=("It is another sample.",),
     )
-    return report.render([(record, section)])
+    return record, section
+
+
+@pytest.fixture
+def page(pair):
+    return report.render([pair])
 
 
 @pytest.mark.parametrize(
@@ -89,6 +95,19 @@ def test_the_page_is_whole_and_needs_nothing_else(page):
 def test_figures_take_the_colour_of_the_text(page):
     figure = page[page.index("<svg") : page.index("</svg>")]
     assert INK not in figure and "currentColor" in figure
+
+
+def test_several_sections_come_in_parts_with_links(pair):
+    record, section = pair
+    other = record | {"experiment": "pnn-fig-9"}, section._replace(title="An earlier paper")
+    page = report.render([pair, other])
+    links = re.findall(r'<li><a href="#([^"]+)"', page)
+    assert links == ["an-earlier-paper", "a-table-of-results"]
+    assert re.findall(r'<section id="([^"]+)"', page) == links
+    markdown = report.render_markdown([pair, other])
+    assert re.findall(r"^  - \[.*\]\(#(.*)\)$", markdown, re.MULTILINE) == links
+    assert f"- **Gain**: {MINUS}1.23 ± 0.50 points (paper +2.00). What it is.\n- **Doubt**. Some is" in markdown
+    assert "| row | 77.32 (80.00) | 12,345 |" in markdown
 
 
 def test_markdown_has_ours_and_the_paper_in_brackets():
