@@ -3,24 +3,32 @@
 Networks of Baldi et al. 2016 and Anzalone et al. 2022, their balanced training, and what they are judged by.
 """
 
+from pnn_tf.agreement import Agreement, HoldOut, hold_out_test
+from pnn_tf.calibration import Bins, Calibration
 from pnn_tf.dropout import FastDropout
 from pnn_tf.evaluation import HypothesisResult, evaluate_hypotheses, hold_out, predict_scores, scan_theta
+from pnn_tf.export import check_feature_names, export_savedmodel, read_description
 from pnn_tf.guidance import Sculpting, ThetaLeak, TooFew, background_sculpting, theta_leak, too_few_events
 from pnn_tf.hull import outside_hull
 from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
 from pnn_tf.metrics import Ranking, Significance, ams, auc_error, roc_auc, significance_ratio
 from pnn_tf.networks import parametric_network
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
+from pnn_tf.score_bins import calibrate
 from pnn_tf.strata import Stratum
 from pnn_tf.streaming import StreamingAUC, StreamingSignificance
 from pnn_tf.theta import Binned, Identical, Uniform
 
 __all__ = [
     "AffineConditioning",
+    "Agreement",
     "BalancedBatches",
     "Binned",
+    "Bins",
+    "Calibration",
     "ConcatConditioning",
     "FastDropout",
+    "HoldOut",
     "HypothesisResult",
     "Identical",
     "Ranking",
@@ -37,11 +45,16 @@ __all__ = [
     "auc_error",
     "background_sculpting",
     "balanced_batches",
+    "calibrate",
+    "check_feature_names",
     "evaluate_hypotheses",
+    "export_savedmodel",
     "hold_out",
+    "hold_out_test",
     "outside_hull",
     "parametric_network",
     "predict_scores",
+    "read_description",
     "roc_auc",
     "scan_theta",
     "significance_ratio",

@@ -71,6 +71,17 @@ def as_observable(observable, n_events):
     return observable
 
 
+def as_probability(score, n_events):
+    """(n_events,) float64 in [0, 1]; from (n_events,) or (n_events, 1)."""
+    score = as_score(score, n_events).astype(np.float64)
+    if np.any((score < 0) | (score > 1)):
+        raise ValueError(
+            f"Expected scores from 0 to 1, as of a sigmoid. Received: {score.min():g} to {score.max():g}. "
+            "Give the model a sigmoid output."
+        )
+    return score
+
+
 def as_process(process, n_events):
     """(n_events,) of anything that can be told apart."""
     return _as_column("process", process, n_events)

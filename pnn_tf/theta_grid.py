@@ -1,0 +1,115 @@
+"""The output of a network for each event at every point of a grid of theta, as a graph."""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from pnn_tf.dropout import FastDropout
+from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
+
+KNOWN = (
+    keras.layers.InputLayer,
+    keras.layers.Dense,
+    keras.layers.Dropout,
+    FastDropout,
+    keras.layers.Normalization,
+    ThetaScale,
+    AffineConditioning,
+    ConcatConditioning,
+)
+TOGETHER = 1 << 14  # rows of a hidden layer in one go: they stay in a processor's cache, and keep all its cores busy
+
+
+def on_grid(model, grid) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function that gives the model's output at every point of a grid.
+
+    In a network of the layers of `parametric_network`, the grid is one more axis: what comes before theta is computed
+    once, and functions of theta once for each point rather than for each event. In any other model the events are
+    repeated at each point.
+
+    Args:
+        model: functional, with the inputs `features` and `theta` and one output.
+        grid: (n_points, n_parameters) float32.
+
+    Returns:
+        A function of features (n_events, n_features) that gives (n_events, n_points), for use in a graph.
+    """
+    grid = tf.constant(grid, tf.float32)
+    if not _is_known(model):
+
+        def at(features, point):
+            theta = tf.repeat(point[tf.newaxis], tf.shape(features)[0], axis=0)
+            return model({"features": features, "theta": theta}, training=False)[:, 0]
+
+        return lambda features: tf.transpose(
+            tf.map_fn(lambda point: at(features, point), grid, fn_output_signature=tf.TensorSpec((None,), tf.float32))
+        )
+
+    def along_grid(features):
+        theta = grid[:, tf.newaxis]  # (n_points, 1, n_parameters), beside the events' (n_events, n_features)
+        inputs = [{"features": features, "theta": theta}[tensor.name] for tensor in model.inputs]
+        (score,) = keras.tree.flatten(model._run_through_graph(inputs, operation_fn=_Call))
+        score = tf.broadcast_to(score[..., 0], [len(grid), tf.shape(features)[0]])
+        return tf.transpose(score)
+
+    return lambda features: _in_parts(along_grid, features, max(TOGETHER // len(grid), 1), len(grid))
+
+
+def _is_known(model):
+    """Whether theta of one row beside features of many is right in every layer of a model."""
+    return all(type(layer) in KNOWN and layer.compute_dtype == "float32" for layer in model.layers) and all(
+        type(node.operation) is keras.layers.Dense
+        for layer in model.layers
+        if isinstance(layer, ConcatConditioning)
+        for node in layer._outbound_nodes
+    )
+
+
+class _Call:
+    """A layer, called on features (n_events, n), on functions of theta (n_points, 1, n), or (n_points, n_events, n)."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def __call__(self, inputs, **kwargs):
+        layer = self.layer
+        if isinstance(layer, keras.layers.Dropout):
+            return inputs
+        if isinstance(layer, ConcatConditioning):
+            x, theta = inputs
+            return _Concatenated(x, layer.appended(theta))
+        if isinstance(inputs, _Concatenated):
+            return inputs.dense(layer)
+        if isinstance(layer, keras.layers.Dense) and len(inputs.shape) == 3:
+            # As a matrix, for which TensorFlow computes product, bias and activation in one.
+            rows = layer(tf.reshape(inputs, [-1, inputs.shape[-1]]))
+            return tf.reshape(rows, [*tf.unstack(tf.shape(inputs)[:2]), layer.units])
+        return layer(inputs)
+
+
+class _Concatenated:
+    """x beside what ConcatConditioning appends to it; their product with a kernel is the sum of a product of each."""
+
+    def __init__(self, x, appended):
+        self.x, self.appended = x, appended
+
+    def dense(self, layer):
+        of_x, of_appended = tf.split(layer.kernel, [self.x.shape[-1], self.appended.shape[-1]])
+        row = tf.matmul(self.appended, of_appended)
+        if layer.use_bias:
+            row += layer.bias
+        return layer.activation(tf.matmul(self.x, of_x) + row)
+
+
+def _in_parts(function, events, size, n_columns):
+    """function(events) (n_events, n_columns), computed for `size` events after the other."""
+    n_parts = tf.maximum((tf.shape(events)[0] + size - 1) // size, 1)
+    parts = tf.TensorArray(tf.float32, n_parts, infer_shape=False, element_shape=(None, n_columns))
+    _, parts = tf.while_loop(
+        lambda i, _: i < n_parts,
+        lambda i, parts: (i + 1, parts.write(i, function(events[i * size : (i + 1) * size]))),
+        (0, parts),
+        parallel_iterations=1,
+    )
+    return parts.concat()

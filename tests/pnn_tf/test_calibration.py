@@ -1,0 +1,101 @@
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pnn_tf import Calibration
+
+BY_HAND = Calibration(
+    hypotheses=[1.0, 3.0],
+    edges=[[0.0, 0.2, 0.5, 1.0], [0.0, 0.5, 0.8, 1.0]],
+    signal=[[0.1, 0.3, 0.6], [0.2, 0.2, 0.6]],
+    background=[[0.5, 0.3, 0.2], [0.7, 0.2, 0.1]],
+    n_signal=[100, 200],
+    n_background=[1000, 1000],
+)
+
+
+def test_at_a_hypothesis_densities_are_shares_by_width():
+    score = [0.0, 0.1, 0.2, 0.49, 0.5, 1.0]
+    expected = [0.5, 0.5, 1.0, 1.0, 1.2, 1.2]  # an edge belongs to the bin above it
+    np.testing.assert_allclose(BY_HAND.signal_density(score, 1.0), expected, rtol=1e-12)
+    np.testing.assert_allclose(BY_HAND.background_density([0.1, 0.6, 0.9], 3.0), [1.4, 0.2 / 0.3, 0.5], rtol=1e-12)
+    np.testing.assert_allclose(BY_HAND.likelihood_ratio([0.1, 0.3, 0.9], 1.0), [0.2, 1.0, 3.0], rtol=1e-12)
+
+
+def test_between_hypotheses_edges_move_in_their_logit_and_shares_linearly():
+    bins = BY_HAND.at(1.5)
+    # logit(0.2) = -ln 4 and logit(0.5) = 0; logit(0.8) = ln 4. A quarter of the way from 1 to 3.
+    inner = [1 / (1 + 4**0.75), 1 / (1 + 4**-0.25)]
+    np.testing.assert_allclose(bins.edges, [0, *inner, 1], rtol=1e-12)
+    np.testing.assert_allclose(bins.signal, [0.125, 0.275, 0.6], rtol=1e-12)
+    np.testing.assert_allclose(bins.background, [0.55, 0.275, 0.175], rtol=1e-12)
+    np.testing.assert_allclose(BY_HAND.likelihood_ratio([0.1, 0.99], 1.5), [0.125 / 0.55, 0.6 / 0.175], rtol=1e-12)
+    np.testing.assert_allclose(BY_HAND.weights(1.5), [0.75, 0.25])
+
+
+@pytest.mark.parametrize("theta", [1.0, 1.7, 3.0])
+def test_the_integral_of_a_density_is_one(theta):
+    middles = (np.arange(100_000) + 0.5) / 100_000
+    for density in (BY_HAND.signal_density, BY_HAND.background_density):
+        # Two inner edges, each of which falls inside one of the 1e-5 wide steps, at densities below 2.
+        assert np.mean(density(middles, theta)) == pytest.approx(1, abs=4e-5)
+
+
+def test_tensors_in_a_graph_and_one_theta_for_all():
+    score, theta = np.array([0.1, 0.4, 0.9]), np.array([1.0, 1.5, 3.0])
+    signal, background = tf.function(BY_HAND.densities)(tf.constant(score[:, None], tf.float32), theta[:, None])
+    assert signal.dtype == tf.float64
+    np.testing.assert_allclose(signal, BY_HAND.signal_density(score, theta), rtol=1e-12)
+    np.testing.assert_allclose(background, BY_HAND.background_density(score, theta), rtol=1e-12)
+    one = BY_HAND.likelihood_ratio(score, 1.5)
+    assert np.array_equal(one, BY_HAND.likelihood_ratio(score, [1.5, 1.5, 1.5]))
+
+
+def test_it_is_stored_as_arrays(tmp_path):
+    np.savez(tmp_path / "calibration.npz", **asdict(BY_HAND))
+    again = Calibration(**np.load(tmp_path / "calibration.npz"))
+    for name, value in asdict(BY_HAND).items():
+        assert np.array_equal(getattr(again, name), value)
+
+
+@pytest.mark.parametrize(
+    ("score", "theta", "message"),
+    [
+        ([0.5], 0.9, r"from 1 to 3.*not extrapolated.*in 1 of 1 places.*0.89999.*Calibrate with signal out to there"),
+        ([0.5, 0.5], [2.0, 3.1], "in 1 of 2 places"),
+        ([0.5], np.nan, "theta holds NaN"),
+        ([np.nan], 2.0, "score holds NaN in 1 of 1"),
+        ([1.5], 2.0, "from 0 to 1, as of a sigmoid"),
+        ([0.5, 0.5, 0.5], [2.0, 2.0], "3, but theta has 2"),
+    ],
+)
+def test_bad_arguments_are_named(score, theta, message):
+    for method in (BY_HAND.signal_density, BY_HAND.background_density, BY_HAND.likelihood_ratio):
+        with pytest.raises(ValueError, match=message):
+            method(score, theta)
+
+
+def test_theta_outside_is_refused_in_a_graph_too():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="outside the calibrated range from 1 to 3"):
+        tf.function(BY_HAND.densities)(tf.constant([0.5]), tf.constant([3.5]))
+    with pytest.raises(ValueError, match="calibrated range"):
+        BY_HAND.at(0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hypotheses": [3.0, 1.0]}, "at least two hypotheses, increasing"),
+        ({"hypotheses": [1.0]}, "at least two hypotheses, increasing"),
+        ({"edges": [[0.0, 0.2, 1.0]] * 2}, r"edges of shape \(2, 4\)"),
+        ({"edges": [[0.0, 0.5, 0.5, 1.0]] * 2}, "increase from 0 to 1"),
+        ({"signal": [[0.0, 0.4, 0.6]] * 2}, "shares of signal > 0"),
+        ({"background": [[0.4, 0.4, 0.4]] * 2}, "sum of 1"),
+        ({"n_signal": [1]}, r"n_signal of shape \(2,\)"),
+    ],
+)
+def test_what_is_no_calibration_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(BY_HAND, **change)

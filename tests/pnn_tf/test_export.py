@@ -1,0 +1,191 @@
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pnn_tf import (
+    Calibration,
+    check_feature_names,
+    export_savedmodel,
+    parametric_network,
+    read_description,
+    scan_theta,
+)
+
+NAMES = ["jet_pt", "jet_eta", "m_jj"]
+GRID = [500.0, 750.0, 1000.0]
+CALIBRATION = Calibration(
+    [500, 1000], [[0, 0.4, 0.6, 1]] * 2, [[0.2, 0.3, 0.5]] * 2, [[0.6, 0.3, 0.1]] * 2, [100, 100], [1000, 1000]
+)
+
+
+def events(n_events):
+    generator = np.random.default_rng(0)
+    x, theta = generator.normal(size=(n_events, 3)), generator.uniform(500, 1000, size=(n_events, 1))
+    return x.astype("float32"), theta.astype("float32")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A network, and what TensorFlow makes of its SavedModel."""
+    path = tmp_path_factory.mktemp("exported")
+    model = parametric_network(3, units=(8, 4), seed=1, theta_points=[500.0, 1500.0])
+    export_savedmodel(
+        model,
+        path,
+        theta_grid=GRID,
+        calibration=CALIBRATION,
+        feature_names=NAMES,
+        theta_names=["mass"],
+        theta_units=["GeV"],
+    )
+    return model, tf.saved_model.load(path), path
+
+
+def test_endpoints_have_names_and_any_number_of_events(exported):
+    _, served, _ = exported
+    endpoints = {"serve", "serve_named", "scan", "calibrated", "describe"}
+    assert set(served.signatures) == endpoints | {"serving_default"}
+    _, inputs = served.signatures["serve"].structured_input_signature
+    assert {name: (spec.shape.as_list(), spec.dtype) for name, spec in inputs.items()} == {
+        "features": ([None, 3], tf.float32),
+        "theta": ([None, 1], tf.float32),
+    }
+    assert set(served.signatures["serve_named"].structured_input_signature[1]) == {*NAMES, "theta"}
+    outputs = {name: set(served.signatures[name].structured_outputs) for name in endpoints}
+    assert outputs == {
+        "serve": {"score"},
+        "serve_named": {"score"},
+        "scan": {"scores"},
+        "calibrated": {"signal_density", "background_density", "likelihood_ratio"},
+        "describe": {"description"},
+    }
+
+
+@pytest.mark.parametrize("n_events", [0, 1, 250])
+def test_served_are_scores_scans_and_densities(exported, n_events):
+    model, served, _ = exported
+    x, theta = (column[:n_events] for column in events(250))
+    score = model({"features": x, "theta": theta}).numpy()
+    assert score.shape == (n_events, 1)
+    np.testing.assert_allclose(served.serve(x, theta)["score"], score, atol=1e-6)  # float32
+    columns = {name: column for name, column in zip(NAMES, x.T, strict=True)}
+    named = served.signatures["serve_named"](
+        theta=tf.constant(theta), **{k: tf.constant(v) for k, v in columns.items()}
+    )
+    np.testing.assert_allclose(named["score"], score, atol=1e-6)
+    scores = served.scan(x)["scores"]
+    assert scores.shape == (n_events, 3)
+    calibrated = {name: values.numpy() for name, values in served.calibrated(x, theta).items()}
+    if n_events:
+        np.testing.assert_allclose(scores, scan_theta(model, x, GRID).T, atol=1e-6)
+        served_score = served.serve(x, theta)["score"].numpy()[:, 0]
+        for name in ("signal_density", "background_density", "likelihood_ratio"):
+            expected = getattr(CALIBRATION, name)(served_score, theta)
+            np.testing.assert_allclose(calibrated[name], expected, rtol=1e-12)
+    if n_events == 250:
+        assert len(np.unique(calibrated["likelihood_ratio"])) > 1
+
+
+def test_theta_outside_the_calibration_is_refused_where_it_is_served(exported):
+    _, served, _ = exported
+    with pytest.raises(tf.errors.InvalidArgumentError, match="outside the calibrated range from 500 to 1000"):
+        served.calibrated(*events(1)[:1], np.array([[1200]], "float32"))
+
+
+def test_it_describes_itself(exported):
+    _, served, path = exported
+    description = read_description(path)
+    assert json.loads(served.describe()["description"].numpy()) == description
+    assert description["features"] == {"names": NAMES, "shape": [None, 3], "dtype": "float32"}
+    assert description["theta"] == {
+        "names": ["mass"],
+        "units": ["GeV"],
+        "shape": [None, 1],
+        "dtype": "float32",
+        "grid": [[500], [750], [1000]],
+        "trained_points": [[500], [1500]],
+        "calibrated_range": [500, 1000],
+    }
+    assert set(description["outputs"]) == {
+        name for signature in served.signatures.values() for name in signature.structured_outputs
+    } - {"description"}
+
+
+CHILD = """
+import sys
+sys.modules.update(dict.fromkeys(["pnn_tf", "taylor", "neos_tf"]))  # an import of them fails now
+import numpy, tensorflow
+served = tensorflow.saved_model.load({path!r})
+x, theta = numpy.array({x}, "float32"), numpy.full(({n}, 1), 700, "float32")
+columns = dict(zip({names}, map(tensorflow.constant, x.T)))
+print(served.signatures["serve_named"](theta=tensorflow.constant(theta), **columns)["score"].numpy().ravel().tolist())
+print(served.scan(x)["scores"].shape, sorted(served.calibrated(x, theta)))
+columns["jet_phi"] = columns.pop("jet_eta")
+try:
+    served.signatures["serve_named"](theta=tensorflow.constant(theta), **columns)
+except TypeError as error:
+    print("jet_eta" in str(error))
+"""
+
+
+def test_where_this_package_is_not_installed_it_serves_and_refuses_wrong_names(exported, tmp_path):
+    model, _, path = exported
+    x = events(4)[0]
+    child = CHILD.format(path=str(path), x=x.tolist(), n=4, names=NAMES)
+    run = subprocess.run([sys.executable, "-c", child], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    scores, scan, refused = run.stdout.splitlines()
+    expected = model({"features": x, "theta": np.full((4, 1), 700, "float32")}).numpy()
+    np.testing.assert_allclose(json.loads(scores), expected.ravel(), atol=1e-6)  # float32
+    assert scan == "(4, 3) ['background_density', 'likelihood_ratio', 'signal_density']"
+    assert refused == "True"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["jet_pt", "jet_phi", "m_jj"], r"missing are \['jet_eta'\], unknown are \['jet_phi'\]"),
+        (["jet_pt", "jet_eta"], r"missing are \['m_jj'\]"),
+        (["jet_eta", "jet_pt", "m_jj"], r"the order.* it is \['jet_pt', 'jet_eta', 'm_jj'\]"),
+    ],
+)
+def test_other_features_are_refused(exported, names, message):
+    _, _, path = exported
+    check_feature_names(path, NAMES)
+    with pytest.raises(ValueError, match=message):
+        check_feature_names(path, names)
+
+
+def test_without_names_grid_and_calibration(tmp_path):
+    export_savedmodel(parametric_network(2, 2, units=(3,), conditioning="concat"), tmp_path)
+    assert set(tf.saved_model.load(tmp_path).signatures) == {"serve", "describe", "serving_default"}
+    with pytest.raises(ValueError, match=r"has no feature names. Export it with feature_names"):
+        check_feature_names(tmp_path, ["a", "b"])
+
+
+def features_only():
+    x = keras.Input((3,), name="features")
+    return keras.Model({"features": x}, keras.layers.Dense(1)(x))
+
+
+@pytest.mark.parametrize(
+    ("model", "keywords", "message"),
+    [
+        (features_only, {}, "inputs 'features' and 'theta' and one output"),
+        (lambda: parametric_network(3, units=(2,)), {"feature_names": ["a", "b"]}, "Expected 3 feature_names"),
+        (lambda: parametric_network(3, units=(2,)), {"feature_names": ["a", "b", "a"]}, "all distinct"),
+        (lambda: parametric_network(3, units=(2,)), {"feature_names": ["a", "b", "m / GeV"]}, r"\['m / GeV'\]"),
+        (lambda: parametric_network(3, units=(2,)), {"theta_names": ["a", "b"]}, "Expected 1 theta_names"),
+        (lambda: parametric_network(3, units=(2,)), {"theta_units": []}, "Expected 1 theta_units"),
+        (lambda: parametric_network(3, units=(2,)), {"theta_grid": [[1.0, 2.0]]}, "theta_grid of 1 columns"),
+        (lambda: parametric_network(3, 2, units=(2,)), {"calibration": CALIBRATION}, "the model has 2"),
+    ],
+)
+def test_what_cannot_be_served_is_refused(tmp_path, model, keywords, message):
+    with pytest.raises(ValueError, match=message):
+        export_savedmodel(model(), tmp_path, **keywords)

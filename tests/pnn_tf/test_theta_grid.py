@@ -1,0 +1,76 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pnn_tf import parametric_network, scan_theta
+from pnn_tf.theta_grid import TOGETHER, _is_known, on_grid
+
+GRID = np.linspace(500, 1500, 7, dtype="float32")[:, None]
+
+
+def features(n_events):
+    return np.random.default_rng(0).normal(size=(n_events, 3)).astype("float32")
+
+
+def network(**keywords):
+    return parametric_network(3, seed=1, **{"units": (8, 4)} | keywords)
+
+
+def with_a_layer_of_its_own():
+    """Theta enters by a product that is wrong for one row of theta beside many of features."""
+    x, theta = keras.Input((3,), name="features"), keras.Input((1,), name="theta")
+    product = keras.layers.Lambda(
+        lambda inputs: keras.ops.einsum("ni,nj->ni", inputs[0], inputs[1] / 1000), output_shape=(3,)
+    )([x, theta])
+    return keras.Model({"features": x, "theta": theta}, keras.layers.Dense(1, "sigmoid")(product))
+
+
+MODELS = {
+    "affine": lambda: network(feature_mean=[0.1] * 3, feature_variance=[2.0] * 3),
+    "concat": lambda: network(conditioning="concat"),
+    "no theta": lambda: network(conditioning=None),
+    "any other": with_a_layer_of_its_own,
+}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_scores_are_those_of_one_point_after_the_other(kind):
+    model = MODELS[kind]()
+    assert _is_known(model) == (kind != "any other")
+    scores = tf.function(on_grid(model, GRID), input_signature=[tf.TensorSpec((None, 3))])
+    several_parts = 2 * (TOGETHER // len(GRID)) + 1
+    for n_events in (1, several_parts):
+        x = features(n_events)
+        np.testing.assert_allclose(scores(x), scan_theta(model, x, GRID).T, atol=1e-6)  # float32
+    assert scores(features(0)).shape == (0, 7)
+
+
+def test_of_several_parameters():
+    model = network(n_parameters=2, theta_scale=[1000.0, 1.0])
+    grid = np.array([[500, 0.0], [500, 1.0], [1000, 0.5]], "float32")
+    np.testing.assert_allclose(on_grid(model, grid)(features(5)), scan_theta(model, features(5), grid).T, atol=1e-6)
+
+
+@pytest.mark.parametrize("conditioning", ["affine", "concat"])
+def test_events_are_not_repeated_at_each_point(conditioning):
+    """The products are as many at any number of points, and one of them is of the features as they are."""
+    model = network(conditioning=conditioning)
+    n_products = []
+    for n_points in (1, 7):
+        graph = tf.function(on_grid(model, GRID[:n_points])).get_concrete_function(tf.TensorSpec((16, 3))).graph
+        (loop,) = [op for op in graph.get_operations() if op.type in ("While", "StatelessWhile")]
+        body = graph._get_function(loop.get_attr("body").name).graph
+        products = [op for op in body.get_operations() if "MatMul" in op.type]
+        assert [tuple(op.outputs[0].shape) for op in products].count((None, 8)) == 1  # (events, units), without points
+        n_products.append(len(products))
+    assert n_products[0] == n_products[1]
+
+
+def test_a_layer_of_lower_precision_takes_the_general_way():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = network()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert not _is_known(model)
