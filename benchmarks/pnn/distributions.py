@@ -1,0 +1,75 @@
+"""Distributions of features for background and each mass: what Figs. 4 (top), 5 and 6 of PNN draw."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+
+from benchmarks.data.events import Events
+from benchmarks.style import INK, MASS_COLOURS
+
+N_BINS = 50
+SHOWN = (0.002, 0.99)  # quantiles between which bins are laid
+FEW = 20  # a feature with at most so many values has one bin each
+
+
+class Distribution(TypedDict):
+    """Shares of the events in each bin, [0, 1]; those outside the edges are in none.
+
+    `signal` has a list for each of `masses`, GeV.
+    """
+
+    feature: str
+    edges: list[float]
+    masses: list[float]
+    background: list[float]
+    signal: list[list[float]]
+
+
+def distribution(events: Events, feature: str, edges: np.ndarray) -> Distribution:
+    """Of one feature, in the bins given by (n_bins + 1,) edges in its unit."""
+    values = events.features[:, events.names.index(feature)]
+    masses = events.hypotheses[:, 0]
+    signal = [values[(events.label == 1) & (events.theta[:, 0] == mass)] for mass in masses]
+    background, *signal = (
+        [float(f"{share:.4g}") for share in np.histogram(part, edges)[0] / len(part)]
+        for part in (values[events.label == 0], *signal)
+    )
+    return Distribution(
+        feature=feature,
+        edges=[float(f"{edge:.6g}") for edge in edges],
+        masses=[float(mass) for mass in masses],
+        background=background,
+        signal=signal,
+    )
+
+
+def bin_edges(values: np.ndarray) -> np.ndarray:
+    """Edges of N_BINS equal bins over the bulk of the values, or midway between the values where these are few."""
+    distinct = np.unique(values[:100_000])
+    if len(distinct) <= FEW:
+        middle = (distinct[1:] + distinct[:-1]) / 2
+        return np.concatenate([[2 * distinct[0] - middle[0]], middle, [2 * distinct[-1] - middle[-1]]])
+    return np.linspace(*np.quantile(values, SHOWN), N_BINS + 1)
+
+
+def separation(found: Distribution, mass: float) -> float:
+    """Half the summed difference of the shares: the largest efficiency minus background efficiency of any selection.
+
+    Only bins count; 0 for equal shapes, 1 for shapes that do not overlap.
+    """
+    signal = found["signal"][found["masses"].index(mass)]
+    inside = np.abs(np.array(signal) - found["background"]).sum()
+    outside = abs(sum(signal) - sum(found["background"]))
+    return float(inside + outside) / 2
+
+
+def draw(axes, found: Distribution, masses: Sequence[float], unit: str) -> None:
+    """Background filled, the signal of some masses (GeV) as lines; per bin, as shares of all events of each."""
+    edges = found["edges"]
+    axes.stairs(found["background"], edges, fill=True, color=INK, alpha=0.2)
+    for mass in masses:
+        axes.stairs(found["signal"][found["masses"].index(mass)], edges, color=MASS_COLOURS[int(mass)], lw=1.5)
+    axes.set_xlabel(f"{found['feature']} ({unit})" if unit else found["feature"])
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y")
