@@ -5,8 +5,6 @@ several bandwidths, and says that a small one has gradients of high variance, a 
 over many draws: those of the counts, and those of their derivatives with respect to the location of the mixture.
 """
 
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypedDict
 
@@ -16,6 +14,7 @@ import tensorflow as tf
 from benchmarks.neos import mixture
 from benchmarks.neos.figure_2_section import plot, section
 from benchmarks.record import fingerprint
+from benchmarks.rows import in_turn
 from benchmarks.terminal import Display
 from neos_tf import binned_kde, hard_histogram
 
@@ -91,49 +90,21 @@ def load(config: Config) -> Samples:
     )
 
 
-def run(
-    config: Config,
-    samples: Samples,
-    *,
-    seeds: tuple[int, ...],
-    finished: frozenset[tuple[str, int]] = frozenset(),
-    display: Display,
-) -> Iterator[Row]:
-    """Measures the histogram, then bandwidth after bandwidth.
-
-    Args:
-        config: the settings.
-        samples: the edges.
-        seeds: of the draws; each bandwidth is measured with each.
-        finished: (row, seed) that are there already.
-        display: told each row.
-
-    Yields:
-        A row as soon as it is finished.
-    """
-    bandwidths = (0.0, *config.bandwidths)
-    todo = [(h, seed) for seed in seeds for h in bandwidths if (_name(h), seed) not in finished]
-    display.begin(len(todo), len(todo))
-    for bandwidth, seed in todo:
-        yield _make_row(config, samples.edges, bandwidth, seed)
-        display.advance(1, f"{_name(bandwidth)}, seed {seed}")
+def _names(config: Config) -> dict[str, float]:
+    """The names of the rows, and their bandwidths; 0 is the histogram."""
+    return {f"bandwidth {h:g}" if h else "histogram": h for h in (0.0, *config.bandwidths)}
 
 
-def _name(bandwidth: float) -> str:
-    return f"bandwidth {bandwidth:g}" if bandwidth else "histogram"
-
-
-def _make_row(config: Config, edges: np.ndarray, bandwidth: float, seed: int) -> Row:
-    started = time.perf_counter()
+def _make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
+    edges, bandwidth = samples.edges, _names(config)[name]
     draws = mixture.draw(config.n_draws, config.n_samples, seed)
     h = bandwidth * (edges[1] - edges[0])
     true_counts, true_slopes = (config.n_samples * of(edges) for of in (mixture.shares, mixture.slopes))
     counts, slopes = (values.numpy() for values in (_smooth(draws, edges, h) if h else _hard(draws, edges)))
     scale = _rms(true_slopes)
     variances = config.n_samples * mixture.slope_variances(edges, h) if h else np.zeros(config.n_bins)
-    return Row(
-        row=_name(bandwidth),
-        seed=seed,
+    display.advance(1, f"{name}, seed {seed}")
+    return dict(
         bandwidth=bandwidth,
         edges=edges.tolist(),
         samples=[] if bandwidth else draws[0].round(4).tolist(),
@@ -145,7 +116,6 @@ def _make_row(config: Config, edges: np.ndarray, bandwidth: float, seed: int) ->
         exact_count_bias=_rms(config.n_samples * mixture.shares(edges, h) - true_counts),
         exact_slope_bias=_rms(config.n_samples * mixture.slopes(edges, h) - true_slopes) / scale if h else 1.0,
         exact_slope_deviation=_rms(np.sqrt(variances)) / scale,
-        wall_s=round(time.perf_counter() - started, 2),
     )
 
 
@@ -176,6 +146,9 @@ def _bias(values: np.ndarray, truth: np.ndarray) -> float:
     """Root mean square over bins of the bias of values (n_draws, n_bins), less the square that is noise of the mean."""
     noise = values.var(axis=0, ddof=1) / len(values)
     return float(np.sqrt(max(np.mean((values.mean(axis=0) - truth) ** 2 - noise), 0.0)))
+
+
+run = in_turn(_names, _make_row)
 
 
 def one_line(row: Row) -> str:

@@ -6,8 +6,6 @@ without numbers, and statements on their order. The exact posterior of the two G
 network would have: its coefficients, over the same events, stand beside the network's.
 """
 
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -16,6 +14,7 @@ import numpy as np
 
 import pnn_tf
 from benchmarks.data.gaussians import TASKS, bayes_coefficients, bayes_posterior
+from benchmarks.rows import in_turn
 from benchmarks.taylor.figure_1_section import plot, section
 from benchmarks.taylor.gaussian_samples import Samples, load_samples, standardised
 from benchmarks.taylor.training import Recipe, train
@@ -74,39 +73,8 @@ def load(config: Config) -> Samples:
     return load_samples(tuple(TASKS), config.n_train, config.n_test)
 
 
-def run(
-    config: Config,
-    samples: Samples,
-    *,
-    seeds: tuple[int, ...],
-    finished: frozenset[tuple[str, int]] = frozenset(),
-    display: Display,
-) -> Iterator[Row]:
-    """Trains and analyses task after task.
-
-    Args:
-        config: the settings.
-        samples: the events.
-        seeds: each task is trained once with each.
-        finished: (row, seed) that are there already.
-        display: told the tasks to come, and each epoch.
-
-    Yields:
-        A row as soon as it is finished; all tasks with the first seed come first.
-    """
-    todo = [(task, seed) for seed in seeds for task in TASKS if (_name(task), seed) not in finished]
-    display.begin(len(todo), len(todo))
-    for task, seed in todo:
-        yield _make_row(config, samples, task, seed, display)
-
-
-def _name(task: str) -> str:
-    return f"task {task}"
-
-
-def _make_row(config: Config, samples: Samples, task: str, seed: int, display: Display) -> Row:
-    started = time.perf_counter()
-    title = f"{_name(task)}, seed {seed}"
+def _make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
+    task, title = name.removeprefix("task "), f"{name}, seed {seed}"
 
     def show(epoch, logs):
         display.advance(0, f"{title}, epoch {epoch + 1}, validation loss {logs['val_loss']:.4f}")
@@ -118,9 +86,7 @@ def _make_row(config: Config, samples: Samples, task: str, seed: int, display: D
     importance = mean_abs_coefficients(trained.model, test_x, names=test.names)
     bayes = np.abs(bayes_coefficients(task, test.features))
     display.advance(1, title)
-    return Row(
-        row=_name(task),
-        seed=seed,
+    return dict(
         task=task,
         mean=_rounded(importance.mean),
         error=_rounded(importance.error),
@@ -132,12 +98,14 @@ def _make_row(config: Config, samples: Samples, task: str, seed: int, display: D
         validation_loss=trained.validation_loss[-1],
         n_train=trained.n_train,
         n_test=len(test),
-        wall_s=round(time.perf_counter() - started, 1),
     )
 
 
 def _rounded(values: np.ndarray) -> list[float]:
     return [round(float(value), 6) for value in values]
+
+
+run = in_turn(lambda config: [f"task {task}" for task in TASKS], _make_row)
 
 
 def one_line(row: Row) -> str:

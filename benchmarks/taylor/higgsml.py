@@ -6,8 +6,7 @@ trained on again. -999 stands for "undefined"; both treatments of it have a row.
 HEPMASS-like events, to which nothing that the paper says of DER_mass_vis applies.
 """
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
@@ -18,6 +17,7 @@ import numpy as np
 import pnn_tf
 from benchmarks.data import Standardiser, rescale_weights
 from benchmarks.data.higgsml import UNDEFINED
+from benchmarks.rows import in_turn
 from benchmarks.taylor.higgsml_figures import plot
 from benchmarks.taylor.higgsml_samples import Samples, load_samples
 from benchmarks.taylor.higgsml_section import section
@@ -99,40 +99,13 @@ def load(config: Config, path: Path | None = None) -> Samples:
     return load_samples(config.sample, config.n_train, config.n_test, path)
 
 
-def run(
-    config: Config,
-    samples: Samples,
-    *,
-    seeds: tuple[int, ...],
-    finished: frozenset[tuple[str, int]] = frozenset(),
-    display: Display,
-) -> Iterator[Row]:
-    """Trains, ranks, and trains again.
-
-    Args:
-        config: the settings.
-        samples: the events.
-        seeds: each row is made once with each.
-        finished: (row, seed) that are there already.
-        display: told the networks to come, and each epoch.
-
-    Yields:
-        A row as soon as it is finished; all rows with the first seed come first.
-    """
-    todo = [
-        (treatment, seed)
-        for seed in seeds
-        for treatment in config.treatments
-        if (ROW_NAMES[treatment], seed) not in finished
-    ]
-    display.begin(len(todo), 2 * len(todo))
-    for treatment, seed in todo:
-        yield _make_row(config, samples, treatment, seed, display)
+def _names(config: Config) -> dict[str, str]:
+    """The names of the rows, and the treatment in each."""
+    return {ROW_NAMES[treatment]: treatment for treatment in config.treatments}
 
 
-def _make_row(config: Config, samples: Samples, treatment: str, seed: int, display: Display) -> Row:
-    started = time.perf_counter()
-    title = f"{ROW_NAMES[treatment]}, seed {seed}"
+def _make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
+    treatment, title = _names(config)[name], f"{name}, seed {seed}"
     names = samples.train.names
     standardise = Standardiser.fit(samples.train.features, undefined=UNDEFINED if treatment == "mean" else None)
     network = _Network(config, samples, standardise, seed, display)
@@ -146,9 +119,7 @@ def _make_row(config: Config, samples: Samples, treatment: str, seed: int, displ
     _, of_kept = network.trained(sorted(kept.indices), f"{title}: {len(kept.indices)} inputs")
 
     low, high = ranking.rank_interval.tolist()
-    return Row(
-        row=ROW_NAMES[treatment],
-        seed=seed,
+    return dict(
         inputs=list(names),
         kept=list(kept.names),
         n_train=len(samples.train),
@@ -160,7 +131,6 @@ def _make_row(config: Config, samples: Samples, treatment: str, seed: int, displ
         error=_rounded(ranking.error, 3),
         rank_low=low,
         rank_high=high,
-        wall_s=round(time.perf_counter() - started, 1),
     )
 
 
@@ -183,7 +153,7 @@ class _Network:
 
         listener = keras.callbacks.LambdaCallback(on_epoch_end=show)
         trained = train(self.config, train_x, self.samples.train.label, seed=self.seed, callbacks=[listener])
-        self.display.advance(1, title)
+        self.display.advance(1 / 2, title)
         score = pnn_tf.predict_scores(trained.model, test_x, theta=0.0)
         train_score = pnn_tf.predict_scores(trained.model, train_x, theta=0.0)
         return trained.model, {"epochs": len(trained.loss), **self._judged(score, train_score)}
@@ -216,6 +186,9 @@ def _roc(signal: np.ndarray, background: np.ndarray) -> list[float]:
 def _rounded(values: np.ndarray, digits: int) -> list[float]:
     """To so many significant digits, which keeps records small."""
     return [float(f"{value:.{digits}g}") for value in values]
+
+
+run = in_turn(_names, _make_row)
 
 
 def one_line(row: Row) -> str:
