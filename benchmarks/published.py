@@ -97,6 +97,50 @@ AFFINE_TABLE_5 = {
 }
 
 
+class Extrapolation(NamedTuple):
+    """By how much the mean AUC falls in training on one mass alone, in per cent; bounds, from a figure's caption.
+
+    Args:
+        lightest: "more than" this on 500 GeV alone.
+        others: "at most" this on any other mass alone.
+    """
+
+    lightest: float
+    others: float
+
+
+AFFINE_FIG_8 = Extrapolation(lightest=30.0, others=8.0)
+
+
+class DataSet(NamedTuple):
+    """A column of AFFINE's Table 1.
+
+    Args:
+        n_train: training events.
+        n_test: test events.
+        signal: share of signal in the training events, per cent.
+        signal_imbalance: signal events of the most frequent mass for one of the rarest; "up to".
+        n_features: features of an event.
+    """
+
+    n_train: float
+    n_test: float
+    signal: float
+    signal_imbalance: float
+    n_features: int
+
+
+AFFINE_TABLE_1 = {
+    "HEPMASS": DataSet(7e6, 3.5e6, signal=50.0, signal_imbalance=1.0, n_features=27),
+    "HEPMASS-IMB": DataSet(4e6, 3.5e6, signal=13.0, signal_imbalance=166.0, n_features=27),
+}
+
+AFFINE_TABLE_2 = (300, 150, 100, 50)  # units of the hidden layers
+
+# Of the networks in the code of the paper's authors; the text says "about 70k".
+AFFINE_PARAMETERS = {"Single-NN": 73_751, "pNN": 74_051, "Affine": 76_151}
+
+
 class HiggsML(NamedTuple):
     """Of the network on HiggsML.
 
