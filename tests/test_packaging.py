@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from benchmarks.report import render_markdown
 from benchmarks.runner import read_section
@@ -71,13 +72,20 @@ def example(package: str, data: str) -> str:
     return code
 
 
-def test_the_example_of_pnn_tf_runs(capsys):
+def test_the_example_of_pnn_tf_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     generator = np.random.default_rng(1)
-    label = np.tile([0, 1], 1500)
-    theta = np.repeat([500.0, 1000.0, 1500.0], 1000)
-    features = generator.normal(size=(3000, 27)) + label[:, None]
-    exec(example("pnn_tf", "features, theta, label"), {"features": features, "theta": theta, "label": label})
+    label = np.tile([0, 1], 4500)
+    theta = np.repeat([500.0, 1000.0, 1500.0], 3000)
+    events = generator.normal(size=(9000, 27)) + 0.2 * label[:, None], theta, label
+    names = [f"f{i}" for i in range(27)]
+    exec(example("pnn_tf", "train, test, names"), {"train": events, "test": events, "names": names})
     assert len(capsys.readouterr().out.splitlines()) == 3
+    served = tf.saved_model.load(tmp_path / "served")
+    described = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    endpoints = set(served.signatures) - {"serving_default"}
+    assert len(endpoints) == 5 and endpoints <= set(described)
+    assert served.scan(events[0][:10].astype("float32"))["scores"].shape == (10, 41)
 
 
 def test_the_example_of_taylor_runs(capsys):
