@@ -57,6 +57,17 @@ EXPERIMENTS = {
     "pnn-between": Experiment(
         "benchmarks.pnn.between", "a parametrised network at masses between those it knows, beside ones trained there"
     ),
+    "pnn-fig-2": Experiment(
+        "benchmarks.pnn.figure_2", "a toy with a known best classifier: the response at theta that no training has seen"
+    ),
+    "pnn-fig-4": Experiment(
+        "benchmarks.pnn.figure_4", "the reconstructed mass alone: a network that has not seen 750 GeV, and one that has"
+    ),
+    "pnn-fig-5": Experiment("benchmarks.pnn.figure_5", "distributions of low- and high-level features at two masses"),
+    "pnn-fig-7": Experiment(
+        "benchmarks.pnn.figure_7",
+        "deep networks, parametrised, fixed and on a mixture of masses, with low-level features and with all",
+    ),
     "pnn-guidance": Experiment(
         "benchmarks.pnn.guidance", "where users go wrong: theta that gives the class away, sculpting, too few events"
     ),
