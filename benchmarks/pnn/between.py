@@ -5,7 +5,7 @@ either side; no published set has masses between. Here networks that know 500, 7
 at 525, 600, 875, 1125 and 1375 GeV, where other simulated signal is at hand.
 
 The comparison is at an equal number of signal events: as many at each of the five known masses as an individual network
-has at its own, and the whole background for every network. Two things then differ at once: the parametrised network is
+has at its own, and the same background for every network. Two things then differ at once: the parametrised network is
 at a mass it does not know, and it has learnt from four others. Two more networks tell these apart: one parametrised
 network trained at the masses between (it knows them, and learns from the others), and one that has as few signal events
 in all as an individual network alone.
@@ -78,7 +78,7 @@ class Config(Recipe):
     batch_size: int = 512
     learning_rate: float = 2e-3
     n_signal: int = 10_000
-    n_background: int = 100_000
+    n_background: int = 50_000
     test_share: float = 1.0
     trainings: int = 3
 
