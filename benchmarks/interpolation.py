@@ -16,10 +16,10 @@ from matplotlib.lines import Line2D
 import pnn_tf
 from benchmarks.comparison import Comparison, auc_error, cell
 from benchmarks.data.events import Events
-from benchmarks.style import BLUE, GREEN, INK, ORANGE, VERMILION, style
+from benchmarks.style import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, style
 from benchmarks.training import Recipe, train
 
-COLOURS = (BLUE, ORANGE, VERMILION, GREEN)
+COLOURS = (BLUE, ORANGE, VERMILION, GREEN, PURPLE, SKY)
 Hypotheses = tuple[tuple[float, ...], ...]
 
 
@@ -189,10 +189,12 @@ def curves(
     Args:
         panels: for each title, the rows (one a seed) of each line's name.
         axis: what the hypotheses are, with unit.
-        colours: of the names; in turn for those without.
+        colours: of the names; those without get one that is free, up to six in all.
     """
     names = dict.fromkeys(name for lines in panels.values() for name in lines)
-    colours = dict(zip(names, COLOURS, strict=False)) | dict(colours or {})
+    colours = {name: colour for name, colour in (colours or {}).items() if name in names}
+    free = [colour for colour in COLOURS if colour not in colours.values()]
+    colours |= dict(zip((name for name in names if name not in colours), free, strict=False))
     n_columns = min(len(panels), 3)
     n_lines = -(-len(panels) // n_columns)
     with style():

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pnn_tf
 from benchmarks import interpolation
 from benchmarks.affine.interpolation_section import plot, section
+from benchmarks.affine.networks import QUICK
 from benchmarks.data import imbalanced
 from benchmarks.interpolation import Trial
 from benchmarks.published import MASSES
@@ -41,7 +42,6 @@ class Config(Recipe):
     n_test: int | None = None
 
 
-QUICK = {"batch_size": 512, "learning_rate": 2e-3}  # as in Table 3, for a sample far smaller than the paper's
 SCALES = {
     "smoke": Config(epochs=2, n_train=20_000, n_test=10_000, units=(50, 50), **QUICK),
     "embedded": Config(epochs=10, **QUICK),

@@ -18,6 +18,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
+from benchmarks.affine.networks import QUICK
 from benchmarks.affine.representation_section import CONTROL, INDIVIDUAL, PARAMETRIC, plot, section
 from benchmarks.data.events import Events
 from benchmarks.rows import in_turn
@@ -51,7 +52,6 @@ class Config(Recipe):
     n_folds: int = 5
 
 
-QUICK = {"batch_size": 512, "learning_rate": 2e-3}  # as in Table 3, for a sample far smaller than the paper's
 SCALES = {
     "smoke": Config(epochs=2, n_train=20_000, n_test=10_000, n_points=500, **QUICK),
     "embedded": Config(epochs=10, **QUICK),
