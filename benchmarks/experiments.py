@@ -57,6 +57,10 @@ EXPERIMENTS = {
     "pnn-between": Experiment(
         "benchmarks.pnn.between", "a parametrised network at masses between those it knows, beside ones trained there"
     ),
+    "pnn-calibration": Experiment(
+        "benchmarks.pnn.calibration",
+        "p(score | theta) interpolated in theta, held against a known ratio and at masses left out",
+    ),
     "pnn-fig-2": Experiment(
         "benchmarks.pnn.figure_2", "a toy with a known best classifier: the response at theta that no training has seen"
     ),
