@@ -100,8 +100,9 @@ class Row(TypedDict):
     `agreements` are those at each theta left out. `bins` hold, for each, the horizontal interpolation and the test
     events: edges of the score, shares of the classes as calibrated and as found. Of the toy alone: `errors`, the root
     mean square difference to the exact probability r / (1 + r) at each of `thetas`, of which `seen` are known; the
-    score itself is "network", that of the calibrated ratio "calibrated"; and `ratios`, the logarithms of these ratios
-    and of the "exact" one at `x`, for each of `thetas`.
+    score itself is "network", that of the calibrated ratio "calibrated", and that of the exact probability, averaged in
+    each bin, "bins": the least that steps can have; and `ratios`, the logarithms of "network", "calibrated" and "exact"
+    ratios at `x`, for each of `thetas`.
     """
 
     row: str
@@ -166,15 +167,17 @@ def _toy(config: Config, seed: int, display: Display) -> dict:
     model, shown = network.model, (calibrating.features, calibrating.theta, calibrating.label)
     model.set_weights(network.best_weights)
     calibration = pnn_tf.calibrate(model, *shown, n_bins=config.toy_bins)
-    errors = {"network": [], "calibrated": []}
+    errors = {"network": [], "calibrated": [], "bins": []}
     ratios = {"exact": [], "network": [], "calibrated": []}
     for theta in thetas:
         own = test.select((test.label == 0) | (test.theta[:, 0] == np.float32(theta)))
         x = own.features[:, 0]
-        found = _log_ratios(model, calibration, x, theta)
-        exact = log_ratio(x, theta)
-        for name, values in found.items():
-            errors[name].append(_rounded(np.sqrt(np.mean((_sigmoid(values) - _sigmoid(exact)) ** 2))))
+        exact = _sigmoid(log_ratio(x, theta))
+        estimates = {name: _sigmoid(ratio) for name, ratio in _log_ratios(model, calibration, x, theta).items()}
+        bins = np.digitize(pnn_tf.predict_scores(model, own.features, theta), calibration.at(theta).edges[1:-1])
+        estimates["bins"] = (np.bincount(bins, exact) / np.maximum(np.bincount(bins), 1))[bins]
+        for name, values in estimates.items():
+            errors[name].append(_rounded(np.sqrt(np.mean((values - exact) ** 2))))
         for name, values in (_log_ratios(model, calibration, X, theta) | {"exact": log_ratio(X, theta)}).items():
             ratios[name].append([_rounded(value) for value in values])
     measured = _hold_outs(model, calibrating, test, known[1:-1], config.toy_bins)

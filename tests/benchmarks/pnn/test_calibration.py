@@ -82,6 +82,9 @@ def test_the_toys_ratio_is_near_the_exact_one_where_it_is_calibrated(record):
     assert toy["thetas"] == [0.5, 1.0, 1.5, 2.5] and toy["seen"] == [True, False, True, True]
     # Four bins: the probability moves by up to a half within one, uniformly at worst: 0.5 / sqrt(12) = 0.15.
     assert max(toy["errors"]["calibrated"]) < 0.15
+    assert all(
+        steps <= all_of_it for steps, all_of_it in zip(toy["errors"]["bins"], toy["errors"]["calibrated"], strict=True)
+    )
     np.testing.assert_allclose(toy["ratios"]["exact"][2], log_ratio(np.array(toy["x"]), 1.5), atol=1e-4)
 
 
