@@ -25,8 +25,8 @@ def on_grid(model, grid) -> Callable[[tf.Tensor], tf.Tensor]:
     """A function that gives the model's output at every point of a grid.
 
     In a network of the layers of `parametric_network`, the grid is one more axis: what comes before theta is computed
-    once, and functions of theta once for each point rather than for each event. The second is half of an affine
-    network's time on a CPU; of one with concatenated theta, the first layer is a tenth, and the rest remains. In any
+    once, and functions of theta once for each point rather than for each event. The second is up to half of an
+    affine network's time on a CPU; with concatenated theta the first layer is a tenth, and the rest remains. In any
     other model the events are repeated at each point.
 
     Args:
