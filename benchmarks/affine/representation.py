@@ -46,7 +46,7 @@ class Config(Recipe):
     sample: str = "hepmass-like"
     n_train: int | None = None
     n_test: int | None = None
-    n_points: int = 2500
+    n_points: int = 2000
     perplexity: float = 30.0
     n_neighbours: int = 10
     n_folds: int = 5
