@@ -24,11 +24,11 @@ def test_affine_is_the_closed_form(inputs):
     z, theta = inputs
     layer = AffineConditioning("sigmoid", "tanh", scale_bias_initializer="ones", dtype="float64")
     output = layer(inputs)
-    scale_kernel, shift_kernel, scale_bias, shift_bias = layer.get_weights()
-    assert scale_kernel.shape == (2, 3) and shift_bias.shape == (3,)
-    assert np.array_equal(scale_bias, np.ones(3)) and np.array_equal(shift_bias, np.zeros(3))
-    scale = 1 / (1 + np.exp(-(theta @ scale_kernel + 1)))
-    shift = np.tanh(theta @ shift_kernel)
+    scale_map, shift_map = layer.get_weights()
+    assert scale_map.shape == shift_map.shape == (3, 3)
+    assert np.array_equal(scale_map[-1], np.ones(3)) and np.array_equal(shift_map[-1], np.zeros(3))
+    scale = 1 / (1 + np.exp(-(theta @ scale_map[:-1] + 1)))
+    shift = np.tanh(theta @ shift_map[:-1])
     np.testing.assert_allclose(output, z * scale + shift, rtol=1e-14)  # a few operations in float64
     for ours, expected in zip(layer.scale_and_shift(tf.constant(theta)), (scale, shift), strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-14)

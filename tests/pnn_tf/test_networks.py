@@ -34,11 +34,11 @@ def test_affine_network_is_its_formula():
     model = parametric_network(2, units=(3,), theta_scale=1000.0)
     inputs = events(2, 1)
     kernel, bias = model.get_layer("dense_1").get_weights()
-    scale_kernel, shift_kernel, scale_bias, shift_bias = model.get_layer("affine_1").get_weights()
+    scale, shift = model.get_layer("affine_1").get_weights()
     last_kernel, last_bias = model.get_layer("score").get_weights()
     theta = inputs["theta"] / 1000
     z = np.maximum(inputs["features"] @ kernel + bias, 0)
-    z = z * (theta @ scale_kernel + scale_bias) + theta @ shift_kernel + shift_bias
+    z = z * (theta @ scale[:-1] + scale[-1]) + theta @ shift[:-1] + shift[-1]
     np.testing.assert_allclose(model(inputs), 1 / (1 + np.exp(-(z @ last_kernel + last_bias))), rtol=1e-5)  # float32
 
 
@@ -102,7 +102,7 @@ def test_seed_decides_every_initial_value_and_no_two_maps_start_equal():
         assert np.array_equal(a, b)
         assert not np.any(a) or not np.array_equal(a, c)
     affine = [layer for layer in first.layers if isinstance(layer, AffineConditioning)]
-    kernels = [kernel.numpy() for layer in affine for kernel in (layer.scale_kernel, layer.shift_kernel)]
+    kernels = [kernel.numpy() for layer in affine for kernel in (layer.scale[:-1], layer.shift[:-1])]
     assert len(np.unique(kernels, axis=0)) == 4
 
 

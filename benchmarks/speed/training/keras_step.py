@@ -32,8 +32,9 @@ def weights_of(network: keras.Model) -> list[dict[str, np.ndarray]]:
         blocks.append({"kernel": kernel, "bias": bias})
     affine = [layer for layer in network.layers if isinstance(layer, pnn_tf.AffineConditioning)]
     for block, layer in zip(blocks, affine, strict=False):
-        names = ("scale_kernel", "shift_kernel", "scale_bias", "shift_bias")
-        block.update({name: getattr(layer, name).numpy() for name in names})
+        for name in ("scale", "shift"):
+            weight = getattr(layer, name).numpy()
+            block |= {f"{name}_kernel": weight[:-1], f"{name}_bias": weight[-1]}
     return blocks
 
 

@@ -70,7 +70,7 @@ def test_affine_network_is_shown_theta():
     network = affine_network(3, (7,))
     (_, _, scale, _), _ = network.layers
     layer = network.model.get_layer("affine_1")
-    expected = THETA[0, 0] / 1000 * layer.scale_kernel.numpy()[0] + layer.scale_bias.numpy()
+    expected = THETA[0, 0] / 1000 * layer.scale.numpy()[0] + layer.scale.numpy()[1]
     np.testing.assert_allclose(scale, expected, rtol=1e-6)  # one float32 product
 
 
