@@ -161,8 +161,8 @@ class AffineConditioning(keras.layers.Layer):
     def _add_map(self, name, shape, kernel_initializer, bias_initializer):
         """A dense map of theta as one weight: its kernel, and the bias as one more row.
 
-        The bias then has a matrix product for its gradient. The sum over the events, which it has otherwise, takes three
-        times as long on a CPU.
+        The bias then has a matrix product for its gradient. The sum over the events, which it has otherwise, takes
+        three times as long on a CPU.
         """
 
         def initializer(_, dtype=None):
