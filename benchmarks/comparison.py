@@ -1,6 +1,5 @@
 """Our numbers beside the paper's: what every experiment hands to the terminal and to the report."""
 
-import math
 import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -85,23 +84,3 @@ def cell(values: Sequence[float], paper: float | None = None) -> Cell:
     """
     spread = statistics.stdev(values) if len(values) > 1 else None
     return Cell(statistics.fmean(values), spread, paper)
-
-
-def auc_error(auc: float, n_signal: int, n_background: int) -> float:
-    """Standard error of an AUC from the finite test sample.
-
-    Hanley and McNeil, Radiology 143 (1982) 29, with their approximations Q1 = A / (2 - A), Q2 = 2 A^2 / (1 + A).
-
-    Args:
-        auc: the AUC A, in [0, 1].
-        n_signal: number of signal events.
-        n_background: number of background events.
-
-    >>> round(auc_error(0.5, 100, 100), 4)
-    0.0409
-    """
-    q_signal, q_background = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = (
-        auc * (1 - auc) + (n_signal - 1) * (q_signal - auc**2) + (n_background - 1) * (q_background - auc**2)
-    ) / (n_signal * n_background)
-    return math.sqrt(variance)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import pnn_tf
-from benchmarks.comparison import Cell, Comparison, auc_error, cell
+from benchmarks.comparison import Cell, Comparison, cell
 from benchmarks.data.events import Events
 from benchmarks.paired import Placements, difference, placements
 from benchmarks.style import INK, style
@@ -165,7 +165,7 @@ def figure(
         for (title, (first, *others)), (upper, lower) in zip(panels.items(), axes.T, strict=True):
             for network in (first, *others):
                 auc = np.mean([row["auc"][network] for row in rows], axis=0)
-                error = [auc_error(a, n, n_background) for a, n in zip(auc, rows[0]["n_signal"], strict=True)]
+                error = [pnn_tf.auc_error(a, n, n_background) for a, n in zip(auc, rows[0]["n_signal"], strict=True)]
                 points = masses, 100 * auc, 100 * np.array(error)
                 _draw(upper, *points, colours[network], trained_on.get(network, masses), line="-")
             lower.axhline(0, color=colours[first])

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import pnn_tf
-from benchmarks.comparison import Comparison, auc_error, cell
+from benchmarks.comparison import Comparison, cell
 from benchmarks.data.events import Events
 from benchmarks.style import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, style
 from benchmarks.training import Recipe, train
@@ -153,7 +153,7 @@ def interpolate(
         trained_on=[list(point) for point in _points(trained_on)],
         hypotheses=[list(result.theta) for result in results],
         auc=[float(result.auc) for result in results],
-        error=[auc_error(result.auc, result.n_signal, result.n_background) for result in results],
+        error=[pnn_tf.auc_error(result.auc, result.n_signal, result.n_background) for result in results],
         validation_auc=float(max(followed)),
         best_epoch=trained.best_epoch,
         n_train=trained.n_train,

@@ -1,4 +1,4 @@
-"""The events that the experiments of AFFINE train and test on."""
+"""The events that experiments on parametric networks train and test on."""
 
 from typing import NamedTuple
 
@@ -28,6 +28,15 @@ def load_samples(sample: str, n_train: int | None = None, n_test: int | None = N
     if sample not in NAMES:
         raise ValueError(f"Expected sample to be one of {', '.join(NAMES)}. Received: sample={sample!r}.")
     train, test = (SOURCES[sample](split, n_events=n) for split, n in (("train", n_train), ("test", n_test)))
-    columns = (column for events in (train, test) for column in (events.features, events.theta, events.label))
-    data = {"name": NAMES[sample], "n_train": len(train), "n_test": len(test), "fingerprint": fingerprint(*columns)}
+    data = {
+        "name": NAMES[sample],
+        "n_train": len(train),
+        "n_test": len(test),
+        "fingerprint": events_fingerprint(train, test),
+    }
     return Samples(train, test, data)
+
+
+def events_fingerprint(*parts: Events) -> str:
+    """The fingerprint of features, theta and label of some events, for a record."""
+    return fingerprint(*(column for part in parts for column in (part.features, part.theta, part.label)))

@@ -25,8 +25,8 @@ from benchmarks.contrasts import Row, contrast, verdict
 from benchmarks.data import SOURCES
 from benchmarks.data.events import Events
 from benchmarks.published import MASSES
-from benchmarks.record import fingerprint
 from benchmarks.rows import in_turn
+from benchmarks.samples import events_fingerprint
 from benchmarks.style import KIND_COLOURS, ORANGE, SKY
 from benchmarks.terminal import Display
 from benchmarks.training import Recipe, train
@@ -98,13 +98,12 @@ def load(config: Config) -> Samples:
         test=test.draw(round(config.test_share * len(test))),
         data={},
     )
-    columns = (c for events in samples[:3] for c in (events.features, events.theta, events.label))
     return samples._replace(
         data={
             "name": "HEPMASS-like (simulated)",
             "n_train": len(samples.five),
             "n_test": len(samples.test),
-            "fingerprint": fingerprint(*columns),
+            "fingerprint": events_fingerprint(*samples[:3]),
         }
     )
 

@@ -18,8 +18,7 @@ from benchmarks.affine.reconstructed_mass import nearest_hypothesis
 from benchmarks.data import imbalanced
 from benchmarks.data.events import Events
 from benchmarks.published import MASSES
-from benchmarks.record import fingerprint
-from benchmarks.samples import Samples, load_samples
+from benchmarks.samples import Samples, events_fingerprint, load_samples
 from benchmarks.terminal import Display
 from benchmarks.training import Recipe, train
 
@@ -117,12 +116,11 @@ def make_imbalanced(samples: Samples) -> Samples:
     """The samples with the training events of HEPMASS-IMB; its test events are the balanced ones."""
     train, test = imbalanced(samples.train), samples.test
     masses, counts = np.unique(train.theta[train.label == 1], return_counts=True)
-    columns = (column for events in (train, test) for column in (events.features, events.theta, events.label))
     data = samples.data | {
         "name": f"HEPMASS-IMB, made of {samples.data['name']}",
         "n_train": len(train),
         "n_signal": {f"{mass:g}": int(count) for mass, count in zip(masses, counts, strict=True)},
-        "fingerprint": fingerprint(*columns),
+        "fingerprint": events_fingerprint(train, test),
     }
     return Samples(train, test, data)
 

@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from benchmarks.affine import networks, per_mass
 from benchmarks.affine.departures import circumstances, departures
 from benchmarks.affine.networks import QUICK, Config, Row, Setup, load, one_line
-from benchmarks.comparison import Finding, Section, auc_error
+from benchmarks.comparison import Finding, Section
 from benchmarks.published import AFFINE_TABLE_3
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples
 from benchmarks.terminal import Display
+from pnn_tf import auc_error
 
 __all__ = ["SCALES", "SETUPS", "load", "one_line", "plot", "run", "section"]
 

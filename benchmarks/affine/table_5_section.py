@@ -9,8 +9,9 @@ from benchmarks.affine import per_mass, table_5_figures
 from benchmarks.affine.departures import circumstances, departures
 from benchmarks.affine.per_mass import points
 from benchmarks.affine.table_5_rows import BASELINES, SEPARATED, SEPARATION_MASS, SETUPS
-from benchmarks.comparison import Finding, Section, auc_error
+from benchmarks.comparison import Finding, Section
 from benchmarks.published import AFFINE_TABLE_5, MASSES
+from pnn_tf import auc_error
 
 UNBALANCED = ("pNN identical (fixed)", "pNN identical (sampled)")
 BALANCED = ("pNN (full) identical (fixed)", "pNN (full) identical (sampled)")

@@ -16,9 +16,8 @@ from benchmarks.data.events import Events
 from benchmarks.data.toy import HIGH, LOW, load_toy
 from benchmarks.pnn.figure_2_section import one_line, plot, section
 from benchmarks.pnn.recipes import Shallow
-from benchmarks.record import fingerprint
 from benchmarks.rows import in_turn
-from benchmarks.samples import Samples
+from benchmarks.samples import Samples, events_fingerprint
 from benchmarks.terminal import Display
 from benchmarks.training import train
 
@@ -84,9 +83,8 @@ def load(config: Config) -> Samples:
     """Draws the events of a configuration."""
     train_events = load_toy(config.thetas, config.n_train, seed=0)
     test = load_toy(tuple(sorted(config.thetas + config.unseen)), config.n_test, seed=1)
-    columns = (column for events in (train_events, test) for column in (events.features, events.theta, events.label))
     data = {"name": "Gaussian on uniform", "n_train": len(train_events), "n_test": len(test)}
-    return Samples(train_events, test, data | {"fingerprint": fingerprint(*columns)})
+    return Samples(train_events, test, data | {"fingerprint": events_fingerprint(train_events, test)})
 
 
 def _make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:

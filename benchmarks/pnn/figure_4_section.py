@@ -8,11 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from benchmarks.comparison import Cell, Comparison, Finding, Section, auc_error, cell
+from benchmarks.comparison import Cell, Comparison, Finding, Section, cell
 from benchmarks.pnn.distributions import draw
 from benchmarks.pnn.roc import draw_curves
 from benchmarks.pnn.tested import INDISTINCT, SIGNAL_EFFICIENCY, AtTheta, auc_difference, verdict
 from benchmarks.style import GREEN, INK, MASS_COLOURS, ORANGE, QUIET, style
+from pnn_tf import auc_error
 
 FEATURE = "m_wwbb"
 FIXED, PARAMETRISED = "fixed", "parametrised without it"

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.comparison import Comparison, Finding, Section, auc_error, cell
+from benchmarks.comparison import Comparison, Finding, Section, cell
 from benchmarks.pnn.recipes import Deep
 from benchmarks.pnn.roc import draw_curves
 from benchmarks.pnn.tested import INDISTINCT, AtTheta, Difference, auc_difference, verdict
 from benchmarks.style import BLUE, GREEN, ORANGE, PURPLE, style
+from pnn_tf import auc_error
 
 LABELS = {
     "parametrised": "parametrised",

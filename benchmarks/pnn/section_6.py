@@ -16,8 +16,8 @@ import pnn_tf
 from benchmarks.data import load_hepmass_like
 from benchmarks.data.events import Events
 from benchmarks.pnn.section_6_section import BOTH, HELD_OUT, MIXTURE, NOMINAL, plot, section
-from benchmarks.record import fingerprint
 from benchmarks.rows import in_turn
+from benchmarks.samples import events_fingerprint
 from benchmarks.training import Recipe, train
 
 __all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
@@ -105,12 +105,11 @@ def load(config: Config) -> Samples:
     """Reads the events of a configuration."""
     nominal, train = (load_hepmass_like("train", variant=v, n_events=config.n_train) for v in (None, "jes"))
     test = load_hepmass_like("test", variant="jes", n_events=config.n_test)
-    columns = (column for events in (nominal, train, test) for column in (events.features, events.theta, events.label))
     data = {
         "name": "HEPMASS-like (simulated) at five jet energy scales",
         "n_train": len(train),
         "n_test": len(test),
-        "fingerprint": fingerprint(*columns),
+        "fingerprint": events_fingerprint(nominal, train, test),
     }
     return Samples(nominal, train, test, data)
 

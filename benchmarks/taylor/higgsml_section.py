@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.comparison import Cell, Comparison, Finding, Section, auc_error, cell
+from benchmarks.comparison import Cell, Comparison, Finding, Section, cell
 from benchmarks.published import FIRST_ANGLE, TAYLOR_HIGGSML, TAYLOR_HIGGSML_RANKS
 from benchmarks.taylor import higgsml_figures as figures
 from benchmarks.taylor.higgsml_ranking import (
@@ -16,6 +16,7 @@ from benchmarks.taylor.higgsml_ranking import (
     importance,
     ranks,
 )
+from pnn_tf import auc_error
 
 N_TOP = 10  # features shown, and looked at by the paper
 PHI = "\N{GREEK SMALL LETTER PHI}"

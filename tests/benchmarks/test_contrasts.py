@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from benchmarks import contrasts
-from benchmarks.comparison import Cell, auc_error
+from benchmarks.comparison import Cell
 from benchmarks.data.events import Events
 from benchmarks.paired import difference, placements
+from pnn_tf import auc_error
 
 MASSES = [500.0, 700.0]
 

@@ -6,7 +6,6 @@ from scipy.stats import norm
 
 import pnn_tf
 from benchmarks import interpolation
-from benchmarks.comparison import auc_error
 from benchmarks.data.events import Events
 from benchmarks.training import Recipe
 
@@ -98,7 +97,7 @@ def test_a_network_is_tested_at_all_hypotheses(row):
     assert row["hypotheses"] == [[mass] for mass in MASSES]
     assert row["n_train"] == 2100  # 2000 background and 800 signal events, less the quarter that validates
     assert 1 <= row["best_epoch"] <= RECIPE.epochs and 0.8 < row["validation_auc"] < 1
-    assert row["error"] == pytest.approx([auc_error(auc, 400, 2000) for auc in row["auc"]])
+    assert row["error"] == pytest.approx([pnn_tf.auc_error(auc, 400, 2000) for auc in row["auc"]])
     # Any output that rises with the first feature has the best AUC at every mass, Phi(d / sqrt 2), so that
     # interpolation is easy. 400 signal and 2000 background events leave an error of 0.012 at 500 GeV, 0.001 at 1500.
     best = norm.cdf(np.array(MASSES) / 500 / np.sqrt(2))

@@ -4,7 +4,6 @@ from scipy import stats
 from scipy.integrate import simpson
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.comparison import auc_error
 from benchmarks.data.gaussians import (
     TASKS,
     bayes_coefficients,
@@ -12,6 +11,7 @@ from benchmarks.data.gaussians import (
     gaussian_standardiser,
     load_gaussians,
 )
+from pnn_tf import auc_error
 
 N_EVENTS = 100_000  # as in the paper
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import pnn_tf
-from benchmarks.comparison import auc_error
 from benchmarks.data.toy import CUT, HIGH, LOW, WIDTH, bayes_accuracy, bayes_auc, bayes_posterior, load_toy
 
 N = 40_000
@@ -50,7 +49,7 @@ def test_accuracy_and_auc_are_those_of_the_posterior_on_events(events):
     error = math.sqrt(accuracy * (1 - accuracy) / len(events))
     assert np.mean((score > 0.5) == events.label) == pytest.approx(accuracy, abs=4 * error)
     # Four standard errors. The posterior depends on the distance alone, so both theta can be taken together.
-    assert pnn_tf.roc_auc(events.label, score) == pytest.approx(auc, abs=4 * auc_error(auc, N, N))
+    assert pnn_tf.roc_auc(events.label, score) == pytest.approx(auc, abs=4 * pnn_tf.auc_error(auc, N, N))
 
 
 @pytest.mark.parametrize(("thetas", "n_events", "match"), [((), 10, "at least one"), ((0.0,), 0, "at least one")])

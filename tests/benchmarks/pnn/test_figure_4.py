@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from benchmarks import record as records
-from benchmarks.comparison import auc_error
 from benchmarks.data.events import Events
 from benchmarks.pnn import figure_4
 from benchmarks.pnn.figure_4_section import FIXED, PARAMETRISED, RATIO, RISING, plot
+from pnn_tf import auc_error
 
 TINY = replace(figure_4.SCALES["smoke"], sample="hepmass", n_bins=10)
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from benchmarks import record as records
-from benchmarks.comparison import auc_error
 from benchmarks.pnn import figure_7
 from benchmarks.pnn.figure_7_section import LINES, plot, plot_differences, results
 from benchmarks.pnn.tested import summary
 from benchmarks.published import MASSES
+from pnn_tf import auc_error
 
 TINY = replace(figure_7.SCALES["smoke"], units=(20,), epochs=3, batch_size=64, learning_rate=0.01)
 

@@ -7,10 +7,10 @@ import pytest
 
 from benchmarks import record as records
 from benchmarks import runner
-from benchmarks.comparison import auc_error
 from benchmarks.published import TAYLOR_FIG_1_BAYES
 from benchmarks.taylor import figure_1
 from benchmarks.taylor.figure_1_section import STATEMENTS, Means, by_task, plot
+from pnn_tf import auc_error
 
 TINY = replace(figure_1.SCALES["smoke"], n_train=2000, n_test=1000, units=10, epochs=10, learning_rate=0.03)
 
