@@ -92,7 +92,7 @@ def _findings(rows: Sequence[Mapping], config: Mapping) -> Iterator[Finding]:
         leak, dip = ({name: np.mean([f(row) for row in own]) for name, own in by_name.items()} for f in (_leak, _dip))
         yield Finding(
             "A uniform background mass gives the class away",
-            f"{leak[UNIFORM]:.0f} % of the background has a mass that no signal has ({leak[IDENTICAL]:.0f} % if it is "
+            f"{leak[UNIFORM]:.1f} % of the background has a mass that no signal has ({leak[IDENTICAL]:.1f} % if it is "
             "drawn from the hypotheses). Half-way between two hypotheses the score of signal is lower than the mean of "
             f"the two by {dip[UNREGULARISED]:.1f} % without regularisation, {dip[UNIFORM]:.1f} % with it, and "
             f"{dip[IDENTICAL]:.1f} % where the background is at the hypotheses.",

@@ -25,7 +25,7 @@ def section(record: dict) -> Section:
         introduction=(
             "A network that is told two parameters, the mass of the resonance and the jet energy scale, a nuisance "
             f"parameter on which the background depends too, beside networks that are told the mass alone; each is "
-            f"trained on {config['n_train']:,} {data['name']} events, validation included, for {config['epochs']} "
+            f"trained on {config['n_train']:,} events, {data['name']}, validation included, for {config['epochs']} "
             f"epochs, and tested on {data['n_test']:,}. The paper suggests this, without numbers."
         ),
         findings=tuple(_findings(rows)),
