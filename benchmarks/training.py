@@ -29,6 +29,7 @@ class Recipe:
         dropout: rate after each hidden layer.
         kernel_l2: strength of the L2 penalty on the kernels of the hidden layers.
         bias_l2: the same on their biases.
+        affine_start: of `pnn_tf.parametric_network`; "glorot_uniform" as in the code of AFFINE.
         theta_scale: theta is divided by this inside the model, after `theta_offset` was subtracted; one number, or one
             a parameter, of each.
         validation_fraction: share of the events kept for choosing the epoch.
@@ -43,6 +44,7 @@ class Recipe:
     dropout: float = 0.25
     kernel_l2: float = 1e-4
     bias_l2: float = 1e-5
+    affine_start: str = "glorot_uniform"
     theta_scale: tuple[float, ...] = (1000.0,)
     theta_offset: tuple[float, ...] = (0.0,)
     validation_fraction: float = 0.25
@@ -59,6 +61,7 @@ class Recipe:
             dropout=self.dropout,
             theta_scale=self.theta_scale,
             theta_offset=self.theta_offset,
+            affine_start=self.affine_start,
             kernel_l2=self.kernel_l2,
             bias_l2=self.bias_l2,
             seed=seed,

@@ -21,6 +21,7 @@ def parametric_network(
     feature_mean=None,
     feature_variance=None,
     kernel_initializer="glorot_uniform",
+    affine_start="identity",
     kernel_l2=1e-4,
     bias_l2=1e-5,
     seed=None,
@@ -50,6 +51,10 @@ def parametric_network(
             standardised already.
         feature_variance: (n_features,) the features are divided by its root; given together with feature_mean.
         kernel_initializer: of the Dense layers; biases start at zero.
+        affine_start: "identity" for affine layers that start with scale 1 and shift 0, as if there were none;
+            "glorot_uniform" for random kernels and no biases, as in the code of Anzalone et al. 2022. Through the
+            second, little of the features passes at first, and some trainings with L2 penalties end with a constant
+            output: see docs/pnn.md.
         kernel_l2: L2 penalty on the kernels of the hidden Dense layers.
         bias_l2: L2 penalty on their biases.
         seed: int from which every layer's initial values and dropout follow; None for Keras' global generator.
@@ -60,8 +65,8 @@ def parametric_network(
         physical units, and one sigmoid output (n_events, 1). Not compiled.
 
     Raises:
-        ValueError: an unknown conditioning, no hidden layer, only one of feature_mean and feature_variance, a
-            theta_scale, theta_offset or theta_points for another number of parameters.
+        ValueError: an unknown conditioning or affine_start, no hidden layer, only one of feature_mean and
+            feature_variance, a theta_scale, theta_offset or theta_points for another number of parameters.
 
     >>> parametric_network(27).count_params()
     76151
@@ -70,6 +75,8 @@ def parametric_network(
     """
     if conditioning not in ("affine", "concat", None):
         raise ValueError(f"Expected conditioning 'affine', 'concat' or None. Received: conditioning={conditioning!r}")
+    if affine_start not in ("identity", "glorot_uniform"):
+        raise ValueError(f"Expected affine_start 'identity' or 'glorot_uniform'. Received: {affine_start!r}")
     if len(units) == 0:
         raise ValueError("Expected at least one hidden layer. Received: units=()")
     if (feature_mean is None) != (feature_variance is None):
@@ -97,15 +104,22 @@ def parametric_network(
             name=f"dense_{i}",
         )(z)
         if conditioning == "affine":
-            z = AffineConditioning(
-                scale_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
-                shift_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
-                name=f"affine_{i}",
-            )([z, scaled_theta])
+            z = _affine(affine_start, next(seeds), next(seeds), name=f"affine_{i}")([z, scaled_theta])
         if dropout:
             z = FastDropout(dropout, seed=next(seeds), name=f"dropout_{i}")(z)
     score = dense(1, activation="sigmoid", name="score")(z)
     return keras.Model({"features": features, "theta": theta}, score, name=name)
+
+
+def _affine(start, scale_seed, shift_seed, name):
+    if start == "identity":
+        return AffineConditioning(
+            scale_initializer="zeros", shift_initializer="zeros", scale_bias_initializer="ones", name=name
+        )
+    glorot = keras.initializers.GlorotUniform
+    return AffineConditioning(
+        scale_initializer=glorot(seed=scale_seed), shift_initializer=glorot(seed=shift_seed), name=name
+    )
 
 
 def _seeds(seed):

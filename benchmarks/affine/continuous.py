@@ -62,6 +62,7 @@ class Config(Recipe):
     epochs: int = 10
     batch_size: int = 512
     learning_rate: float = 2e-3
+    affine_start: str = "identity"  # from that of the paper's code, some trainings end with a constant output
     n_signal: int = 50_000
     n_background: int = 100_000
     test_share: float = 1.0

@@ -40,6 +40,7 @@ class Config(Recipe):
     """
 
     conditioning: str = "affine"
+    affine_start: str = "identity"
     n_train: int = 100_000
     n_test: int | None = None
     held_out: tuple[float, ...] = (0.95, 1.05)

@@ -32,7 +32,9 @@ def run(config: Config) -> list[dict]:
     grid = np.linspace(500, 1500, config.n_points)
     rows = []
     for conditioning in ("affine", "concat"):
-        network = parametric_network(config.n_features, conditioning=conditioning, units=config.units, seed=1)
+        network = parametric_network(
+            config.n_features, conditioning=conditioning, units=config.units, affine_start="glorot_uniform", seed=1
+        )
         with tempfile.TemporaryDirectory() as folder:
             export_savedmodel(network, folder, theta_grid=grid)
             served = tf.saved_model.load(folder)

@@ -61,7 +61,7 @@ def test_a_last_batch_that_is_not_full_is_not_traced_anew():
 
 @pytest.mark.parametrize("conditioning", ["concat", "affine", None])
 def test_networks_of_every_kind_are_evaluated_alike(conditioning):
-    network = parametric_network(2, conditioning=conditioning, units=(4,), seed=1)
+    network = parametric_network(2, conditioning=conditioning, units=(4,), affine_start="glorot_uniform", seed=1)
     features = np.random.default_rng(0).normal(size=(10, 2)).astype("float32")
     at_500, at_1000 = scan_theta(network, features, [500.0, 1000.0])
     assert np.array_equal(at_500, predict_scores(network, features, 500.0))
@@ -97,7 +97,7 @@ def test_background_weight_may_be_given(model):
 
 
 def test_hypotheses_of_several_parameters():
-    network = parametric_network(1, 2, units=(3,), theta_scale=1.0, seed=0)
+    network = parametric_network(1, 2, units=(3,), affine_start="glorot_uniform", theta_scale=1.0, seed=0)
     rng = np.random.default_rng(0)
     theta = rng.integers(1, 3, size=(100, 2))
     results = evaluate_hypotheses(network, rng.normal(size=(100, 1)), theta, np.arange(100) % 2)

@@ -33,7 +33,7 @@ def events(n_events):
 def exported(tmp_path_factory):
     """A network, and what TensorFlow makes of its SavedModel."""
     path = tmp_path_factory.mktemp("exported")
-    model = parametric_network(3, units=(8, 4), seed=1, theta_points=[500.0, 1500.0])
+    model = parametric_network(3, units=(8, 4), affine_start="glorot_uniform", seed=1, theta_points=[500.0, 1500.0])
     export_savedmodel(
         model,
         path,

@@ -30,8 +30,21 @@ def test_blocks_are_dense_affine_dropout_with_penalties_on_dense_alone():
     np.testing.assert_allclose(sum(model.losses), penalty, rtol=1e-5)  # float32 sums of 7e4 terms
 
 
+def test_an_affine_network_starts_as_one_without_conditioning():
+    """With the same Dense weights, and whatever theta."""
+    affine, plain = (parametric_network(2, units=(5, 3), conditioning=kind, seed=1) for kind in ("affine", None))
+    for layer in plain.layers:
+        if layer.name.startswith("dense") or layer.name == "score":
+            layer.set_weights(affine.get_layer(layer.name).get_weights())
+    inputs = events(2, 1)
+    # scale 1 and shift 0 are exact
+    assert np.array_equal(affine(inputs), plain(inputs))
+    scale, shift = affine.get_layer("affine_1").get_weights()
+    assert np.array_equal(scale, [[0] * 5, [1] * 5]) and not shift.any()
+
+
 def test_affine_network_is_its_formula():
-    model = parametric_network(2, units=(3,), theta_scale=1000.0)
+    model = parametric_network(2, units=(3,), affine_start="glorot_uniform", theta_scale=1000.0)
     inputs = events(2, 1)
     kernel, bias = model.get_layer("dense_1").get_weights()
     scale, shift = model.get_layer("affine_1").get_weights()
@@ -79,6 +92,7 @@ def test_models_survive_save_clone_and_config(conditioning, tmp_path):
         units=(4, 3),
         theta_scale=(1000.0, 500.0),
         theta_offset=(0.0, 550.0),
+        affine_start="glorot_uniform",
         theta_points=((500, 600), (1500, 1400)),
         feature_mean=[0.0, 1.0, 2.0],
         feature_variance=[1.0, 2.0, 3.0],
@@ -97,7 +111,9 @@ def test_models_survive_save_clone_and_config(conditioning, tmp_path):
 
 
 def test_seed_decides_every_initial_value_and_no_two_maps_start_equal():
-    first, same, other = (parametric_network(3, units=(4, 4), seed=seed) for seed in (1, 1, 2))
+    first, same, other = (
+        parametric_network(3, units=(4, 4), affine_start="glorot_uniform", seed=seed) for seed in (1, 1, 2)
+    )
     for a, b, c in zip(first.get_weights(), same.get_weights(), other.get_weights(), strict=True):
         assert np.array_equal(a, b)
         assert not np.any(a) or not np.array_equal(a, c)
@@ -110,6 +126,7 @@ def test_seed_decides_every_initial_value_and_no_two_maps_start_equal():
     ("arguments", "message"),
     [
         ({"conditioning": "film"}, "'affine', 'concat' or None"),
+        ({"affine_start": "ones"}, "'identity' or 'glorot_uniform'"),
         ({"units": ()}, "at least one hidden layer"),
         ({"feature_mean": [0.0, 0.0]}, "belong together"),
         ({"theta_scale": (1, 2)}, "each of the 1 parameters"),

@@ -14,7 +14,7 @@ def features(n_events):
 
 
 def network(**keywords):
-    return parametric_network(3, seed=1, **{"units": (8, 4)} | keywords)
+    return parametric_network(3, seed=1, affine_start="glorot_uniform", **{"units": (8, 4)} | keywords)
 
 
 def with_a_layer_of_its_own():

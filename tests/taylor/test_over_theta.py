@@ -13,7 +13,7 @@ GRID = np.array([500.0, 750.0, 1500.0])  # GeV
 
 @pytest.fixture(scope="module")
 def network():
-    return pnn_tf.parametric_network(3, units=(6, 5), activation="tanh", seed=1)
+    return pnn_tf.parametric_network(3, units=(6, 5), activation="tanh", affine_start="glorot_uniform", seed=1)
 
 
 @pytest.fixture(scope="module")

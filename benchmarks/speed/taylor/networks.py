@@ -58,7 +58,11 @@ def tanh_network(n_inputs: int, *units: int) -> Network:
 
 def affine_network(n_features: int, units: tuple[int, ...] = (300, 150, 100, 50)) -> Network:
     """The AffinePNN of Anzalone et al. 2022, ReLU, in its features; 27 of them in the paper."""
-    return Network(f"AffinePNN {n_features}+1 ReLU", parametric_network(n_features, units=units, seed=0), "relu")
+    return Network(
+        f"AffinePNN {n_features}+1 ReLU",
+        parametric_network(n_features, units=units, affine_start="glorot_uniform", seed=0),
+        "relu",
+    )
 
 
 def events(n_events: int, n_inputs: int) -> np.ndarray:

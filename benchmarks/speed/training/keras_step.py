@@ -20,6 +20,7 @@ def make_network(config: Config, fast: bool = True) -> keras.Model:
             dropout=config.dropout,
             kernel_l2=KERNEL_L2,
             bias_l2=BIAS_L2,
+            affine_start="glorot_uniform",
             seed=1,
         )
 

@@ -20,7 +20,9 @@ TINY = Config(epochs=2, units=(8,), batch_size=256, learning_rate=0.02, dropout=
 @pytest.fixture(scope="module")
 def model():
     """Scores by the first feature, with a bias by mass."""
-    return pnn_tf.parametric_network(3, conditioning="affine", units=(4,), dropout=0.0, seed=1)
+    return pnn_tf.parametric_network(
+        3, conditioning="affine", units=(4,), dropout=0.0, affine_start="glorot_uniform", seed=1
+    )
 
 
 def test_individual_networks_see_their_own_background_or_all(samples):

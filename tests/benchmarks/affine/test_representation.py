@@ -43,7 +43,7 @@ def rows(samples, display):
 
 
 def test_a_layer_is_what_the_score_is_made_of():
-    model = pnn_tf.parametric_network(3, conditioning="affine", units=(8, 4), seed=1)
+    model = pnn_tf.parametric_network(3, conditioning="affine", units=(8, 4), affine_start="glorot_uniform", seed=1)
     events = Events(np.random.default_rng(1).normal(size=(50, 3)), np.full(50, 700.0), np.resize([0, 1], 50))
     layer = representation.last_hidden_layer(model, events)
     assert layer.shape == (50, 4)
