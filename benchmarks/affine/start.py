@@ -1,0 +1,184 @@
+"""How affine layers should start: how many trainings end with a constant output, from either start.
+
+The authors' code of AFFINE (Anzalone, Diotallevi and Bonacorsi, arXiv:2202.00424) gives scale and shift the default
+initial values of Dense layers. A scale is then a few per cent of either sign, so that after four blocks next to nothing
+of the features is left in the output, and the L2 penalties can pull the kernels to zero before there is a gradient to
+hold them. `pnn_tf.parametric_network` starts its affine layers as the identity instead.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import pnn_tf
+from benchmarks.affine.networks import QUICK
+from benchmarks.comparison import Cell, Comparison, Finding, Section
+from benchmarks.data import load_hepmass_like
+from benchmarks.data.events import Events
+from benchmarks.rows import in_turn
+from benchmarks.samples import events_fingerprint
+from benchmarks.style import BLUE, ORANGE, style
+from benchmarks.training import Recipe, train
+
+STARTS = {"identity": BLUE, "glorot_uniform": ORANGE}
+LEARNT = 0.6  # validation AUC that every network with an output that is not constant has after one epoch
+
+
+@dataclass(frozen=True)
+class Config(Recipe):
+    """The recipe of training, and how often it is tried.
+
+    Args:
+        rates: learning rates, our quick one and the paper's.
+        n_signal: signal events, validation included.
+        n_background: background events, likewise.
+        trainings: how many trainings from each start at each rate.
+    """
+
+    rates: tuple[float, ...] = (QUICK["learning_rate"], Recipe.learning_rate)
+    n_signal: int = 50_000
+    n_background: int = 100_000
+    trainings: int = 6
+
+
+SCALES = {
+    "smoke": Config(epochs=1, batch_size=512, n_signal=2000, n_background=4000, trainings=1),
+    "embedded": Config(epochs=1, batch_size=512),
+    "paper": Config(epochs=2, trainings=20),
+}
+
+
+class Samples(NamedTuple):
+    """Training events, and what the record says of them."""
+
+    train: Events
+    data: dict
+
+
+class Row(TypedDict):
+    """Trainings from one start at one rate: the validation AUC at the last epoch of each, in [0, 1]."""
+
+    row: str
+    seed: int
+    start: str
+    rate: float
+    auc: list[float]
+    wall_s: float
+
+
+def load(config: Config) -> Samples:
+    """Reads the events of a configuration."""
+    events = load_hepmass_like("train")
+    parts = [events.select(events.label == label) for label in (1, 0)]
+    counts = config.n_signal, config.n_background
+    train_events = Events.concatenate([part.draw(n) for part, n in zip(parts, counts, strict=True)])
+    name = "HEPMASS-like (simulated)"
+    fingerprint = events_fingerprint(train_events)
+    return Samples(train_events, {"name": name, "n_train": len(train_events), "fingerprint": fingerprint})
+
+
+def row_names(config: Config) -> dict[str, tuple[str, float]]:
+    """The names of the rows, with start and rate of each."""
+    return {f"{start}, rate {rate:g}": (start, rate) for rate in config.rates for start in STARTS}
+
+
+def make_row(config: Config, samples: Samples, name: str, seed: int, display) -> dict:
+    """Trains again and again, each time with another seed."""
+    start, rate = row_names(config)[name]
+    auc = []
+    for training in range(config.trainings):
+        last = []
+        train(
+            replace(config, affine_start=start, learning_rate=rate),
+            samples.train,
+            conditioning="affine",
+            background_theta=pnn_tf.Identical(samples.train.hypotheses),
+            seed=seed + 1000 * training,
+            on_epoch=lambda _, value, last=last: last.append(value),
+        )
+        auc.append(float(last[-1]))
+        status = (
+            f"{name}, seed {seed}: {training + 1} of {config.trainings} trainings, validation AUC {100 * auc[-1]:.2f} %"
+        )
+        display.advance(1 / config.trainings, status)
+    return {"start": start, "rate": rate, "auc": auc}
+
+
+run = in_turn(row_names, make_row)
+
+
+def one_line(row: Row) -> str:
+    """What a log says of a finished row."""
+    return f"{row['row']}, seed {row['seed']}: {_n_constant(row)} of {len(row['auc'])} trainings with a constant output"
+
+
+def _n_constant(row: Mapping) -> int:
+    return sum(auc < LEARNT for auc in row["auc"])
+
+
+def section(record: dict) -> Section:
+    """Everything for the report."""
+    rows, data, config = record["rows"], record["data"], record["configuration"]
+    return Section(
+        title="How affine layers should start",
+        introduction=(
+            f"Affine networks after {config['epochs']} epoch of {data['n_train']:,} {data['name']} events, a third of "
+            "them signal, with the L2 penalties of Anzalone et al., from affine layers that are the identity, and from "
+            "those of the authors' code. The paper does not speak of its initial values."
+        ),
+        findings=tuple(_findings(rows)),
+        tables=(("Trainings, those that end with a constant output, and the AUC of the others.", _table(rows)),),
+        figures=(("Validation AUC of each training.", plot(rows)),),
+        departures=("Batches are smaller than the paper's, and one of the two rates is larger.",),
+    )
+
+
+def _groups(rows: Sequence[Mapping]) -> dict[str, list[float]]:
+    groups: dict[str, list[float]] = {}
+    for row in rows:
+        groups.setdefault(row["row"], []).extend(row["auc"])
+    return groups
+
+
+def _table(rows: Sequence[Mapping]) -> Comparison:
+    table = []
+    for name, auc in _groups(rows).items():
+        learnt = [100 * value for value in auc if value >= LEARNT]
+        cells = (Cell(len(auc)), Cell(len(auc) - len(learnt)), Cell(float(np.mean(learnt)) if learnt else 50.0))
+        table.append((name, cells))
+    return Comparison("start", ("trainings", "constant", "AUC of the others (%)"), tuple(table), (0, 0, 2))
+
+
+def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
+    counts = {
+        start: (
+            sum(_n_constant(row) for row in rows if row["start"] == start),
+            sum(len(row["auc"]) for row in rows if row["start"] == start),
+        )
+        for start in STARTS
+    }
+    (n_identity, of_identity), (n_glorot, of_glorot) = counts["identity"], counts["glorot_uniform"]
+    yield Finding(
+        "Start as the identity",
+        f"{n_glorot} of {of_glorot} trainings from random maps without a constant end with a constant output, and "
+        f"{n_identity} of {of_identity} from the identity.",
+    )
+
+
+def plot(rows: Sequence[Mapping]) -> Figure:
+    """A dot for each training."""
+    groups = _groups(rows)
+    with style():
+        figure = Figure(figsize=(6.4, 0.45 * len(groups) + 1.1))
+        axes = figure.subplots()
+        for y, (name, auc) in enumerate(groups.items()):
+            colour = STARTS[name.partition(",")[0]]
+            axes.plot(100 * np.array(auc), np.full(len(auc), y), "o", color=colour, ms=6, alpha=0.6)
+        axes.set_yticks(range(len(groups)), list(groups))
+        axes.set_ylim(len(groups) - 0.5, -0.5)
+        axes.grid(axis="x")
+        axes.set_xlabel("validation AUC (%)")
+    return figure
