@@ -69,14 +69,18 @@ def make_jobs(config: Config) -> dict:
 
 
 def run(config: Config) -> dict[str, list[float]]:
-    """Wall time of a step in milliseconds, `repetitions` times: all jobs in turn, so that all meet the same noise."""
+    """Wall time of a step in milliseconds, `repetitions` times.
+
+    All jobs in turn, so that all meet the same noise, and each time another one first.
+    """
     jobs = make_jobs(config)
     times = {name: [] for name in jobs}
     for repetition in range(config.repetitions + 2):
-        for name, job in jobs.items():
+        first = repetition % len(jobs)
+        for name in (*list(jobs)[first:], *list(jobs)[:first]):
             time.sleep(REST_S)
             begin = time.perf_counter()
-            job()
+            jobs[name]()
             if repetition > 1:  # the first ones trace and compile
                 times[name].append((time.perf_counter() - begin) / config.n_steps * 1e3)
     return times

@@ -1,4 +1,4 @@
-"""The step as users have it: `fit` of Keras, of our network, or of the same with Keras' own dropout."""
+"""The step as users have it in `fit` of Keras: of our network, or of the same with Keras' own dropout."""
 
 from collections.abc import Callable
 from unittest.mock import patch
@@ -40,18 +40,18 @@ def weights_of(network: keras.Model) -> list[dict[str, np.ndarray]]:
 
 
 def keras_steps(config: Config, batch, *, fast: bool = True) -> Callable[[], float]:
-    """A function that runs the steps as `fit` does, and returns the mean loss."""
+    """A function that runs the steps as `fit` does within an epoch, and returns the mean loss."""
     network = make_network(config, fast)
-    network.compile(
-        keras.optimizers.Adam(LEARNING_RATE),
-        "binary_crossentropy",
-        steps_per_execution=min(config.steps_per_execution, config.n_steps),
-    )
+    together = min(config.steps_per_execution, config.n_steps)
+    network.compile(keras.optimizers.Adam(LEARNING_RATE), "binary_crossentropy", steps_per_execution=together)
+    network.make_train_function()
     features, theta, label = batch
-    dataset = tf.data.Dataset.from_tensors(({"features": features, "theta": theta}, label)).repeat()
+    batches = iter(tf.data.Dataset.from_tensors(({"features": features, "theta": theta}, label)).repeat())
 
     def steps() -> float:
-        history = network.fit(dataset, steps_per_epoch=config.n_steps, verbose=0, shuffle=False)
-        return history.history["loss"][0]
+        network.reset_metrics()
+        for _ in range(config.n_steps // together):
+            logs = network.train_function(batches)
+        return float(logs["loss"])
 
     return steps
