@@ -11,7 +11,7 @@ class Cell(NamedTuple):
     """One number of ours, and the paper's where it has one.
 
     Args:
-        ours: mean over the seeds.
+        ours: mean over the seeds; NaN where there is nothing to measure.
         spread: standard deviation over the seeds, with n - 1; None for one seed.
         paper: the published value; None if there is none.
     """

@@ -3,6 +3,7 @@
 And the same as Markdown with the main tables alone.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,11 +100,13 @@ def _in_brackets(cell: Cell, decimals: int) -> str:
 
 
 def number(value: float, decimals: int, signed: bool = False) -> str:
-    r"""A number with a true minus sign and thousands set apart.
+    r"""A number with a true minus sign and thousands set apart; an en dash where it is NaN.
 
     >>> number(-0.04, 2) == "\N{MINUS SIGN}0.04"
     True
     """
+    if math.isnan(value):
+        return "\N{EN DASH}"
     return f"{value:{'+' if signed else ''},.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 

@@ -1,5 +1,7 @@
 """What a run shows in the terminal: progress while it lasts, and the table ours, paper, difference at its end."""
 
+import math
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -101,7 +103,7 @@ def finding_line(finding: Finding) -> Text:
 
 
 def _ours(cell: Cell, decimals: int, with_spread: bool) -> Text:
-    text = Text(f"{cell.ours:,.{decimals}f}", "bold")
+    text = Text("\N{EN DASH}" if math.isnan(cell.ours) else f"{cell.ours:,.{decimals}f}", "bold")
     if with_spread and cell.spread is not None:
         text.append(f" ±{cell.spread:.{decimals}f}", "not bold dim")
     return text

@@ -1,5 +1,6 @@
 """The page: every number is on it, and it needs nothing else."""
 
+import math
 import re
 from html.parser import HTMLParser
 
@@ -131,3 +132,7 @@ def test_the_tint_grows_with_the_difference_up_to_a_limit():
     assert strength(Cell(81.5, None, 80.0)) == ("above", "15")
     assert strength(Cell(77.0, None, 80.0)) == strength(Cell(50.0, None, 80.0)) == ("below", "30")
     assert report.tint(Cell(77.0)) == ""
+
+
+def test_a_number_that_is_missing_is_a_dash():
+    assert report.number(math.nan, 2) == "\N{EN DASH}"

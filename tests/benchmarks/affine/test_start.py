@@ -27,14 +27,18 @@ def record():
 def test_each_start_is_trained_as_often_as_asked(record):
     assert [row["row"] for row in record["rows"]] == ["identity, rate 0.02", "glorot_uniform, rate 0.02"]
     for row in record["rows"]:
-        assert len(row["auc"]) == 2
+        assert len(row["auc"]) == len(row["spread"]) == 2 and min(row["spread"]) > 0.05
         # One block does not collapse. Over all masses the feature separates by Phi(d / sqrt 2) for d from 0.5 to 1.5,
         # 0.75 on average; 1000 validation events have an error of 0.015, and 4 short epochs fall short by a little.
         assert all(0.68 < auc < 0.82 for auc in row["auc"])
 
 
 def test_constant_outputs_are_counted(record):
-    rows = [record["rows"][0] | {"auc": [0.9, 0.8]}, record["rows"][1] | {"auc": [0.5, 0.5223, 0.9]}]
+    first, second = (dict(row) for row in record["rows"])
+    rows = [
+        first | {"auc": [0.9, 0.8], "spread": [0.2, 0.1]},
+        second | {"auc": [0.5, 0.52, 0.9], "spread": [0, 0, 0.2]},
+    ]
     section = start.section(record | {"rows": rows})
     assert dict(section.tables[0][1].rows) == {
         "identity, rate 0.02": (Cell(2), Cell(0), Cell(pytest.approx(85.0))),
