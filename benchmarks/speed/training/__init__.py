@@ -18,7 +18,7 @@ from benchmarks.speed.taylor.one_thread import load_triton
 KERNEL_L2, BIAS_L2, LEARNING_RATE = 1e-4, 1e-5, 3e-4
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # of Adam, as Keras has them
 OURS = "pnn_tf"
-REST_S = 0.3  # before a measurement: PyTorch's threads spin for a while after their work
+REST_S = 1.0  # before a measurement: the threads of PyTorch spin for a while after their work
 
 
 @dataclass(frozen=True)
