@@ -76,6 +76,16 @@ class Section(NamedTuple):
     departures: tuple[str, ...]
 
 
+def listed(numbers: Sequence[float]) -> str:
+    """Numbers in a sentence.
+
+    >>> listed([500.0, 750.0, 1000.0])
+    '500, 750 and 1000'
+    """
+    *first, last = (f"{number:g}" for number in numbers)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def cell(values: Sequence[float], paper: float | None = None) -> Cell:
     """The cell of one number measured with one or more seeds.
 

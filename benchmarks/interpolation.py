@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 import pnn_tf
 from benchmarks.comparison import Comparison, cell
 from benchmarks.data.events import Events
+from benchmarks.rows import by_name
 from benchmarks.style import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, style
 from benchmarks.training import Recipe, train
 
@@ -173,12 +174,6 @@ def table(rows: Sequence[Mapping], corner: str = "AUC in %") -> Comparison:
         lines.append((name, (*(cell(list(column)) for column in auc.T), cell(list(auc.mean(axis=1))))))
     columns = (*map(label, rows[0]["hypotheses"]), "average")
     return Comparison(corner, columns, tuple(lines), (2,) * len(columns))
-
-
-def by_name(rows: Sequence[Mapping]) -> dict[str, list[Mapping]]:
-    """The rows of each name, one a seed."""
-    names = dict.fromkeys(row["row"] for row in rows)
-    return {name: [row for row in rows if row["row"] == name] for name in names}
 
 
 def curves(

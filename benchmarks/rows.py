@@ -1,12 +1,12 @@
-"""Rows of an experiment in turn: what the `run` of one whose rows do not depend on each other comes to."""
+"""Rows of an experiment: made in turn where they do not depend on each other, and picked by name and seed."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from benchmarks.terminal import Display
 
 
-def in_turn(names: Callable[..., Sequence[str]], make_row: Callable[..., dict]) -> Callable[..., Iterator[dict]]:
+def in_turn(names: Callable[..., Iterable[str]], make_row: Callable[..., dict]) -> Callable[..., Iterator[dict]]:
     """The `run` of an experiment, from how it makes one row.
 
     Args:
@@ -29,3 +29,16 @@ def in_turn(names: Callable[..., Sequence[str]], make_row: Callable[..., dict]) 
             yield {"row": name, "seed": seed, **measured, "wall_s": round(time.perf_counter() - started, 1)}
 
     return run
+
+
+def by_name(rows: Sequence[Mapping]) -> dict[str, list[Mapping]]:
+    """The rows of each name, one a seed."""
+    names = dict.fromkeys(row["row"] for row in rows)
+    return {name: [row for row in rows if row["row"] == name] for name in names}
+
+
+def complete(rows: Sequence[Mapping], names: Iterable[str]) -> list[Mapping]:
+    """The rows of these names, of the seeds with which all of them are finished."""
+    names = set(names)
+    done = {(row["row"], row["seed"]) for row in rows}
+    return [row for row in rows if row["row"] in names and all((name, row["seed"]) in done for name in names)]

@@ -13,6 +13,7 @@ import numpy as np
 
 import pnn_tf
 from benchmarks.data.events import Events
+from benchmarks.terminal import Display
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,15 @@ def train(
         batches.dataset, steps_per_epoch=n_steps, epochs=recipe.epochs, callbacks=[best], shuffle=False, verbose=0
     )
     return Trained(model, best.weights, best.epoch, len(training))
+
+
+def show_epochs(display: Display, title: str, work: float) -> Callable[[int, float], None]:
+    """An `on_epoch` for `train` that shows each epoch of what is called `title`, with its `work` for the display."""
+
+    def on_epoch(epoch: int, auc: float) -> None:
+        display.advance(work, f"{title}: epoch {epoch}, validation AUC {100 * auc:.2f} %")
+
+    return on_epoch
 
 
 def steps_together(n_steps: int, most: int) -> int:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
+from scipy.stats import chi2 as distribution
 
 from pnn_tf.score_bins import ScoredEvents
 
@@ -80,5 +80,4 @@ def _agreement(expected, variance, n_expected, found, n_found) -> Agreement:
     chi2 = float(np.sum((found - expected) ** 2 / (expected / n_found + variance)))
     n_dof = len(expected) - 1
     ks = float(np.abs(np.cumsum(found - expected)).max())
-    p_value = float(tf.math.igammac(tf.constant(n_dof / 2, tf.float64), chi2 / 2))
-    return Agreement(chi2, n_dof, p_value, ks, 1 / (1 / n_found + 1 / n_expected))
+    return Agreement(chi2, n_dof, float(distribution.sf(chi2, n_dof)), ks, 1 / (1 / n_found + 1 / n_expected))

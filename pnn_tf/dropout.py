@@ -1,4 +1,4 @@
-"""Dropout whose random numbers cost a fifth of Keras' own: one byte a unit."""
+"""Dropout that draws one random byte a unit, where Keras' own draws four."""
 
 import keras
 import tensorflow as tf

@@ -12,7 +12,6 @@ middle masses. This adds a function of the mass alone to what is learnt, which c
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from matplotlib.figure import Figure
 
 import pnn_tf
 from benchmarks import contrasts
-from benchmarks.comparison import Finding, Section
+from benchmarks.comparison import Finding, Section, listed
 from benchmarks.contrasts import Row, contrast, verdict
 from benchmarks.data import SOURCES
 from benchmarks.data.events import Events
@@ -29,7 +28,7 @@ from benchmarks.rows import in_turn
 from benchmarks.samples import events_fingerprint
 from benchmarks.style import KIND_COLOURS, ORANGE, SKY
 from benchmarks.terminal import Display
-from benchmarks.training import Recipe, train
+from benchmarks.training import Recipe, show_epochs, train
 
 CONDITIONING = {"Affine": "affine", "pNN": "concat"}
 RANGE = (500.0, 1500.0)  # GeV, of the continuous masses
@@ -125,17 +124,13 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
                 conditioning=conditioning,
                 background_theta=background,
                 seed=seed,
-                on_epoch=partial(_show, display, f"{name}: {network}", 1 / 4 / config.epochs),
+                on_epoch=show_epochs(display, f"{name}: {network}", 1 / 4 / config.epochs),
             )
             trained.model.set_weights(trained.best_weights)
             placed[network] = [contrasts.at_mass(trained.model, samples.test, mass) for mass in masses]
             best_epoch[network], n_train[network] = [trained.best_epoch], trained.n_train
     measured = contrasts.measure(placed, PAIRS.values(), groups(masses))
     return {"masses": masses.tolist(), **measured, "best_epoch": best_epoch, "n_train": n_train}
-
-
-def _show(display: Display, network: str, fraction: float, epoch: int, auc: float) -> None:
-    display.advance(fraction, f"{network}: epoch {epoch}, validation AUC {100 * auc:.2f} %")
 
 
 run = in_turn(lambda config: [f"training {i + 1}" for i in range(config.trainings)], make_row)
@@ -205,6 +200,7 @@ def section(record: dict) -> Section:
 
 def _findings(rows: list[Row]) -> Iterator[Finding]:
     masses = rows[0]["masses"]
+    unknown = listed([masses[i] for i in groups(masses)["between"]])
     for kind in CONDITIONING:
         pair = f"{kind}, range", f"{kind}, five points"
         known, between, heavy = (contrast(rows, pair, group) for group in groups(masses))
@@ -212,7 +208,7 @@ def _findings(rows: list[Row]) -> Iterator[Finding]:
         lowest, highest = (pick(range(len(masses)), key=lambda i: alone[i].ours) for pick in (min, max))
         yield Finding(
             f"{kind}: range minus five points, between the points",
-            f"Mean AUC at {_listed(masses)} GeV: trained on the range it is {verdict(between)}. At the five points "
+            f"Mean AUC at {unknown} GeV: trained on the range it is {verdict(between)}. At the five points "
             f"themselves it is {verdict(known)} ({known.ours:+.2f} ± {known.spread:.2f}), from {HEAVY:g} GeV on "
             f"{verdict(heavy)} ({heavy.ours:+.3f} ± {heavy.spread:.3f}). It does best at {masses[highest]:g} GeV "
             f"({alone[highest].ours:+.2f} ± {alone[highest].spread:.2f}) and worst at {masses[lowest]:g} GeV "
@@ -239,8 +235,3 @@ def _findings(rows: list[Row]) -> Iterator[Finding]:
             + ", ".join(f"{value:.2f} ({network})" for network, value in spread.items())
             + " points.",
         )
-
-
-def _listed(masses: list[float]) -> str:
-    *some, last = (f"{masses[i]:g}" for i in groups(masses)["between"])
-    return f"{', '.join(some)} and {last}"

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.affine.data_set_section import plot, section
 from benchmarks.data import imbalanced
 from benchmarks.data.events import Events
-from benchmarks.data.hepmass_like import read_recipe
+from benchmarks.data.hepmass_like import physical
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples, load_samples
 from benchmarks.terminal import Display
@@ -160,12 +160,9 @@ def _signal(events: Events, column: np.ndarray) -> list[np.ndarray]:
 
 def _physical(events: Events, feature: str, config: Config) -> tuple[np.ndarray, str]:
     """(n_events,) float64 values of a feature, and their unit."""
-    i = events.names.index(feature)
-    standardised = events.features[:, i].astype(np.float64)
     if config.sample != "hepmass-like":
-        return standardised, "standard deviations"
-    recipe = read_recipe()
-    return standardised * recipe["std"][i] + recipe["mean"][i], "GeV"
+        return events.features[:, events.names.index(feature)].astype(np.float64), "standard deviations"
+    return physical(events, feature), "GeV"
 
 
 def one_line(row: Row) -> str:

@@ -7,7 +7,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.comparison import Cell, Comparison, Finding, Section
+from benchmarks.affine.departures import of_size
+from benchmarks.comparison import Cell, Comparison, Finding, Section, listed
 from benchmarks.data.hepmass_imb import COUNTS
 from benchmarks.published import AFFINE_TABLE_1, MASSES
 from benchmarks.style import BLUE, INK, MASS_COLOURS, QUIET, VERMILION, style
@@ -198,7 +199,7 @@ def _findings(row: Mapping) -> Iterator[Finding]:
     rising = np.all(np.diff(reconstructed["signal_median"]) > 0)
     yield Finding(
         "f26 is the reconstructed mass",
-        f"Its medians are {medians} {reconstructed['unit']} for signal at {_listed(masses)} GeV: they "
+        f"Its medians are {medians} {reconstructed['unit']} for signal at {listed(masses)} GeV: they "
         f"{'rise' if rising else 'do not rise throughout'} with the mass, as the paper supposes.",
     )
     hardest = [name for name, h in row["histograms"].items() if np.argmax(h["overlap"]) == 0]
@@ -230,11 +231,6 @@ def _ratio(counts: Sequence[int]) -> float:
     return max(counts) / min(counts)
 
 
-def _listed(numbers: Sequence[float]) -> str:
-    *first, last = (f"{number:g}" for number in numbers)
-    return f"{', '.join(first)} and {last}"
-
-
 def _departures(config: Mapping) -> Iterator[str]:
     if config["sample"] == "hepmass-like":
         yield (
@@ -243,7 +239,6 @@ def _departures(config: Mapping) -> Iterator[str]:
         )
     else:
         yield "Features are in standard deviations: the official files do not say of what."
-    if config["n_train"] is not None:
-        yield f"Only {config['n_train']:,} training and {config['n_test']:,} test events are drawn from the sample."
+    yield from of_size(config)
     yield "Which events the paper's authors kept in HEPMASS-IMB is not published: this is another draw."
     yield f"Histograms show the middle {100 * config['shown']:g} % of the events."

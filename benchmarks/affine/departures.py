@@ -20,6 +20,19 @@ def departures(record: Mapping, setups: Mapping[str, Setup]) -> tuple[str, ...]:
     return tuple(_departures(record["configuration"], record["data"], setups))
 
 
+def of_size(config: Mapping) -> Iterator[str]:
+    """That only a part of the sample is used, if so."""
+    if config["n_train"] is not None:
+        yield f"Only {config['n_train']:,} training and {config['n_test']:,} test events are drawn from the sample."
+
+
+def of_recipe(config: Mapping) -> Iterator[str]:
+    """Where length and steps of the training are not the paper's."""
+    for field in ("epochs", "batch_size", "learning_rate"):
+        if config[field] != getattr(Recipe, field):
+            yield f"{field.replace('_', ' ').capitalize()}: {config[field]} instead of {getattr(Recipe, field)}."
+
+
 def _departures(config: Mapping, data: Mapping, setups: Mapping[str, Setup]) -> Iterator[str]:
     if config["sample"] != "hepmass":
         yield (
@@ -27,8 +40,7 @@ def _departures(config: Mapping, data: Mapping, setups: Mapping[str, Setup]) -> 
             "resonance as the signal. Differences to the paper of a point or two can come from the physics alone."
         )
         yield "The training sample is far smaller than the 7 million events of HEPMASS."
-    if config["n_train"] is not None:
-        yield f"Only {config['n_train']:,} training and {config['n_test']:,} test events are drawn from the sample."
+    yield from of_size(config)
     if counts := data.get("n_signal"):
         *most, last = (f"{count:,} at {mass}" for mass, count in counts.items())
         yield (
@@ -36,11 +48,8 @@ def _departures(config: Mapping, data: Mapping, setups: Mapping[str, Setup]) -> 
             f"{', '.join(most)} and {last} GeV, validation included. The paper has 350,000, 140,000, 35,000, 7,000 "
             "and 2,000."
         )
-    recipe = Recipe()
-    for field in ("epochs", "batch_size", "learning_rate"):
-        if config[field] != getattr(recipe, field):
-            yield f"{field.replace('_', ' ').capitalize()}: {config[field]} instead of {getattr(recipe, field)}."
-    if config["batch_size"] < recipe.batch_size:
+    yield from of_recipe(config)
+    if config["batch_size"] < Recipe.batch_size:
         yield "Smaller batches and the larger rate let the small sample come near convergence in minutes."
     yield (
         f"Where the paper's text is silent, its authors' code decides: {config['validation_fraction']:.0%} of the "

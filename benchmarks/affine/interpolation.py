@@ -20,7 +20,7 @@ from benchmarks.published import MASSES
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples, load_samples
 from benchmarks.terminal import Display
-from benchmarks.training import Recipe
+from benchmarks.training import Recipe, show_epochs
 
 __all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
 
@@ -105,9 +105,6 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     masses = [mass for (mass,) in setup.trial.trained_on]
     display.advance(0, f"{name}, seed {seed}: preparing")
 
-    def on_epoch(epoch: int, auc: float) -> None:
-        display.advance(1 / config.epochs, f"{name}, seed {seed}: epoch {epoch}, validation AUC {100 * auc:.2f} %")
-
     measured = interpolation.interpolate(
         config if setup.regularised else replace(config, dropout=0.0, kernel_l2=0.0, bias_l2=0.0),
         imbalanced(samples.train) if setup.imbalanced else samples.train,
@@ -116,7 +113,7 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
         conditioning=CONDITIONING[setup.network],
         background=pnn_tf.Uniform(min(masses), max(masses), sampled=False) if setup.uniform else None,
         seed=seed,
-        on_epoch=on_epoch,
+        on_epoch=show_epochs(display, f"{name}, seed {seed}", 1 / config.epochs),
     )
     return {
         "network": setup.network,

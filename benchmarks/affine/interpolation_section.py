@@ -6,12 +6,12 @@ from statistics import fmean
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.affine.departures import circumstances
+from benchmarks.affine.departures import circumstances, of_recipe, of_size
 from benchmarks.comparison import Cell, Comparison, Finding, Section, cell
-from benchmarks.interpolation import by_name, curves, held_out, label, table
+from benchmarks.interpolation import curves, held_out, label, table
 from benchmarks.published import AFFINE_FIG_8
+from benchmarks.rows import by_name
 from benchmarks.style import KIND_COLOURS, ORANGE
-from benchmarks.training import Recipe
 
 AXIS = "mass (GeV)"
 UNIFORM = {True: "pNN uniform, regularised", False: "pNN uniform, not regularised"}
@@ -216,12 +216,8 @@ def _departures(config: Mapping) -> Iterator[str]:
             "resonance as the signal. The training sample is far smaller than the 7 million events of HEPMASS, and "
             "HEPMASS-IMB is made of it in the same proportions: few signal events remain at the highest mass."
         )
-    if config["n_train"] is not None:
-        yield f"Only {config['n_train']:,} training and {config['n_test']:,} test events are drawn from the sample."
-    recipe = Recipe()
-    for field in ("epochs", "batch_size", "learning_rate"):
-        if config[field] != getattr(recipe, field):
-            yield f"{field.replace('_', ' ').capitalize()}: {config[field]} instead of {getattr(recipe, field)}."
+    yield from of_size(config)
+    yield from of_recipe(config)
     yield (
         "The paper does not say what becomes of the background of a mass held out. Here all of it stays, and draws its "
         "mass once from those that remain, validation events included."

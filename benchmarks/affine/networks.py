@@ -7,7 +7,6 @@ validation AUC, and those of the last.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -20,7 +19,7 @@ from benchmarks.data.events import Events
 from benchmarks.published import MASSES
 from benchmarks.samples import Samples, events_fingerprint, load_samples
 from benchmarks.terminal import Display
-from benchmarks.training import Recipe, train
+from benchmarks.training import Recipe, show_epochs, train
 
 BACKGROUND_WEIGHT = 1 / len(MASSES)  # in tests: the background then weighs as much as the signal of one mass
 
@@ -162,7 +161,7 @@ def make_row(
             conditioning=setup.conditioning,
             background_theta=background_theta(config, samples, setup),
             seed=seed,
-            on_epoch=partial(_show, display, network, 1 / len(parts) / config.epochs),
+            on_epoch=show_epochs(display, network, 1 / len(parts) / config.epochs),
         )
         last = measure(trained.model, samples.test, hypotheses)
         trained.model.set_weights(trained.best_weights)
@@ -188,10 +187,6 @@ def make_row(
         "epochs": config.epochs,
         "n_train": n_train,
     }
-
-
-def _show(display: Display, network: str, fraction: float, epoch: int, auc: float) -> None:
-    display.advance(fraction, f"{network}: epoch {epoch}, validation AUC {100 * auc:.2f} %")
 
 
 def training_parts(config: Config, samples: Samples, setup: Setup, seed: int) -> list[tuple[Events, np.ndarray]]:

@@ -3,7 +3,7 @@
 Rows are those of an experiment: `row` names the network, `masses` are in GeV, `auc` is the AUC at each in [0, 1].
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
@@ -20,13 +20,6 @@ def over_seeds(rows: Sequence[Mapping], field: str, unit: float = 0.01) -> dict[
     """`field` of each network as (n_seeds, n_entries), in `unit`, which is per cent by default."""
     names = dict.fromkeys(row["row"] for row in rows)
     return {name: np.array([np.atleast_1d(row[field]) for row in rows if row["row"] == name]) / unit for name in names}
-
-
-def complete(rows: Sequence[Mapping], names: Iterable[str]) -> list[Mapping]:
-    """The rows of these names, of the seeds with which all of them are finished."""
-    names = set(names)
-    done = {(row["row"], row["seed"]) for row in rows}
-    return [row for row in rows if row["row"] in names and all((name, row["seed"]) in done for name in names)]
 
 
 def comparison(

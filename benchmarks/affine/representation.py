@@ -24,7 +24,7 @@ from benchmarks.data.events import Events
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples, load_samples
 from benchmarks.terminal import Display
-from benchmarks.training import Recipe, train
+from benchmarks.training import Recipe, show_epochs, train
 
 __all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
 
@@ -94,10 +94,7 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     parts = list(_parts(samples.train, hypotheses, name))
     layer, n_train = np.empty((len(events), config.units[-1])), []
 
-    def on_epoch(epoch: int, auc: float) -> None:
-        work = 0.8 / config.epochs / len(parts)
-        display.advance(work, f"{name}, seed {seed}: epoch {epoch}, validation AUC {100 * auc:.2f} %")
-
+    on_epoch = show_epochs(display, f"{name}, seed {seed}", 0.8 / config.epochs / len(parts))
     for number, part in enumerate(parts):
         # Networks of one seed would start from the same weights, and stay alike.
         own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)

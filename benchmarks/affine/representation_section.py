@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from benchmarks.affine.departures import of_recipe, of_size
 from benchmarks.comparison import Cell, Comparison, Finding, Section, cell
 from benchmarks.style import BLUE, INK, MASS_COLOURS, VERMILION, style
-from benchmarks.training import Recipe
 
 INDIVIDUAL, PARAMETRIC, CONTROL = "Individual-NNs", "pNN", "Single-NNs (control)"
 CLASSES = (("background", BLUE), ("signal", VERMILION))
@@ -124,12 +124,8 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
 def _departures(config: Mapping) -> Iterator[str]:
     if config["sample"] != "hepmass":
         yield "The events are HEPMASS-like: simulated for this project after the description of HEPMASS."
-    if config["n_train"] is not None:
-        yield f"Only {config['n_train']:,} training and {config['n_test']:,} test events are drawn from the sample."
-    recipe = Recipe()
-    for field in ("epochs", "batch_size", "learning_rate"):
-        if config[field] != getattr(recipe, field):
-            yield f"{field.replace('_', ' ').capitalize()}: {config[field]} instead of {getattr(recipe, field)}."
+    yield from of_size(config)
+    yield from of_recipe(config)
     yield (
         f"The paper does not give its settings of t-SNE: perplexity {config['perplexity']:g}, from the first two "
         "principal components."

@@ -10,6 +10,7 @@ from benchmarks.affine.networks import Setup
 from benchmarks.affine.per_mass import points
 from benchmarks.comparison import Cell, Comparison, Finding, Section, cell
 from benchmarks.published import AFFINE_TABLE_5
+from benchmarks.rows import complete
 from benchmarks.style import BLUE, ORANGE, VERMILION, style
 
 PLAIN = "pNN identical (fixed)"
@@ -124,7 +125,7 @@ def joint_plot(rows: Sequence[Mapping]) -> Figure:
 
 def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
     """What the paper says of these choices, from the seeds with which every row is finished."""
-    rows = per_mass.complete(rows, SETUPS)
+    rows = complete(rows, SETUPS)
     if not rows:
         return
     for suffix, field, when in (("", "auc", "at the epoch kept"), ("_last", "auc_last", "at the last epoch")):

@@ -14,7 +14,7 @@ from benchmarks.affine.departures import circumstances, departures
 from benchmarks.affine.networks import QUICK, Config, Row, Setup, load, one_line
 from benchmarks.comparison import Finding, Section
 from benchmarks.published import AFFINE_TABLE_3
-from benchmarks.rows import in_turn
+from benchmarks.rows import complete, in_turn
 from benchmarks.samples import Samples
 from benchmarks.terminal import Display
 from pnn_tf import auc_error
@@ -97,7 +97,7 @@ COLUMNS = (
 
 def _findings(rows: Sequence[Row]) -> Iterator[Finding]:
     """What the paper says of this table, from the seeds with which every row is finished."""
-    rows = per_mass.complete(rows, AFFINE_TABLE_3)
+    rows = complete(rows, AFFINE_TABLE_3)
     if not rows:
         return
     affine = ["Affine identical (fixed)", "Affine identical (sampled)"]

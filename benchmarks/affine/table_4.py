@@ -13,7 +13,7 @@ from benchmarks.affine.departures import circumstances, departures
 from benchmarks.affine.networks import QUICK, Config, Row, Setup, load, one_line
 from benchmarks.comparison import Finding, Section
 from benchmarks.published import AFFINE_TABLE_4, MASSES
-from benchmarks.rows import in_turn
+from benchmarks.rows import complete, in_turn
 from benchmarks.samples import Samples
 from benchmarks.terminal import Display
 
@@ -93,7 +93,7 @@ def section(record: dict) -> Section:
 
 def _findings(rows: Sequence[Row]) -> Iterator[Finding]:
     """What the paper says of this table, from the seeds with which every row is finished."""
-    rows = per_mass.complete(rows, AFFINE_TABLE_4)
+    rows = complete(rows, AFFINE_TABLE_4)
     if not rows:
         return
     pnn, balanced, affine = SETUPS

@@ -11,6 +11,7 @@ from benchmarks.affine.per_mass import points
 from benchmarks.affine.table_5_rows import BASELINES, SEPARATED, SEPARATION_MASS, SETUPS
 from benchmarks.comparison import Finding, Section
 from benchmarks.published import AFFINE_TABLE_5, MASSES
+from benchmarks.rows import complete
 from pnn_tf import auc_error
 
 UNBALANCED = ("pNN identical (fixed)", "pNN identical (sampled)")
@@ -83,7 +84,7 @@ def _figures(rows: Sequence[Mapping]) -> Iterator[tuple[str, Figure]]:
 
 def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
     """What the paper says of this table, from the seeds with which every row is finished."""
-    rows = per_mass.complete(rows, SETUPS)
+    rows = complete(rows, SETUPS)
     if not rows:
         return
     yield _gain_of_balance(rows)

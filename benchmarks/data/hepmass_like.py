@@ -79,6 +79,14 @@ def read_recipe(variant: str | None = None, folder: Path = EMBEDDED) -> dict:
     return json.loads(path.read_text())
 
 
+def physical(events: Events, feature: str) -> np.ndarray:
+    """(n_events,) float64 values of one feature of a sample, or of a variant, before its standardisation."""
+    recipe = read_recipe()
+    place = recipe["features"].index(feature)
+    standardised = events.features[:, events.names.index(feature)].astype(np.float64)
+    return standardised * recipe["std"][place] + recipe["mean"][place]
+
+
 def write_hepmass_like(
     splits: Mapping[str, Events], settings: dict, *, variant: str | None = None, folder: Path = EMBEDDED
 ) -> dict:

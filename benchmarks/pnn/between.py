@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 import pnn_tf
 from benchmarks import contrasts
-from benchmarks.comparison import Finding, Section
+from benchmarks.comparison import Finding, Section, listed
 from benchmarks.contrasts import Row, contrast, verdict
 from benchmarks.data import SOURCES
 from benchmarks.data.events import Events
@@ -28,7 +28,7 @@ from benchmarks.rows import in_turn
 from benchmarks.samples import events_fingerprint
 from benchmarks.style import INK, KIND_COLOURS, SKY
 from benchmarks.terminal import Display
-from benchmarks.training import Recipe, train
+from benchmarks.training import Recipe, show_epochs, train
 
 INDIVIDUAL = "individual"
 
@@ -132,10 +132,6 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     best_epoch, n_train = {}, {}
 
     def fit(network: str, setup: Setup, signal: Events, background_theta=None):
-        def on_epoch(epoch: int, auc: float) -> None:
-            status = f"{name}: {network}, epoch {epoch}, validation AUC {100 * auc:.2f} %"
-            display.advance(1 / n_fits / config.epochs, status)
-
         background = samples.background
         if background_theta is not None:  # of the events that validate; those that train draw it anew in each batch
             background = replace(background, theta=background_theta.draw(len(background), (seed, 0)))
@@ -145,7 +141,7 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
             conditioning=setup.conditioning,
             background_theta=background_theta,
             seed=seed,
-            on_epoch=on_epoch,
+            on_epoch=show_epochs(display, f"{name}: {network}", 1 / n_fits / config.epochs),
         )
         trained.model.set_weights(trained.best_weights)
         best_epoch.setdefault(network, []).append(trained.best_epoch)
@@ -192,7 +188,7 @@ def section(record: dict) -> Section:
     return Section(
         title="PNN: masses between",
         introduction=(
-            f"Networks that know 500, 750, 1000, 1250 and 1500 GeV, tested at {_listed(rows[0]['masses'])} GeV beside "
+            f"Networks that know 500, 750, 1000, 1250 and 1500 GeV, tested at {listed(rows[0]['masses'])} GeV beside "
             f"an individual network trained at each, on {data['name']} events: {config['n_signal']:,} of signal at a "
             f"mass and {config['n_background']:,} of background for every network, validation included; "
             f"{data['n_test']:,} test events, {config['epochs']} epochs, {len(rows)} training"
@@ -264,8 +260,3 @@ def _findings(rows: list[Row], config: dict) -> Iterator[Finding]:
         f"One network that is told no mass, on the same events as the pNN: {verdict(gain['single', INDIVIDUAL])}.",
         gain["single", INDIVIDUAL],
     )
-
-
-def _listed(masses: list[float]) -> str:
-    *some, last = (f"{mass:g}" for mass in masses)
-    return f"{', '.join(some)} and {last}"

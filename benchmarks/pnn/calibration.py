@@ -19,7 +19,7 @@ from benchmarks.pnn.shifted_gaussian import log_ratio, shifted_gaussian
 from benchmarks.rows import in_turn
 from benchmarks.samples import load_samples
 from benchmarks.terminal import Display
-from benchmarks.training import Recipe, train
+from benchmarks.training import Recipe, show_epochs, train
 
 __all__ = ["SCALES", "Agreement", "Config", "Row", "load", "one_line", "plot", "run", "section"]
 
@@ -141,7 +141,7 @@ def _make_row(config: Config, samples: Samples, name: str, seed: int, display: D
         conditioning="affine",
         background_theta=pnn_tf.Identical(events.hypotheses, sampled=True),
         seed=seed,
-        on_epoch=_advance(display, name, seed, config.epochs),
+        on_epoch=show_epochs(display, f"{name}, seed {seed}", 0.5 / config.epochs),
     )
     network.model.set_weights(network.best_weights)
     measured = _hold_outs(network.model, samples.calibrate, samples.test, masses, config.n_bins)
@@ -162,7 +162,7 @@ def _toy(config: Config, seed: int, display: Display) -> dict:
         events,
         conditioning="affine",
         seed=seed,
-        on_epoch=_advance(display, "toy", seed, config.toy_epochs),
+        on_epoch=show_epochs(display, f"toy, seed {seed}", 0.5 / config.toy_epochs),
     )
     model, shown = network.model, (calibrating.features, calibrating.theta, calibrating.label)
     model.set_weights(network.best_weights)
@@ -251,13 +251,6 @@ def _bins(calibration: pnn_tf.Calibration, model, test: Events, theta: float) ->
     return {name: [float(f"{value:.7g}") for value in values] for name, values in shares.items()} | {
         f"n_{name}": int(counts.sum()) for name, counts in found.items()
     }
-
-
-def _advance(display: Display, name: str, seed: int, epochs: int):
-    def show(epoch: int, auc: float) -> None:
-        display.advance(0.5 / epochs, f"{name}, seed {seed}: epoch {epoch}, validation AUC {100 * auc:.2f} %")
-
-    return show
 
 
 def _sigmoid(value: np.ndarray) -> np.ndarray:

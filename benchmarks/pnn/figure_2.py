@@ -19,7 +19,7 @@ from benchmarks.pnn.recipes import Shallow
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples, events_fingerprint
 from benchmarks.terminal import Display
-from benchmarks.training import train
+from benchmarks.training import show_epochs, train
 
 __all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
 
@@ -94,9 +94,7 @@ def _make_row(config: Config, samples: Samples, name: str, seed: int, display: D
         samples.train,
         conditioning="concat",
         seed=seed,
-        on_epoch=lambda epoch, auc: display.advance(
-            1 / config.epochs, f"{name}, seed {seed}: epoch {epoch}, validation AUC {100 * auc:.2f} %"
-        ),
+        on_epoch=show_epochs(display, f"{name}, seed {seed}", 1 / config.epochs),
     )
     model = trained.model
     thetas = np.unique(samples.test.theta).tolist()

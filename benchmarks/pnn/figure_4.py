@@ -22,7 +22,7 @@ from benchmarks.pnn.tested import AtTheta, evaluate, summary
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples, load_samples
 from benchmarks.terminal import Display
-from benchmarks.training import train
+from benchmarks.training import show_epochs, train
 
 __all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
 
@@ -95,9 +95,6 @@ def _make_row(config: Config, samples: Samples, name: str, seed: int, display: D
         display.advance(1, name)
         return row | _reference(config, name, events, test, at)
 
-    def show(epoch: int, auc: float) -> None:
-        display.advance(1 / config.epochs, f"{name}, seed {seed}: epoch {epoch}, validation AUC {100 * auc:.2f} %")
-
     low, high = events.features.min(), events.features.max()
     events, test = (replace(part, features=(part.features - low) / (high - low)) for part in (events, test))
     masses = [mass for mass in events.hypotheses[:, 0].tolist() if (mass == config.focus) == (name == FIXED)]
@@ -106,7 +103,7 @@ def _make_row(config: Config, samples: Samples, name: str, seed: int, display: D
         training_events(events, masses, seed=seed),
         conditioning=None if name == FIXED else "concat",
         seed=seed,
-        on_epoch=show,
+        on_epoch=show_epochs(display, f"{name}, seed {seed}", 1 / config.epochs),
     )
     response = pnn_tf.predict_scores(trained.model, (at[:, None] - low) / (high - low), config.focus)
     return row | {

@@ -11,17 +11,16 @@ from typing import NamedTuple, TypedDict
 
 from benchmarks.data.events import Events
 from benchmarks.interpolation import training_events
+from benchmarks.pnn.figure_5 import N_LOW
 from benchmarks.pnn.figure_7_section import one_line, plot, section
 from benchmarks.pnn.recipes import Deep
 from benchmarks.pnn.tested import AtTheta, evaluate
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples, load_samples
 from benchmarks.terminal import Display
-from benchmarks.training import train
+from benchmarks.training import show_epochs, train
 
 __all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
-
-N_LOW = 22  # the first of the 27 features are the low-level ones
 
 
 class Network(NamedTuple):
@@ -105,9 +104,7 @@ def _make_row(config: Config, samples: Samples, name: str, seed: int, display: D
         training_events(events, trained_on, seed=seed),
         conditioning=setup.conditioning,
         seed=seed,
-        on_epoch=lambda epoch, auc: display.advance(
-            1 / config.epochs, f"{name}, seed {seed}: epoch {epoch}, validation AUC {100 * auc:.2f} %"
-        ),
+        on_epoch=show_epochs(display, f"{name}, seed {seed}", 1 / config.epochs),
     )
     trained.model.set_weights(trained.best_weights)
     return {

@@ -12,13 +12,13 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 
 import pnn_tf
+from benchmarks.affine.reconstructed_mass import FEATURE, scale
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass_imb import imbalanced
-from benchmarks.data.hepmass_like import read_recipe
 from benchmarks.pnn.guidance_section import IDENTICAL, UNIFORM, UNREGULARISED, plot, section
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples, load_samples
-from benchmarks.training import Recipe, train
+from benchmarks.training import Recipe, show_epochs, train
 
 __all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
 
@@ -120,16 +120,13 @@ def _make_row(config: Config, samples: Samples, name: str, seed: int, display) -
     if name == UNREGULARISED:
         config = replace(config, dropout=0.0, kernel_l2=0.0, bias_l2=0.0)
 
-    def on_epoch(epoch, auc):
-        display.advance(1 / config.epochs, f"{name}, seed {seed}: epoch {epoch}, validation AUC {100 * auc:.2f} %")
-
     model = train(
         config,
         events,
         conditioning=config.conditioning,
         background_theta=background_theta,
         seed=seed,
-        on_epoch=on_epoch,
+        on_epoch=show_epochs(display, f"{name}, seed {seed}", 1 / config.epochs),
     ).model  # with the weights of the last epoch, which no validation on identical masses has chosen
     results = pnn_tf.evaluate_hypotheses(model, test.features, test.theta, test.label)
     return {
@@ -168,7 +165,8 @@ def _response(config: Config, model, test: Events, mass: float) -> Response:
 def _sculpting(config: Config, model, test: Events, mass: float) -> Sculpted:
     edges = np.linspace(0, config.mass_end, config.n_bins + 1)
     background = test.select(test.label == 0)
-    reconstructed = _in_gev(background, "m_wwbb")
+    mean, std = scale(config.sample)
+    reconstructed = background.features[:, background.names.index(FEATURE)] * std + mean
     score = pnn_tf.predict_scores(model, background.features, float(mass))
     sculpting = pnn_tf.background_sculpting(
         score, reconstructed, background.label, efficiency=config.efficiency, bins=edges
@@ -181,12 +179,6 @@ def _sculpting(config: Config, model, test: Events, mass: float) -> Sculpted:
         "divergence": sculpting.divergence,
         "efficiency": sculpting.efficiency,
     }
-
-
-def _in_gev(events: Events, name: str) -> np.ndarray:
-    """A mass in GeV, by the constants of the HEPMASS-like sample; those of HEPMASS are not published."""
-    recipe, column = read_recipe(), events.names.index(name)
-    return events.features[:, column] * recipe["std"][column] + recipe["mean"][column]
 
 
 def _too_few(config: Config, events: Events, results: list) -> list[tuple[float, float, int, int]]:

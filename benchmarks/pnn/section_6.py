@@ -15,10 +15,10 @@ import numpy as np
 import pnn_tf
 from benchmarks.data import load_hepmass_like
 from benchmarks.data.events import Events
-from benchmarks.pnn.section_6_section import BOTH, HELD_OUT, MIXTURE, NOMINAL, plot, section
+from benchmarks.pnn.section_6_section import BOTH, HELD_OUT, NOMINAL, TRAINED, plot, section
 from benchmarks.rows import in_turn
 from benchmarks.samples import events_fingerprint
-from benchmarks.training import Recipe, train
+from benchmarks.training import Recipe, show_epochs, train
 
 __all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
 
@@ -124,9 +124,6 @@ def _make_row(config: Config, samples: Samples, name: str, seed: int, display) -
         events = _told_mass_alone(events)
         config = replace(config, theta_scale=config.theta_scale[:1], theta_offset=config.theta_offset[:1])
 
-    def on_epoch(epoch, auc):
-        display.advance(1 / config.epochs, f"{name}, seed {seed}: epoch {epoch}, validation AUC {100 * auc:.2f} %")
-
     trained = train(
         config,
         events,
@@ -134,7 +131,7 @@ def _make_row(config: Config, samples: Samples, name: str, seed: int, display) -
         background_theta=pnn_tf.Identical(np.unique(events.theta[:, 0])),
         nuisances=(SCALE,) if told_scale else (),
         seed=seed,
-        on_epoch=on_epoch,
+        on_epoch=show_epochs(display, f"{name}, seed {seed}", 1 / config.epochs),
     )
     model = trained.model
     model.set_weights(trained.best_weights)
@@ -182,7 +179,7 @@ def _map(config: Config, model, test: Events) -> Map:
     }
 
 
-run = in_turn(lambda config: (BOTH, HELD_OUT, NOMINAL, MIXTURE), _make_row)
+run = in_turn(lambda config: TRAINED, _make_row)
 
 
 def one_line(row: Row) -> str:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 import pnn_tf
 from benchmarks.comparison import Cell, Comparison, Finding, Section, cell
+from benchmarks.rows import complete
 from benchmarks.style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION, style
 
 BOTH = "mass and scale"
@@ -14,6 +15,7 @@ HELD_OUT = "without 0.95, 1.05"  # told mass and scale, and never shown these sc
 SHOWN_NOMINAL = "told scale 1"  # BOTH, told that the scale is nominal where it is not
 NOMINAL = "nominal alone"  # told the mass, trained at the nominal scale
 MIXTURE = "all, not told"  # told the mass, trained at all scales
+TRAINED = (BOTH, HELD_OUT, NOMINAL, MIXTURE)
 COLOURS = {BOTH: VERMILION, HELD_OUT: ORANGE, SHOWN_NOMINAL: QUIET, NOMINAL: BLUE, MIXTURE: GREEN}
 
 
@@ -79,7 +81,7 @@ def _means(rows: Sequence[Mapping]) -> tuple[list[float], dict[str, np.ndarray]]
 def _over_seeds(rows: Sequence[Mapping]) -> dict[str, np.ndarray]:
     """For each network (n_seeds, n_points) AUCs in per cent; the one told the nominal scale is another row."""
     auc = {}
-    for name in (BOTH, HELD_OUT, NOMINAL, MIXTURE):
+    for name in TRAINED:
         own = [row for row in rows if row["row"] == name]
         if own:
             auc[name] = 100 * np.array([row["auc"] for row in own])
@@ -88,15 +90,8 @@ def _over_seeds(rows: Sequence[Mapping]) -> dict[str, np.ndarray]:
     return auc
 
 
-def _complete(rows: Sequence[Mapping]) -> list[Mapping]:
-    """The rows of the seeds with which all networks are finished."""
-    done = {(row["row"], row["seed"]) for row in rows}
-    names = (BOTH, HELD_OUT, NOMINAL, MIXTURE)
-    return [row for row in rows if all((name, row["seed"]) in done for name in names)]
-
-
 def _by_point(rows: Sequence[Mapping]) -> Comparison:
-    rows = _complete(rows)
+    rows = complete(rows, TRAINED)
     if not rows:
         return Comparison("no seed is complete", (), (), ())
     auc = _over_seeds(rows)
@@ -111,7 +106,7 @@ def _by_point(rows: Sequence[Mapping]) -> Comparison:
 
 
 def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
-    rows = _complete(rows)
+    rows = complete(rows, TRAINED)
     if not rows:
         return
     scales, means = _means(rows)
@@ -168,7 +163,7 @@ def plot(rows: Sequence[Mapping]) -> Figure:
 
 
 def _lines(axes, rows: Sequence[Mapping]) -> None:
-    scales, means = _means(_complete(rows) or rows)
+    scales, means = _means(complete(rows, TRAINED) or rows)
     reference = means.get(NOMINAL)
     for i, (name, values) in enumerate(means.items()):
         gain = values - reference if reference is not None else values

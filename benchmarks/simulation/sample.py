@@ -170,7 +170,7 @@ def _quotas(n_events, n_background, n_signals):
     """The background's events, and the rest shared equally by the signals; a remainder goes to the first of them."""
     share, rest = divmod(n_events - n_background, n_signals)
     if share == 0:
-        raise ValueError(f"n_events={n_events} is too small for {n_signals} masses. Use at least {2 * n_signals + 2}.")
+        raise ValueError(f"n_events={n_events} is too small for signal at each of {n_signals} masses. Use more.")
     return [n_background, *(share + (i < rest) for i in range(n_signals))]
 
 

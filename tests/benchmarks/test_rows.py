@@ -1,13 +1,7 @@
 """The loop over rows and seeds that experiments share."""
 
 from benchmarks.rows import in_turn
-
-
-class Silent:
-    """Notes what it is told of the work to come."""
-
-    def begin(self, n_rows, work):
-        self.told = n_rows, work
+from tests.benchmarks.silent import Silent
 
 
 def test_rows_come_seed_by_seed_without_the_finished_ones():

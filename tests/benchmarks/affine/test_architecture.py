@@ -8,16 +8,7 @@ from benchmarks import record as records
 from benchmarks.affine import architecture
 from benchmarks.affine.architecture_diagrams import mechanisms, places, without
 from benchmarks.published import AFFINE_PARAMETERS
-
-
-class Silent:
-    """A display that shows nothing."""
-
-    def begin(self, n_rows, work):
-        pass
-
-    def advance(self, work, status):
-        pass
+from tests.benchmarks.silent import Silent
 
 
 @pytest.fixture(scope="module")

@@ -13,19 +13,10 @@ from benchmarks.data.events import Events
 from benchmarks.data.hepmass_like import read_recipe
 from benchmarks.published import MASSES
 from benchmarks.samples import Samples
+from tests.benchmarks.silent import Silent
 
 CONFIG = data_set.Config(sample="hepmass", n_bins=40)  # of any other than hepmass-like, the units are unknown
 SHIFT = {mass: (mass - 400) / 500 for mass in MASSES}  # of the signal's features, in standard deviations
-
-
-class Silent:
-    """A display that shows nothing."""
-
-    def begin(self, n_rows, work):
-        pass
-
-    def advance(self, work, status):
-        pass
 
 
 def events(n_events: int, seed: int) -> Events:

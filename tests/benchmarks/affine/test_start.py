@@ -7,13 +7,7 @@ import pytest
 from benchmarks.affine import start
 from benchmarks.comparison import Cell
 from tests.benchmarks.affine.conftest import gaussian_events
-
-
-class Silent:
-    def begin(self, *arguments):
-        pass
-
-    advance = begin
+from tests.benchmarks.silent import Silent
 
 
 @pytest.fixture(scope="module")

@@ -11,16 +11,9 @@ from benchmarks.data.events import Events
 from benchmarks.pnn import figure_4
 from benchmarks.pnn.figure_4_section import FIXED, PARAMETRISED, RATIO, RISING, plot
 from pnn_tf import auc_error
+from tests.benchmarks.silent import Silent
 
 TINY = replace(figure_4.SCALES["smoke"], sample="hepmass", n_bins=10)
-
-
-class Silent:
-    def begin(self, n_rows, work):
-        pass
-
-    def advance(self, work, status):
-        pass
 
 
 @pytest.fixture(scope="module")

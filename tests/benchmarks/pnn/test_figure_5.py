@@ -12,16 +12,9 @@ from benchmarks.data.hepmass import FEATURE_NAMES
 from benchmarks.data.hepmass_like import read_recipe
 from benchmarks.pnn import figure_5
 from benchmarks.pnn.distributions import separation
+from tests.benchmarks.silent import Silent
 
 CONFIG = figure_5.Config(sample="hepmass")
-
-
-class Silent:
-    def begin(self, n_rows, work):
-        pass
-
-    def advance(self, work, status):
-        pass
 
 
 @pytest.fixture(scope="module")

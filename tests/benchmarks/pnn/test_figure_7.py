@@ -12,16 +12,9 @@ from benchmarks.pnn.figure_7_section import LINES, plot, plot_differences, resul
 from benchmarks.pnn.tested import summary
 from benchmarks.published import MASSES
 from pnn_tf import auc_error
+from tests.benchmarks.silent import Silent
 
 TINY = replace(figure_7.SCALES["smoke"], units=(20,), epochs=3, batch_size=64, learning_rate=0.01)
-
-
-class Silent:
-    def begin(self, n_rows, work):
-        pass
-
-    def advance(self, work, status):
-        pass
 
 
 def test_a_network_is_trained_and_tested_at_each_mass(samples, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.data.events import Events
 from benchmarks.pnn import section_6
 from benchmarks.pnn.section_6_section import BOTH, HELD_OUT, MIXTURE, NOMINAL, SHOWN_NOMINAL, section
+from tests.benchmarks.silent import Silent
 
 JET_SCALES = (0.9, 0.95, 1.0, 1.05, 1.1)
 TINY = replace(
@@ -21,13 +22,6 @@ TINY = replace(
     map_masses=(500.0, 1000.0, 3),
     map_scales=(0.9, 1.1, 3),
 )
-
-
-class Silent:
-    def begin(self, *arguments):
-        pass
-
-    advance = begin
 
 
 def events(n_events, seed, scales=JET_SCALES):

@@ -16,6 +16,7 @@ from benchmarks.data.higgsml import COLUMNS, HIGGSML_FEATURES, UNDEFINED
 from benchmarks.rows import in_turn
 from benchmarks.taylor import higgsml
 from benchmarks.taylor.higgsml_ranking import importance
+from tests.benchmarks.silent import Silent
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "higgsml_real_sample.csv.gz"
 TINY = replace(higgsml.SCALES["file"], units=12, learning_rate=0.01, epochs=8, bootstrap=20)
@@ -82,7 +83,7 @@ def test_a_resumed_run_makes_only_what_is_missing(finished_run):
 
 def test_a_row_follows_from_its_seed(finished_run, samples):
     _, record, _ = finished_run
-    network = higgsml._Network(TINY, samples, Standardiser.fit(samples.train.features, UNDEFINED), 3, _Silent())
+    network = higgsml._Network(TINY, samples, Standardiser.fit(samples.train.features, UNDEFINED), 3, Silent())
     _, again = network.trained(range(30), "")
     row = record["rows"][0]
     assert {field: row[field][0] for field in again} == again
@@ -136,17 +137,10 @@ def test_a_file_is_read_and_named_without_its_folder(samples, tmp_path):
 def test_real_events():
     """What the whole run finds with three seeds, roughly, with a smaller and quicker network."""
     quick = replace(TINY, units=30, learning_rate=5e-3, epochs=12, treatments=("mean",))
-    (row,) = higgsml.run(quick, higgsml.load(quick, path=REAL), seeds=(42,), display=_Silent())
+    (row,) = higgsml.run(quick, higgsml.load(quick, path=REAL), seeds=(42,), display=Silent())
     # 0.905 to 0.915 by the paper's recipe with 5000 events to learn from.
     assert row["auc_weighted"][0] > 0.89
     ranking = importance([row])
     first = ranking.ranking()[:10]
     assert sum("DER_mass_vis" in line.feature or "DER_mass_MMC" in line.feature for line in first) >= 3
     assert not any("_phi" in line.feature.replace("DER_met_phi_centrality", "") for line in ranking.ranking()[:25])
-
-
-class _Silent:
-    def begin(self, *arguments):
-        pass
-
-    advance = begin
