@@ -4,9 +4,7 @@ A row of such an experiment is one training of all its networks, so that differe
 trainings, each with a seed of its own, say how much depends on chance in training.
 """
 
-import math
 from collections.abc import Collection, Mapping, Sequence
-from statistics import fmean, stdev
 from typing import TypedDict
 
 import numpy as np
@@ -14,13 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import pnn_tf
-from benchmarks.comparison import Cell, Comparison, cell
+from benchmarks.comparison import Comparison, cell
 from benchmarks.data.events import Events
-from benchmarks.paired import Placements, difference, placements
+from benchmarks.paired import Difference, Placements, difference, over_seeds, placements
 from benchmarks.style import INK, style
 
 Pair = tuple[str, str]  # a network, and the one whose AUC is subtracted
-SURE = 2.0  # standard errors from which on a difference is one
 SHIFT = 14.0  # GeV between the points of two networks at one mass, to keep their error bars apart
 
 
@@ -91,38 +88,22 @@ def measure(placed: Mapping[str, Sequence[Placements]], pairs: Collection[Pair],
     }
 
 
-def contrast(rows: Sequence[Row], pair: Pair, where: str | int) -> Cell:
-    """A difference in points (hundredths), averaged over the trainings, with its standard error as the spread.
-
-    The error is of the test sample and, where there are several trainings, of the mean over these, in quadrature. The
-    first is that of one training, which is a little too large for the mean of several.
+def contrast(rows: Sequence[Row], pair: Pair, where: str | int) -> Difference:
+    """A difference, averaged over the trainings.
 
     Args:
         rows: one a training.
         pair: networks that were compared.
         where: the name of a group, or the place of a mass.
     """
-    values, errors = zip(*(_of(row, pair, where) for row in rows), strict=True)
-    of_training = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-    return Cell(100 * fmean(values), 100 * math.hypot(fmean(errors), of_training))
+    return over_seeds([_of(row, pair, where) for row in rows])
 
 
-def _of(row: Row, pair: Pair, where: str | int) -> tuple[float, float]:
+def _of(row: Row, pair: Pair, where: str | int) -> Difference:
     (found,) = (c for c in row["contrasts"] if (c["network"], c["reference"]) == pair)
-    return (
-        tuple(found["groups"][where]) if isinstance(where, str) else (found["difference"][where], found["error"][where])
-    )
-
-
-def verdict(cell: Cell) -> str:
-    """What a difference with its standard error says of the first network.
-
-    >>> verdict(Cell(0.5, 0.1)), verdict(Cell(-0.5, 0.3))
-    ('better', 'neither better nor worse within two standard errors')
-    """
-    if abs(cell.ours) < SURE * cell.spread:
-        return "neither better nor worse within two standard errors"
-    return "better" if cell.ours > 0 else "worse"
+    if isinstance(where, str):
+        return Difference(*found["groups"][where])
+    return Difference(found["difference"][where], found["error"][where])
 
 
 def auc_table(rows: Sequence[Row]) -> Comparison:
@@ -140,7 +121,9 @@ def difference_table(rows: Sequence[Row], columns: Mapping[str, Pair]) -> Compar
     """Differences of some pairs, by heading, in points at each mass and averaged over each group; see `contrast`."""
     places = {f"{mass:g}": i for i, mass in enumerate(rows[0]["masses"])}
     places |= {f"mean {group}": group for group in rows[0]["contrasts"][0]["groups"]}
-    lines = [(name, tuple(contrast(rows, pair, where) for pair in columns.values())) for name, where in places.items()]
+    lines = [
+        (name, tuple(contrast(rows, pair, where).cell for pair in columns.values())) for name, where in places.items()
+    ]
     return Comparison("mass (GeV)", tuple(columns), tuple(lines), (2,) * len(columns))
 
 
@@ -170,7 +153,7 @@ def figure(
                 _draw(upper, *points, colours[network], trained_on.get(network, masses), line="-")
             lower.axhline(0, color=colours[first])
             for place, network in enumerate(others):
-                cells = [contrast(rows, (network, first), i) for i in range(len(masses))]
+                cells = [contrast(rows, (network, first), i).cell for i in range(len(masses))]
                 shifted = masses + SHIFT * (place - (len(others) - 1) / 2)
                 points = shifted, [c.ours for c in cells], [c.spread for c in cells]
                 filled = shifted[np.isin(masses, trained_on.get(network, masses))]

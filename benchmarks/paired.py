@@ -7,9 +7,15 @@ events difficult, so their difference is known better than either AUC.
 
 import math
 from collections.abc import Sequence
+from statistics import fmean, stdev
 from typing import NamedTuple
 
 import numpy as np
+
+from benchmarks.comparison import Cell
+
+SURE = 2.0  # standard errors from which on a difference is one
+INDISTINCT = "neither better nor worse within two standard errors"
 
 
 class Placements(NamedTuple):
@@ -29,10 +35,30 @@ class Placements(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A difference of AUCs, in [-1, 1], and its standard error from the finite test sample."""
+    """A difference of AUCs, in [-1, 1], and its standard error; in points (hundredths) as text.
+
+    >>> change = Difference(-0.005, 0.002)
+    >>> print(f"The first is {change.verdict} ({change}).")
+    The first is worse (-0.50 ± 0.20).
+    """
 
     value: float
     error: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:+.2f} ± {100 * self.error:.2f}"
+
+    @property
+    def verdict(self) -> str:
+        """What the first classifier is: "better" or "worse" from two standard errors on, else INDISTINCT."""
+        if abs(self.value) < SURE * self.error or not self.value:
+            return INDISTINCT
+        return "better" if self.value > 0 else "worse"
+
+    @property
+    def cell(self) -> Cell:
+        """In points, with the standard error as the spread."""
+        return Cell(100 * self.value, 100 * self.error)
 
 
 def placements(signal, background) -> Placements:
@@ -70,6 +96,20 @@ def difference(first: Sequence[Placements], second: Sequence[Placements]) -> Dif
     background = np.mean([a.background - b.background for a, b in zip(first, second, strict=True)], axis=0)
     variance = sum(_variance_of_mean(events) for events in signal) / n**2 + _variance_of_mean(background)
     return Difference(float(background.mean()), math.sqrt(variance))
+
+
+def over_seeds(differences: Sequence[Difference]) -> Difference:
+    """Mean of the differences that several trainings gave on the same test events.
+
+    Its error is that of the test sample, which does not fall with more trainings, and the standard error of the mean
+    over these, in quadrature. The first is the mean of theirs, a little too large for the mean of several.
+
+    >>> over_seeds([Difference(0.0, 0.03), Difference(0.08, 0.03)])
+    Difference(value=0.04, error=0.05)
+    """
+    values, errors = zip(*differences, strict=True)
+    of_training = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return Difference(fmean(values), math.hypot(fmean(errors), of_training))
 
 
 def _share_below(scores, others) -> np.ndarray:

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 import pnn_tf
 from benchmarks import contrasts
 from benchmarks.comparison import Finding, Section, listed
-from benchmarks.contrasts import Row, contrast, verdict
+from benchmarks.contrasts import Row, contrast
 from benchmarks.data import SOURCES
 from benchmarks.data.events import Events
 from benchmarks.published import MASSES
@@ -205,25 +205,23 @@ def _findings(rows: list[Row]) -> Iterator[Finding]:
         pair = f"{kind}, range", f"{kind}, five points"
         known, between, heavy = (contrast(rows, pair, group) for group in groups(masses))
         alone = [contrast(rows, pair, i) for i in range(len(masses))]
-        lowest, highest = (pick(range(len(masses)), key=lambda i: alone[i].ours) for pick in (min, max))
+        lowest, highest = (pick(range(len(masses)), key=lambda i: alone[i].value) for pick in (min, max))
         yield Finding(
             f"{kind}: range minus five points, between the points",
-            f"Mean AUC at {unknown} GeV: trained on the range it is {verdict(between)}. At the five points "
-            f"themselves it is {verdict(known)} ({known.ours:+.2f} ± {known.spread:.2f}), from {HEAVY:g} GeV on "
-            f"{verdict(heavy)} ({heavy.ours:+.3f} ± {heavy.spread:.3f}). It does best at {masses[highest]:g} GeV "
-            f"({alone[highest].ours:+.2f} ± {alone[highest].spread:.2f}) and worst at {masses[lowest]:g} GeV "
-            f"({alone[lowest].ours:+.2f} ± {alone[lowest].spread:.2f}). At an end of the range it has signal on one "
-            "side alone, and few events nearby, where five points have a fifth of theirs.",
-            between,
+            f"Mean AUC at {unknown} GeV: trained on the range it is {between.verdict}. At the five points "
+            f"themselves it is {known.verdict} ({known}), from {HEAVY:g} GeV on {heavy.verdict} "
+            f"({100 * heavy.value:+.3f} ± {100 * heavy.error:.3f}). It does best at {masses[highest]:g} GeV "
+            f"({alone[highest]}) and worst at {masses[lowest]:g} GeV ({alone[lowest]}). At an end of the range it has "
+            "signal on one side alone, and few events nearby, where five points have a fifth of theirs.",
+            between.cell,
         )
     for trained in ("five points", "range"):
         pair = f"Affine, {trained}", f"pNN, {trained}"
         known, between = (contrast(rows, pair, group) for group in ("at the five", "between"))
         yield Finding(
             f"Affine minus pNN, {trained}, between the points",
-            f"There affine conditioning is {verdict(between)}, at the five points {verdict(known)} "
-            f"({known.ours:+.2f} ± {known.spread:.2f}).",
-            between,
+            f"There affine conditioning is {between.verdict}, at the five points {known.verdict} ({known}).",
+            between.cell,
         )
     if len(rows) > 1:
         spread = {

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 import pnn_tf
 from benchmarks import contrasts
 from benchmarks.comparison import Finding, Section, listed
-from benchmarks.contrasts import Row, contrast, verdict
+from benchmarks.contrasts import Row, contrast
 from benchmarks.data import SOURCES
 from benchmarks.data.events import Events
 from benchmarks.rows import in_turn
@@ -228,35 +228,35 @@ def section(record: dict) -> Section:
 def _findings(rows: list[Row], config: dict) -> Iterator[Finding]:
     gain = {pair: contrast(rows, pair, ALL) for pair in PAIRS.values()}
     alone = {mass: contrast(rows, ("pNN", INDIVIDUAL), i) for i, mass in enumerate(rows[0]["masses"])}
-    lowest = min(alone, key=lambda mass: alone[mass].ours)
+    lowest = min(alone, key=lambda mass: alone[mass].value)
     yield Finding(
         "pNN minus individual",
         f"Mean AUC at masses that the parametrised network does not know, with {config['n_signal']:,} signal events at "
-        f"each that it knows: it is {verdict(gain['pNN', INDIVIDUAL])}. Its lowest is {alone[lowest].ours:+.2f} ± "
-        f"{alone[lowest].spread:.2f} points at {lowest:g} GeV.",
-        gain["pNN", INDIVIDUAL],
+        f"each that it knows: it is {gain['pNN', INDIVIDUAL].verdict}. Its lowest is {alone[lowest]} points at "
+        f"{lowest:g} GeV.",
+        gain["pNN", INDIVIDUAL].cell,
     )
     there = gain["pNN, there", INDIVIDUAL]
     yield Finding(
         "pNN minus pNN there",
         "What not knowing the mass costs: against the same network trained at the masses of the test, it is "
-        f"{verdict(gain['pNN', 'pNN, there'])}. What learning from four other masses brings: that one, against the "
-        f"individual networks, is {verdict(there)} ({there.ours:+.2f} ± {there.spread:.2f}).",
-        gain["pNN", "pNN, there"],
+        f"{gain['pNN', 'pNN, there'].verdict}. What learning from four other masses brings: that one, against the "
+        f"individual networks, is {there.verdict} ({there}).",
+        gain["pNN", "pNN, there"].cell,
     )
     yield Finding(
         "pNN with a fifth minus individual",
         f"Trained on {config['n_signal']:,} signal events in all, as many as each individual network, it is "
-        f"{verdict(gain['pNN, a fifth', INDIVIDUAL])}.",
-        gain["pNN, a fifth", INDIVIDUAL],
+        f"{gain['pNN, a fifth', INDIVIDUAL].verdict}.",
+        gain["pNN, a fifth", INDIVIDUAL].cell,
     )
     yield Finding(
         "Affine minus individual",
-        f"Affine conditioning, on the same events as the pNN: {verdict(gain['Affine', INDIVIDUAL])}.",
-        gain["Affine", INDIVIDUAL],
+        f"Affine conditioning, on the same events as the pNN: {gain['Affine', INDIVIDUAL].verdict}.",
+        gain["Affine", INDIVIDUAL].cell,
     )
     yield Finding(
         "Single minus individual",
-        f"One network that is told no mass, on the same events as the pNN: {verdict(gain['single', INDIVIDUAL])}.",
-        gain["single", INDIVIDUAL],
+        f"One network that is told no mass, on the same events as the pNN: {gain['single', INDIVIDUAL].verdict}.",
+        gain["single", INDIVIDUAL].cell,
     )

@@ -9,9 +9,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmarks.comparison import Cell, Comparison, Finding, Section, cell
+from benchmarks.paired import INDISTINCT
 from benchmarks.pnn.distributions import draw
 from benchmarks.pnn.roc import draw_curves
-from benchmarks.pnn.tested import INDISTINCT, SIGNAL_EFFICIENCY, AtTheta, auc_difference, verdict
+from benchmarks.pnn.tested import SIGNAL_EFFICIENCY, AtTheta, auc_difference
+from benchmarks.rows import by_name
 from benchmarks.style import GREEN, INK, MASS_COLOURS, ORANGE, QUIET, style
 from pnn_tf import auc_error
 
@@ -34,7 +36,7 @@ def one_line(row: Mapping) -> str:
 
 def plot(rows: Sequence[Mapping]) -> Figure:
     """Distributions of the feature, outputs as functions of it, and ROC curves at the mass in focus."""
-    found, first = _by_name(rows), rows[0]
+    found, first = by_name(rows), rows[0]
     shown, focus = first["distribution"], first["tested"]["theta"]
     unit = "GeV" if first["physical"] else "standardised"
     with style():
@@ -95,7 +97,7 @@ def section(record: dict) -> Section:
 
 
 def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
-    found = _by_name(rows)
+    found = by_name(rows)
     if len({len(group) for group in found.values()}) != 1 or set(found) != set(LINES):
         return
     tested = {name: _tested(group) for name, group in found.items()}
@@ -104,11 +106,11 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
     yield Finding(
         "Parametrised minus fixed",
         f"The paper: a parametrised network that has not seen {focus:g} GeV matches or nearly matches the one trained "
-        f"there. Difference of the AUC on the same test events: {gap} points, {verdict(gap)}.",
+        f"there. Difference of the AUC on the same test events: {gap} points, {gap.verdict}.",
     )
     lost = {name: auc_difference(tested[name], tested[RATIO]) for name in (FIXED, PARAMETRISED, RISING)}
     from_rising = {name: auc_difference(tested[name], tested[RISING]) for name in (FIXED, PARAMETRISED)}
-    thresholds = [name for name, difference in from_rising.items() if verdict(difference) == INDISTINCT]
+    thresholds = [name for name, difference in from_rising.items() if difference.verdict == INDISTINCT]
     yield Finding(
         "What the feature allows",
         f"AUC minus that of the ratio of binned densities, in points: {lost[FIXED]} for the fixed network, "
@@ -146,7 +148,7 @@ def _gap(first: Mapping, second: Mapping) -> float:
 def _table(rows: Sequence[Mapping]) -> Comparison:
     half = int(np.argmin(np.abs(SIGNAL_EFFICIENCY - 0.5)))
     lines = []
-    for name, group in _by_name(rows).items():
+    for name, group in by_name(rows).items():
         tested = _tested(group)
         auc = cell([100 * one["auc"] for one in tested])
         error = 100 * auc_error(auc.ours / 100, tested[0]["n_signal"], tested[0]["n_background"])
@@ -172,11 +174,6 @@ def _departures(config: Mapping) -> Iterator[str]:
         "mass by 500 and 1500 GeV."
     )
     yield (f"The paper does not say how long it trains: {config['epochs']} epochs here.")
-
-
-def _by_name(rows: Sequence[Mapping]) -> dict[str, list[Mapping]]:
-    names = dict.fromkeys(row["row"] for row in rows)
-    return {name: [row for row in rows if row["row"] == name] for name in names}
 
 
 def _tested(group: Sequence[Mapping]) -> list[AtTheta]:

@@ -6,9 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.comparison import Comparison, Finding, Section, cell
+from benchmarks.paired import INDISTINCT, Difference
 from benchmarks.pnn.recipes import Deep
 from benchmarks.pnn.roc import draw_curves
-from benchmarks.pnn.tested import INDISTINCT, AtTheta, Difference, auc_difference, verdict
+from benchmarks.pnn.tested import AtTheta, auc_difference
+from benchmarks.rows import by_name, complete
 from benchmarks.style import BLUE, GREEN, ORANGE, PURPLE, style
 from pnn_tf import auc_error
 
@@ -36,14 +38,11 @@ def one_line(row: Mapping) -> str:
 
 def results(rows: Sequence[Mapping]) -> Results:
     """The tests by features, network and mass, from the seeds with which every row is finished."""
-    names = dict.fromkeys(row["row"] for row in rows)
-    done = {(row["row"], row["seed"]) for row in rows}
     found = {}
-    for row in rows:
-        if all((name, row["seed"]) in done for name in names):
-            of_network = found.setdefault(row["features"], {}).setdefault(row["network"], {})
-            for tested in row["tested"]:
-                of_network.setdefault(tested["theta"], []).append(tested)
+    for row in complete(rows, by_name(rows)):
+        of_network = found.setdefault(row["features"], {}).setdefault(row["network"], {})
+        for tested in row["tested"]:
+            of_network.setdefault(tested["theta"], []).append(tested)
     return found
 
 
@@ -80,7 +79,7 @@ def plot_differences(rows: Sequence[Mapping], focus: float) -> Figure:
             axes.axhline(0, color=BLUE)
             for network, by_mass in _minus_parametrised(networks).items():
                 masses = np.array(list(by_mass)) + shift[network]
-                points, errors = zip(*by_mass.values(), strict=True)
+                points, errors = 100 * np.array(list(by_mass.values())).T
                 axes.errorbar(masses, points, errors, marker="o", ms=4, elinewidth=1, **LINES[network])
             axes.set_yscale("symlog", linthresh=1, linscale=1.2)
             axes.set_title(f"{features.capitalize()} features")
@@ -168,7 +167,7 @@ def _findings(rows: Sequence[Mapping], focus: float) -> Iterator[Finding]:
             yield Finding(
                 f"{features}: {LABELS[network].format(focus)}",
                 f"The paper: {statement}. AUC at {focus:g} GeV minus that of the parametrised network, on the same "
-                f"test events: {difference} points, {verdict(difference)}.",
+                f"test events: {difference} points, {difference.verdict}.",
             )
     for features, networks in found.items():
         elsewhere = {
@@ -176,7 +175,7 @@ def _findings(rows: Sequence[Mapping], focus: float) -> Iterator[Finding]:
             for network, by_mass in _minus_parametrised(networks).items()
         }
         for network in ("fixed", "mixture"):
-            n_worse = sum(verdict(difference) == "worse" for difference in elsewhere[network].values())
+            n_worse = sum(difference.verdict == "worse" for difference in elsewhere[network].values())
             listed = ", ".join(f"{difference} at {mass:g} GeV" for mass, difference in elsewhere[network].items())
             yield Finding(
                 f"{features}: {LABELS[network].format(focus)}, other masses",
@@ -185,7 +184,7 @@ def _findings(rows: Sequence[Mapping], focus: float) -> Iterator[Finding]:
             )
     low, everything = found["low-level"], found["all"]
     listed = {network: auc_difference(low[network][focus], everything[network][focus]) for network in LINES}
-    same = [network for network, difference in listed.items() if verdict(difference) == INDISTINCT]
+    same = [network for network, difference in listed.items() if difference.verdict == INDISTINCT]
     yield Finding(
         "Low-level minus all features",
         "The paper: the results are indistinguishable, with its seven million training events. AUC at "
@@ -204,10 +203,9 @@ def _findings(rows: Sequence[Mapping], focus: float) -> Iterator[Finding]:
 
 def _auc(rows: Sequence[Mapping], focus: float) -> Comparison:
     lines = []
-    for row in _one_each(rows):
-        of_network = [r for r in rows if r["row"] == row["row"]]
-        auc = 100 * np.array([[tested["auc"] for tested in r["tested"]] for r in of_network])
-        name = f"{LABELS[row['network']].format(focus)}, {row['features']}"
+    for of_network in by_name(rows).values():
+        auc = 100 * np.array([[tested["auc"] for tested in row["tested"]] for row in of_network])
+        name = f"{LABELS[of_network[0]['network']].format(focus)}, {of_network[0]['features']}"
         lines.append((name, (*(cell(list(column)) for column in auc.T), cell(list(auc.mean(axis=1))))))
     columns = tuple(f"{tested['theta']:g} GeV" for tested in rows[0]["tested"])
     return Comparison("AUC in %", (*columns, "average"), tuple(lines), (2,) * (len(columns) + 1))
@@ -215,15 +213,11 @@ def _auc(rows: Sequence[Mapping], focus: float) -> Comparison:
 
 def _training(rows: Sequence[Mapping], focus: float) -> Comparison:
     lines = []
-    for row in _one_each(rows):
-        of_network = [r for r in rows if r["row"] == row["row"]]
-        means = [float(np.mean([r[field] for r in of_network])) for field in ("n_train", "best_epoch", "wall_s")]
-        lines.append((f"{LABELS[row['network']].format(focus)}, {row['features']}", tuple(cell([m]) for m in means)))
+    for of_network in by_name(rows).values():
+        means = [float(np.mean([row[field] for row in of_network])) for field in ("n_train", "best_epoch", "wall_s")]
+        name = f"{LABELS[of_network[0]['network']].format(focus)}, {of_network[0]['features']}"
+        lines.append((name, tuple(cell([m]) for m in means)))
     return Comparison("training", ("events", "epoch kept", "wall time"), tuple(lines), (0, 1, 0))
-
-
-def _one_each(rows: Sequence[Mapping]) -> list[Mapping]:
-    return list({row["row"]: row for row in reversed(rows)}.values())[::-1]
 
 
 def _departures(config: Mapping) -> Iterator[str]:

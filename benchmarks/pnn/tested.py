@@ -5,19 +5,16 @@ are made one by one, so they keep the mean placements in groups of events instea
 to one part in ten.
 """
 
-import math
 from collections.abc import Sequence
-from statistics import fmean, stdev
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
 import pnn_tf
 from benchmarks.data.events import Events
-from benchmarks.paired import Placements, difference, placements
+from benchmarks.paired import Difference, Placements, difference, over_seeds, placements
 
 N_GROUPS = 50  # an error of relative precision 1 / sqrt(2 N_GROUPS)
-INDISTINCT = "not distinguishable"
 SIGNAL_EFFICIENCY = np.linspace(0, 1, 101)[1:]  # where ROC curves are kept
 
 
@@ -35,16 +32,6 @@ class AtTheta(TypedDict):
     background: list[float]
     n_signal: int
     n_background: int
-
-
-class Difference(NamedTuple):
-    """A difference of AUCs in points (hundredths), and its standard error from test events and seeds."""
-
-    points: float
-    error: float
-
-    def __str__(self) -> str:
-        return f"{self.points:+.2f} \N{PLUS-MINUS SIGN} {self.error:.2f}"
 
 
 def evaluate(model, test: Events, theta: float) -> AtTheta:
@@ -79,23 +66,7 @@ def summary(theta: float, signal: np.ndarray, background: np.ndarray) -> AtTheta
 
 def auc_difference(first: Sequence[AtTheta], second: Sequence[AtTheta]) -> Difference:
     """AUC of the first network minus that of the second, averaged over seeds (one entry each, in the same order)."""
-    of_seeds = [difference([_placed(a)], [_placed(b)]) for a, b in zip(first, second, strict=True)]
-    values = [100 * value for value, _ in of_seeds]
-    # The test events are common to all seeds: their share of the error does not fall with more seeds.
-    of_test = 100 * fmean(error for _, error in of_seeds)
-    of_training = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-    return Difference(fmean(values), math.hypot(of_test, of_training))
-
-
-def verdict(difference: Difference) -> str:
-    """ "better" or "worse" beyond two standard errors, else INDISTINCT.
-
-    >>> verdict(Difference(-0.5, 0.2)), verdict(Difference(0.3, 0.2))
-    ('worse', 'not distinguishable')
-    """
-    if abs(difference.points) <= 2 * difference.error:
-        return INDISTINCT
-    return "better" if difference.points > 0 else "worse"
+    return over_seeds([difference([_placed(a)], [_placed(b)]) for a, b in zip(first, second, strict=True)])
 
 
 def _placed(tested: AtTheta) -> Placements:

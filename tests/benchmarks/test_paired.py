@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pnn_tf
-from benchmarks.paired import difference, placements
+from benchmarks.paired import INDISTINCT, Difference, difference, placements
 
 
 def test_placements_count_pairs_with_ties_as_halves():
@@ -66,3 +66,14 @@ def test_other_events_are_refused():
     fewer = placements([1, 2], [0])
     with pytest.raises(ValueError, match="the same background at each hypothesis"):
         difference([one, fewer], [one, fewer])
+
+
+def test_a_verdict_needs_two_standard_errors():
+    verdicts = [Difference(value, 0.001).verdict for value in (0.0021, -0.0021, 0.0019, -0.0019)]
+    assert verdicts == ["better", "worse", INDISTINCT, INDISTINCT]
+    assert Difference(0.0, 0.0).verdict == INDISTINCT  # of a classifier and itself
+
+
+def test_a_difference_is_told_in_points():
+    assert str(Difference(-0.005, 0.002)) == "-0.50 \N{PLUS-MINUS SIGN} 0.20"
+    assert Difference(-0.005, 0.002).cell == (-0.5, 0.2, None)

@@ -57,7 +57,7 @@ def section(rows, samples):
 
 def test_findings_say_whether_networks_have_only_learnt_to_cut(rows, samples):
     gap, limit, functions = section(rows, samples).findings
-    assert "+0.00 ± 0.00 points, not distinguishable" in gap.text
+    assert "+0.00 ± 0.00 points, neither better nor worse" in gap.text
     assert "Both networks order events as the feature itself does" in limit.text
     assert "0.000 between the two networks" in functions.text
     shown = rows[1]["distribution"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import pnn_tf
-from benchmarks.paired import difference, placements
-from benchmarks.pnn.tested import N_GROUPS, SIGNAL_EFFICIENCY, Difference, auc_difference, summary, verdict
+from benchmarks.paired import Difference, difference, placements
+from benchmarks.pnn.tested import N_GROUPS, SIGNAL_EFFICIENCY, auc_difference, summary
 
 N = 5000
 
@@ -36,9 +36,9 @@ def test_the_error_from_groups_is_that_from_events(scores):
     exact = difference(*([placements(s, b)] for s, b in zip(*scores, strict=True)))
     first, second = (summary(750, s, b) for s, b in zip(*scores, strict=True))
     found = auc_difference([first], [second])
-    assert found.points == pytest.approx(100 * exact.value, abs=1e-3)  # rounding of the groups' means
+    assert found.value == pytest.approx(exact.value, abs=1e-5)  # rounding of the groups' means
     # Three standard deviations of an error from N_GROUPS groups.
-    assert found.error == pytest.approx(100 * exact.error, rel=3 / np.sqrt(2 * N_GROUPS))
+    assert found.error == pytest.approx(exact.error, rel=3 / np.sqrt(2 * N_GROUPS))
     assert auc_difference([first], [first]) == Difference(0, 0)
 
 
@@ -46,17 +46,9 @@ def test_seeds_add_their_spread(scores):
     first, second = (summary(750, s, b) for s, b in zip(*scores, strict=True))
     both = auc_difference([first, second], [second, second])
     alone = auc_difference([first], [second])
-    assert both.points == pytest.approx(alone.points / 2)
+    assert both.value == pytest.approx(alone.value / 2)
     # Of 0 and d, the standard deviation is d / sqrt 2, that of the mean d / 2; the test events' errors are averaged.
-    assert both.error == pytest.approx(np.hypot(alone.points / 2, alone.error / 2))
-
-
-def test_a_verdict_needs_two_standard_errors():
-    assert [verdict(Difference(points, 0.1)) for points in (0.3, -0.3, 0.15)] == [
-        "better",
-        "worse",
-        "not distinguishable",
-    ]
+    assert both.error == pytest.approx(np.hypot(alone.value / 2, alone.error / 2))
 
 
 def test_too_few_events_are_refused():
