@@ -28,6 +28,9 @@ EXPERIMENTS = {
     "affine-interpolation": Experiment(
         "benchmarks.affine.interpolation", "networks at masses they were not trained on: without one, on one, on two"
     ),
+    "affine-l2": Experiment(
+        "benchmarks.affine.l2", "the networks of Table 3 with both L2 penalties that the paper names"
+    ),
     "affine-section-4": Experiment(
         "benchmarks.affine.section_4",
         "mass of the background by five strategies, balance by three modes, on HEPMASS-IMB",

@@ -71,5 +71,5 @@ def _departures(config: Mapping, data: Mapping, setups: Mapping[str, Setup]) -> 
         )
     yield (
         f"The L2 penalties are {config['kernel_l2']:g} on the kernels and {config['bias_l2']:g} on the biases of the "
-        "hidden layers, the first of the two settings in the paper."
+        "hidden layers, the first of the two settings in the paper; affine-l2 has both."
     )

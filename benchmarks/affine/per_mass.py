@@ -159,13 +159,13 @@ def dot_plot(table: Comparison) -> Figure:
             axes.spines["left"].set_visible(False)
         panels[0].set_yticks(range(len(table.rows)), [name for name, _ in table.rows])
         panels[0].invert_yaxis()
-        handles = [
-            Line2D([], [], color=INK, marker="o", ls="", label="this run"),
-            Line2D([], [], color=INK, marker="D", mfc="none", ls="", ms=5, label="paper"),
-        ]
+        handles = [Line2D([], [], color=INK, marker="o", ls="", label="this run")]
         if any(c.spread is not None for _, cells in table.rows for c in cells):
-            handles.insert(1, Line2D([], [], color=INK, lw=2.5, alpha=0.5, label="standard deviation over seeds"))
-        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+            handles.append(Line2D([], [], color=INK, lw=2.5, alpha=0.5, label="standard deviation over seeds"))
+        if any(c.paper is not None for _, cells in table.rows for c in cells):
+            handles.append(Line2D([], [], color=INK, marker="D", mfc="none", ls="", ms=5, label="paper"))
+        if len(handles) > 1:
+            figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 
 
