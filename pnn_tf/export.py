@@ -72,6 +72,7 @@ def export_savedmodel(
         signal, background = calibration.densities(serve(features, theta)["score"], theta)
         return {"signal_density": signal, "background_density": background, "likelihood_ratio": signal / background}
 
+    outputs = {"score": "from 0, like background, to 1, like signal: (n_events, 1)"}
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint("serve", serve, input_signature=[features, theta])
@@ -81,8 +82,14 @@ def export_savedmodel(
     if theta_grid is not None:
         scores = on_grid(model, theta_grid)
         archive.add_endpoint("scan", lambda features: {"scores": scores(features)}, input_signature=[features])
+        outputs["scores"] = "the same at each point of theta's grid: (n_events, n_points)"
     if calibration is not None:
         archive.add_endpoint("calibrated", calibrated, input_signature=[features, theta])
+        outputs |= {
+            "signal_density": "p(score | theta, signal), for one unit of score: (n_events,)",
+            "background_density": "p(score | theta, background), for one unit of score: (n_events,)",
+            "likelihood_ratio": "signal_density / background_density: (n_events,)",
+        }
     text = json.dumps(
         {
             "features": {"names": feature_names, "shape": [None, n_features], "dtype": "float32"},
@@ -95,13 +102,7 @@ def export_savedmodel(
                 "trained_points": next((x.trained_points for x in model.layers if isinstance(x, ThetaScale)), None),
                 "calibrated_range": None if calibration is None else calibration.hypotheses[[0, -1]].tolist(),
             },
-            "outputs": {
-                "score": "from 0, like background, to 1, like signal: (n_events, 1)",
-                "scores": "the same at each point of theta's grid: (n_events, n_points)",
-                "signal_density": "p(score | theta, signal), for one unit of score: (n_events,)",
-                "background_density": "p(score | theta, background), for one unit of score: (n_events,)",
-                "likelihood_ratio": "signal_density / background_density: (n_events,)",
-            },
+            "outputs": outputs,
         },
         indent=1,
     )

@@ -164,6 +164,7 @@ def test_other_features_are_refused(exported, names, message):
 def test_without_names_grid_and_calibration(tmp_path):
     export_savedmodel(parametric_network(2, 2, units=(3,), conditioning="concat"), tmp_path)
     assert set(tf.saved_model.load(tmp_path).signatures) == {"serve", "describe", "serving_default"}
+    assert set(read_description(tmp_path)["outputs"]) == {"score"}
     with pytest.raises(ValueError, match=r"has no feature names. Export it with feature_names"):
         check_feature_names(tmp_path, ["a", "b"])
 
