@@ -27,7 +27,7 @@ def section(record: dict) -> Section:
     """Everything for the report."""
     rows = record["rows"]
     return Section(
-        title="AFFINE Table 5",
+        title="AFFINE Table 5 and Figs. 11 and 13",
         introduction=(
             "Baselines, parametric networks and balanced training where the signal is rare, and rarer at each higher "
             f"mass: {circumstances(record)}. The published numbers are those of Anzalone, Diotallevi and Bonacorsi, "
