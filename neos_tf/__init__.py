@@ -8,20 +8,9 @@ from neos_tf.batches import sample_batches
 from neos_tf.builders import correlated_background, uncorrelated_background
 from neos_tf.edges import LearnableEdges
 from neos_tf.export import export_savedmodel
+from neos_tf.fits import covariance, fit, fixed_poi_fit, pulls, twice_nll, uncertainties
 from neos_tf.histogram import binned_kde, hard_histogram
-from neos_tf.inference import (
-    cls,
-    covariance,
-    discovery_significance,
-    fit,
-    fixed_poi_fit,
-    pulls,
-    q0,
-    qmu,
-    qmu_tilde,
-    twice_nll,
-    uncertainties,
-)
+from neos_tf.inference import cls, discovery_significance, q0, qmu, qmu_tilde
 from neos_tf.losses import (
     BCELoss,
     CLsLoss,

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from neos_tf.inference import cls, covariance, discovery_significance, guarded_sqrt, parameters_with_poi
+from neos_tf.fits import covariance, guarded_sqrt, parameters_with_poi
+from neos_tf.inference import cls, discovery_significance
 from neos_tf.templates import Likelihood
 
 

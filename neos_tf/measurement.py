@@ -8,7 +8,8 @@ import functools
 import keras
 import tensorflow as tf
 
-from neos_tf.inference import cls, discovery_significance, parameters_with_poi, uncertainties
+from neos_tf.fits import parameters_with_poi, uncertainties
+from neos_tf.inference import cls, discovery_significance
 from neos_tf.losses import Loss
 from neos_tf.templates import TemplateModel
 

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from neos_tf.edges import LearnableEdges
+from neos_tf.fits import guarded_sqrt
 from neos_tf.histogram import binned_kde, hard_histogram
-from neos_tf.inference import guarded_sqrt
 from neos_tf.losses import Loss
 from neos_tf.measurement import Counts, loss_and_slopes, measured
 from neos_tf.templates import TemplateModel

@@ -1,25 +1,14 @@
+"""Test statistics, limits and significances against closed forms."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.stats import norm
 
-from neos_tf import (
-    TemplateModel,
-    cls,
-    covariance,
-    discovery_significance,
-    fit,
-    fixed_poi_fit,
-    pulls,
-    q0,
-    qmu,
-    qmu_tilde,
-    twice_nll,
-    uncertainties,
-)
-from tests.neos_tf.workspaces import MU, WORKSPACES, histosys, modifier, parameter, sample, specification
+from neos_tf import TemplateModel, cls, discovery_significance, fit, q0, qmu, qmu_tilde
+from tests.neos_tf.conftest import B, S
+from tests.neos_tf.workspaces import MU, parameter, sample, specification
 
-S, B = 6.0, 50.0  # expected counts of a counting experiment
 QUANTILES = np.array([2.0, 1.0, 0.0, -1.0, -2.0])  # of the statistic: where it is large, CLs is small
 
 
@@ -33,13 +22,6 @@ def counting():
 @pytest.fixture(scope="module")
 def likelihood(counting):
     return counting.bind({"signal": [S], "background": [B]})
-
-
-@pytest.fixture(scope="module")
-def with_nuisance():
-    """A counting experiment with a background of 50 - 4 or 50 + 6 at one standard deviation."""
-    samples = [sample("signal", [S], MU), sample("background", [B], histosys("level", [B - 4], [B + 6]))]
-    return TemplateModel.from_spec(specification(counting=samples)).bind()
 
 
 def ratio(n, tested, best):
@@ -170,58 +152,6 @@ def test_tiny_cls_have_their_logarithm_and_its_gradient(counting):
     np.testing.assert_allclose(test.log_expected, log_cls(strong), rtol=1e-12)
     quotient = (log_cls(strong + 0.01) - log_cls(strong - 0.01)) / 0.02  # to 1e-8 of its size
     np.testing.assert_allclose(tape.gradient(test.log_expected, signal), [quotient], rtol=1e-7)
-
-
-def test_fit_with_a_nuisance_parameter_is_the_closed_form(with_nuisance):
-    """A free signal takes up any count, and the nuisance parameter stays where it was measured."""
-    model = with_nuisance.model
-    assert model.parameter_names == ("level", "mu")
-    data = with_nuisance.data([59.0])
-    result = fit(with_nuisance, data)
-    np.testing.assert_allclose(result.pars, [0, 9 / S], atol=1e-12)
-    matrix = covariance(with_nuisance, result.pars, data)
-    # Code 4p has the slope (up - down) / 2 = 5 at 0. The variance of S mu is that of the count and of the background.
-    np.testing.assert_allclose(matrix, [[1, -5 / S], [-5 / S, (59 + 5**2) / S**2]], rtol=1e-11)  # of a fit to 1e-12
-    np.testing.assert_allclose(uncertainties(with_nuisance, result.pars, data), np.sqrt(np.diag(matrix)), rtol=1e-14)
-    np.testing.assert_allclose(twice_nll(result.pars, with_nuisance, data), result.twice_nll, rtol=1e-14)
-    fixed = fixed_poi_fit(1.0, with_nuisance, data)
-    assert fixed.converged and fixed.pars[1] == 1 and fixed.pars[0] > 0 and fixed.twice_nll > result.twice_nll
-    assert np.array_equal(fixed.free, [True, False])
-
-
-def test_covariance_of_fixed_parameters_is_0():
-    likelihood = TemplateModel.from_spec(WORKSPACES["histfactory_manual"]).bind()
-    model = likelihood.model
-    matrix = covariance(likelihood).numpy()
-    assert 0 < model.fixed.sum() < len(model.fixed)
-    assert np.all(matrix[model.fixed] == 0) and np.all(matrix[:, model.fixed] == 0)
-    assert np.all(np.diag(matrix)[~model.fixed] > 0)
-    assert np.array_equal(uncertainties(likelihood) > 0, ~model.fixed)
-
-
-def test_pulls_are_in_widths_of_the_constraints():
-    likelihood = TemplateModel.from_spec(WORKSPACES["own_settings"]).bind()
-    names = likelihood.model.parameter_names
-    pars = np.array(likelihood.model.initial)
-    moved = {"tilt": 1.2, "lumi": 1.034, "statistics[0]": 1.24, "mu": 3.0}
-    for name, value in moved.items():
-        pars[names.index(name)] = value
-    pulled = dict(zip(names, pulls(likelihood, pars).numpy(), strict=True))
-    np.testing.assert_allclose(pulled["tilt"], 1.2 - 0.2, rtol=1e-14)  # measured as 0.2
-    np.testing.assert_allclose(pulled["lumi"], 0.034 / 0.017, rtol=1e-13)
-    np.testing.assert_allclose(pulled["statistics[0]"], 0.24 / (6 / 50), rtol=1e-13)
-    assert pulled["mu"] == pulled["k_factor"] == 0
-
-
-def test_pulls_of_staterror():
-    samples = [
-        sample("signal", [S], MU, modifier("staterror", "statistics", [3.0])),
-        sample("background", [B], modifier("staterror", "statistics", [4.0])),
-    ]
-    likelihood = TemplateModel.from_spec(specification(c=samples)).bind()
-    gamma = 1 - likelihood.model.poi_index
-    pars = np.where(np.arange(2) == gamma, 1.1, 1.0)
-    np.testing.assert_allclose(pulls(likelihood, pars)[gamma], 0.1 / (5 / (S + B)), rtol=1e-13)
 
 
 def test_result_is_not_converged_where_a_fit_is_not(with_nuisance):

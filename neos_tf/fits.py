@@ -1,0 +1,191 @@
+"""Maximum likelihood fits, and the covariance of what they find, differentiable with respect to templates and data.
+
+Every function works eagerly, in a graph and under XLA, which is the fastest. Derivatives are exact, once.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from neos_tf.histogram import as_float64
+from neos_tf.minimise import RIDGE, derivatives, minimise
+from neos_tf.staterror import profile_staterrors
+from neos_tf.templates import Likelihood, TemplateModel
+
+do_not_convert = tf.autograph.experimental.do_not_convert
+
+
+class FitResult(NamedTuple):
+    """A maximum of the likelihood.
+
+    Args:
+        pars: (n_parameters,) best fit, in the order of `TemplateModel.parameter_names`.
+        twice_nll: () -2 ln L there.
+        converged: () bool.
+        n_iterations: () int32.
+        gradient_norm: () slope left; in these units half of its square is the -2 ln L still to gain.
+        free: (n_parameters,) bool; neither fixed, nor held at a bound, nor profiled in closed form.
+    """
+
+    pars: tf.Tensor
+    twice_nll: tf.Tensor
+    converged: tf.Tensor
+    n_iterations: tf.Tensor
+    gradient_norm: tf.Tensor
+    free: tf.Tensor
+
+
+@do_not_convert
+def twice_nll(pars, likelihood: Likelihood, data) -> tf.Tensor:
+    """-2 ln L, () at one point (n_parameters,), (n_points,) at many."""
+    return -2 * likelihood.logpdf(pars, data)
+
+
+@do_not_convert
+def fit(likelihood: Likelihood, data, *, fixed_poi=None, profile_staterror: bool = False, **options) -> FitResult:
+    """Maximum likelihood fit within the model's bounds.
+
+    Args:
+        likelihood: templates bound to a model.
+        data: (n_data,) counts and auxiliary data, see `Likelihood.data` and `Likelihood.expected_data`.
+        fixed_poi: () value to hold the parameter of interest at; free if None.
+        profile_staterror: take the parameters of staterror modifiers from their closed form instead of searching them.
+        **options: tolerance and max_iterations of `minimise`.
+
+    Raises:
+        ValueError: a fixed_poi and no parameter of interest; data of another length.
+    """
+    model = likelihood.model
+    data = _data(likelihood, data)
+    fixed, initial = model.fixed.copy(), tf.constant(model.initial)
+    if fixed_poi is not None:
+        fixed[poi_index(likelihood)] = True
+        initial = parameters_with_poi(likelihood, fixed_poi)
+    if profile_staterror:
+        fixed[model.staterrors.parameters] = True
+
+    minimum = minimise(
+        _objective(model, profile_staterror),
+        initial,
+        (likelihood.numbers, data),
+        lower=model.lower,
+        upper=model.upper,
+        fixed=fixed,
+        **options,
+    )
+    pars = profile_staterrors(minimum.x[None], likelihood, data)[0] if profile_staterror else minimum.x
+    return FitResult(pars, *minimum[1:])
+
+
+@functools.lru_cache(maxsize=64)
+def _objective(model: TemplateModel, profile_staterror: bool) -> Callable:
+    def objective(points, numbers, data):
+        likelihood = Likelihood(model, numbers)
+        return twice_nll(
+            profile_staterrors(points, likelihood, data) if profile_staterror else points, likelihood, data
+        )
+
+    return objective
+
+
+def fixed_poi_fit(poi, likelihood: Likelihood, data, **options) -> FitResult:
+    """`fit` with the parameter of interest held at `poi`."""
+    return fit(likelihood, data, fixed_poi=poi, **options)
+
+
+@do_not_convert
+def asimov_fit(likelihood: Likelihood, pars) -> FitResult:
+    """The fit to the Asimov data of `pars`, which gives `pars`: nothing to be searched."""
+    n_parameters = len(likelihood.model.initial)
+    pars = tf.convert_to_tensor(pars, tf.float64)
+    return FitResult(
+        pars,
+        twice_nll(tf.stop_gradient(pars), likelihood, likelihood.expected_data(pars)),
+        converged=tf.reduce_all(tf.math.is_finite(pars)),
+        n_iterations=tf.constant(0),
+        gradient_norm=tf.zeros((), tf.float64),
+        free=tf.fill([n_parameters], True),
+    )
+
+
+@do_not_convert
+def covariance(likelihood: Likelihood, pars=None, data=None) -> tf.Tensor:
+    """Covariance matrix of the parameters, the inverse of the Hessian of -ln L.
+
+    Args:
+        likelihood: templates bound to a model.
+        pars: (n_parameters,) where, usually `FitResult.pars`; the initial parameters if None.
+        data: (n_data,) counts and auxiliary data; the Asimov data of `pars` if None, for the Fisher information.
+
+    Returns:
+        (n_parameters, n_parameters); rows and columns of fixed parameters are 0. All are NaN if there is no inverse, as
+        where a bin without expected events has no likelihood, or a parameter no effect.
+
+    Raises:
+        ValueError: data of another length.
+    """
+    model = likelihood.model
+    pars = tf.convert_to_tensor(model.initial if pars is None else pars, tf.float64)
+    data = likelihood.expected_data(pars) if data is None else _data(likelihood, data)
+    _, _, hessian = derivatives(_objective(model, False), pars, (likelihood.numbers, data))
+    free = tf.cast(~model.fixed, tf.float64)
+    fixed = tf.linalg.diag(1 - free)
+    scale = tf.stop_gradient(tf.sqrt(tf.abs(tf.linalg.diag_part(hessian))))
+    scale = tf.where(scale > 0, scale, 1)
+    outer = scale[:, None] * scale[None, :]  # the inverse is taken of a matrix of order one
+    both = free[:, None] * free[None, :]
+    matrix = both * hessian / 2 / outer + fixed
+    identity = tf.eye(len(model.initial), dtype=tf.float64)
+    finite = tf.reduce_all(tf.math.is_finite(matrix))
+    regular = finite & (tf.reduce_min(tf.abs(tf.linalg.eigvalsh(tf.where(finite, matrix, identity)))) > RIDGE)
+    inverse = tf.linalg.inv(tf.where(regular, matrix, identity))  # which would raise on others
+    return tf.where(regular, both * inverse / outer, float("nan"))
+
+
+@do_not_convert
+def uncertainties(likelihood: Likelihood, pars=None, data=None) -> tf.Tensor:
+    """(n_parameters,) standard deviations, roots of the diagonal of `covariance`; arguments as there."""
+    return guarded_sqrt(tf.linalg.diag_part(covariance(likelihood, pars, data)))
+
+
+@do_not_convert
+def pulls(likelihood: Likelihood, pars) -> tf.Tensor:
+    """(n_parameters,) distance of `pars` from what the constraints have measured, in widths of the constraints.
+
+    0 for parameters without constraint.
+    """
+    return (tf.convert_to_tensor(pars, tf.float64) - likelihood.model.centres) / likelihood.constraint_widths
+
+
+def parameters_with_poi(likelihood: Likelihood, poi) -> tf.Tensor:
+    """The initial parameters, but for the parameter of interest."""
+    index = tf.one_hot(poi_index(likelihood), len(likelihood.model.initial), dtype=tf.float64)
+    return (1 - index) * likelihood.model.initial + index * as_float64(poi)
+
+
+def poi_index(likelihood: Likelihood) -> int:
+    """The place of the parameter of interest; ValueError if there is none."""
+    index = likelihood.model.poi_index
+    if index is None:
+        raise ValueError("Expected a model with a parameter of interest. Received: none. Give poi= to from_spec.")
+    return index
+
+
+def guarded_sqrt(squared) -> tf.Tensor:
+    """Square root with gradient 0, not infinity, at 0; NaN below."""
+    zero = squared == 0
+    return tf.where(zero, tf.zeros_like(squared), tf.sqrt(tf.where(zero, tf.ones_like(squared), squared)))
+
+
+def _data(likelihood: Likelihood, data) -> tf.Tensor:
+    data = as_float64(data)
+    model = likelihood.model
+    n_bins, n_auxdata = sum(model.channels.values()), len(model.pyhf_model.config.auxdata)
+    if data.shape.rank != 1 or data.shape[0] not in (None, n_bins + n_auxdata):
+        raise ValueError(
+            f"Expected data of shape ({n_bins + n_auxdata},), {n_bins} bins and {n_auxdata} auxiliary data. Received: "
+            f"shape {data.shape}. Use likelihood.data(observations)."
+        )
+    return data
