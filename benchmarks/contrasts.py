@@ -4,7 +4,8 @@ A row of such an experiment is one training of all its networks, so that differe
 trainings, each with a seed of its own, say how much depends on chance in training.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
@@ -15,10 +16,29 @@ import pnn_tf
 from benchmarks.comparison import Comparison, cell
 from benchmarks.data.events import Events
 from benchmarks.paired import Difference, Placements, difference, over_seeds, placements
+from benchmarks.rows import in_turn
 from benchmarks.style import INK, style
+from benchmarks.training import Recipe
 
 Pair = tuple[str, str]  # a network, and the one whose AUC is subtracted
 SHIFT = 14.0  # GeV between the points of two networks at one mass, to keep their error bars apart
+
+
+@dataclass(frozen=True)
+class Trainings(Recipe):
+    """A recipe that comes near convergence on the embedded sample, and how often it is followed.
+
+    Args:
+        test_share: share of the test events that are used.
+        trainings: how often all networks are trained, each time with another seed.
+    """
+
+    epochs: int = 10
+    batch_size: int = 512
+    learning_rate: float = 2e-3
+    affine_start: str = "identity"  # from that of the paper's code, some trainings end with a constant output
+    test_share: float = 1.0
+    trainings: int = 3
 
 
 class Contrast(TypedDict):
@@ -51,6 +71,21 @@ class Row(TypedDict):
     best_epoch: dict[str, list[int]]
     n_train: dict[str, int]
     wall_s: float
+
+
+def run_of(make_row: Callable[..., dict]) -> Callable:
+    """`benchmarks.rows.in_turn` with a row for each training, each with a seed of its own."""
+
+    def of_training(config: Trainings, samples, name: str, seed: int, display) -> dict:
+        return make_row(config, samples, name, seed + 1000 * (int(name.split()[-1]) - 1), display)
+
+    return in_turn(lambda config: [f"training {i + 1}" for i in range(config.trainings)], of_training)
+
+
+def one_line(row: Row) -> str:
+    """What a log says of a finished row."""
+    mean = (f"{network} {100 * np.mean(auc):.2f} %" for network, auc in row["auc"].items())
+    return f"{row['row']}, seed {row['seed']}: mean AUC of {', '.join(mean)}"
 
 
 def at_mass(model, test: Events, mass: float) -> Placements:

@@ -20,15 +20,14 @@ from matplotlib.figure import Figure
 import pnn_tf
 from benchmarks import contrasts
 from benchmarks.comparison import Finding, Section, listed
-from benchmarks.contrasts import Row, contrast
+from benchmarks.contrasts import Row, Trainings, contrast
 from benchmarks.data import SOURCES
 from benchmarks.data.events import Events
 from benchmarks.published import MASSES
-from benchmarks.rows import in_turn
 from benchmarks.samples import events_fingerprint
 from benchmarks.style import KIND_COLOURS, ORANGE, SKY
 from benchmarks.terminal import Display
-from benchmarks.training import Recipe, show_epochs, train
+from benchmarks.training import show_epochs, train
 
 CONDITIONING = {"Affine": "affine", "pNN": "concat"}
 RANGE = (500.0, 1500.0)  # GeV, of the continuous masses
@@ -48,24 +47,16 @@ COLOURS = {
 
 
 @dataclass(frozen=True)
-class Config(Recipe):
-    """The recipe of training, and the events.
+class Config(Trainings):
+    """The trainings, and the events.
 
     Args:
         n_signal: signal events of either network, validation included.
         n_background: background events, the same for both, validation included.
-        test_share: share of the test events that are used.
-        trainings: how often all networks are trained, each time with another seed.
     """
 
-    epochs: int = 10
-    batch_size: int = 512
-    learning_rate: float = 2e-3
-    affine_start: str = "identity"  # from that of the paper's code, some trainings end with a constant output
     n_signal: int = 50_000
     n_background: int = 100_000
-    test_share: float = 1.0
-    trainings: int = 3
 
 
 SCALES = {
@@ -109,8 +100,7 @@ def load(config: Config) -> Samples:
 
 
 def make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
-    """Trains and tests the four networks once; the name of the row ends in the number of the training."""
-    seed += 1000 * (int(name.split()[-1]) - 1)
+    """Trains and tests the four networks once."""
     masses = samples.test.hypotheses[:, 0]
     placed, best_epoch, n_train = {}, {}, {}
     for kind, conditioning in CONDITIONING.items():
@@ -133,7 +123,8 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     return {"masses": masses.tolist(), **measured, "best_epoch": best_epoch, "n_train": n_train}
 
 
-run = in_turn(lambda config: [f"training {i + 1}" for i in range(config.trainings)], make_row)
+run = contrasts.run_of(make_row)
+one_line = contrasts.one_line
 
 
 def groups(masses) -> dict[str, list[int]]:
@@ -141,12 +132,6 @@ def groups(masses) -> dict[str, list[int]]:
     known, heavy = np.isin(masses, MASSES), np.greater_equal(masses, HEAVY)
     which = {"at the five": known, "between": ~known, f"from {HEAVY:g} on": heavy}
     return {name: np.flatnonzero(chosen).tolist() for name, chosen in which.items()}
-
-
-def one_line(row: Row) -> str:
-    """What a log says of a finished row."""
-    mean = (f"{network} {100 * np.mean(auc):.2f} %" for network, auc in row["auc"].items())
-    return f"{row['row']}, seed {row['seed']}: mean AUC of {', '.join(mean)}"
 
 
 def plot(rows: list[Row]) -> Figure:

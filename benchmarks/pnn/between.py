@@ -15,20 +15,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import numpy as np
 from matplotlib.figure import Figure
 
 import pnn_tf
 from benchmarks import contrasts
 from benchmarks.comparison import Finding, Section, listed
-from benchmarks.contrasts import Row, contrast
+from benchmarks.contrasts import Row, Trainings, contrast
 from benchmarks.data import SOURCES
 from benchmarks.data.events import Events
-from benchmarks.rows import in_turn
 from benchmarks.samples import events_fingerprint
 from benchmarks.style import INK, KIND_COLOURS, SKY
 from benchmarks.terminal import Display
-from benchmarks.training import Recipe, show_epochs, train
+from benchmarks.training import show_epochs, train
 
 INDIVIDUAL = "individual"
 
@@ -64,24 +62,16 @@ PAIRS = {  # by heading: the second is subtracted from the first
 
 
 @dataclass(frozen=True)
-class Config(Recipe):
-    """The recipe of training, and the events.
+class Config(Trainings):
+    """The trainings, and the events.
 
     Args:
         n_signal: signal events at each mass, validation included.
         n_background: background events of each network, validation included.
-        test_share: share of the test events that are used.
-        trainings: how often all networks are trained, each time with another seed.
     """
 
-    epochs: int = 10
-    batch_size: int = 512
-    learning_rate: float = 2e-3
-    affine_start: str = "identity"  # from that of the paper's code, some trainings end with a constant output
     n_signal: int = 10_000
     n_background: int = 50_000
-    test_share: float = 1.0
-    trainings: int = 3
 
 
 SCALES = {
@@ -125,8 +115,7 @@ def load(config: Config) -> Samples:
 
 
 def make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
-    """Trains and tests all networks once; the name of the row ends in the number of the training."""
-    seed += 1000 * (int(name.split()[-1]) - 1)
+    """Trains and tests all networks once."""
     masses = samples.test.hypotheses[:, 0]
     n_fits = len(masses) + len(NETWORKS)
     best_epoch, n_train = {}, {}
@@ -163,13 +152,8 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     return {"masses": masses.tolist(), **measured, "best_epoch": best_epoch, "n_train": n_train}
 
 
-run = in_turn(lambda config: [f"training {i + 1}" for i in range(config.trainings)], make_row)
-
-
-def one_line(row: Row) -> str:
-    """What a log says of a finished row."""
-    mean = (f"{network} {100 * np.mean(auc):.2f} %" for network, auc in row["auc"].items())
-    return f"{row['row']}, seed {row['seed']}: mean AUC {', '.join(mean)}"
+run = contrasts.run_of(make_row)
+one_line = contrasts.one_line
 
 
 def plot(rows: list[Row]) -> Figure:
