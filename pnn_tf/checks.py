@@ -32,6 +32,23 @@ def as_theta(theta, n_events):
     return theta
 
 
+def as_points(argument, values, n_parameters=None):
+    """(n_points, n_parameters) float32, finite, not empty; from a number, (n_points,) or (n_points, n_parameters)."""
+    points = np.atleast_1d(np.asarray(values, dtype=np.float32))
+    if points.ndim == 1:
+        points = points[:, np.newaxis]
+    if points.ndim != 2 or points.size == 0 or not np.isfinite(points).all():
+        raise ValueError(
+            f"Expected {argument} of shape (n_points,) or (n_points, n_parameters), at least one, without NaN or "
+            f"infinite values. Received: {values}"
+        )
+    if n_parameters is not None and points.shape[1] != n_parameters:
+        raise ValueError(
+            f"Expected {argument} of {n_parameters} columns, one for each parameter. Received: {points.shape[1]}"
+        )
+    return points
+
+
 def as_label(label, n_events=None):
     """(n_events,) uint8 of 0 and 1, from (n_events,) or (n_events, 1)."""
     label = _as_column("label", label, n_events)

@@ -14,7 +14,7 @@ class ThetaScale(keras.layers.Layer):
     """Brings theta to the order of one, so that a network takes it in physical units: (theta - offset) / scale.
 
     Args:
-        scale: what theta is divided by, positive; a number or one per parameter.
+        scale: what theta is divided by, positive and finite; a number or one per parameter.
         offset: what is subtracted from theta before; a number or one per parameter. For a nuisance parameter, such as a
             jet energy scale near 1, its nominal value.
         trained_points: (n_points,) or (n_points, n_parameters), the theta of the training set, or corners around it, in
@@ -27,10 +27,12 @@ class ThetaScale(keras.layers.Layer):
     def __init__(self, scale=1.0, offset=0.0, trained_points=None, **kwargs):
         super().__init__(**kwargs)
         self.scale, self.offset = (np.atleast_1d(np.asarray(values, "float64")).tolist() for values in (scale, offset))
-        if any(value <= 0 for value in self.scale):
-            raise ValueError(f"Expected scale > 0. Received: scale={scale}")
+        if not all(0 < value < np.inf for value in self.scale):
+            raise ValueError(f"Expected scale > 0 and finite. Received: scale={scale}")
+        if not np.isfinite(self.offset).all():
+            raise ValueError(f"Expected a finite offset. Received: offset={offset}")
         if trained_points is not None:
-            trained_points = checks.as_theta(trained_points, len(trained_points)).tolist()
+            trained_points = checks.as_points("trained_points", trained_points).tolist()
         self.trained_points = trained_points
 
     def build(self, input_shape):
@@ -45,6 +47,8 @@ class ThetaScale(keras.layers.Layer):
             raise ValueError(
                 f"Expected trained_points of {n_parameters} parameters. Received: {len(self.trained_points[0])}"
             )
+        # One column of theta would otherwise be taken for every parameter, by broadcasting.
+        self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: n_parameters})
 
     def call(self, theta):
         offset, scale = (keras.ops.convert_to_tensor(v, dtype=theta.dtype) for v in (self.offset, self.scale))

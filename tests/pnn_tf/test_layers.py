@@ -99,10 +99,23 @@ def test_theta_scale_divides_and_remembers_the_points():
     assert not layer.weights
 
 
+def test_theta_scale_takes_the_parameters_that_it_was_built_for_alone():
+    layer = ThetaScale((1000.0, 1.0))
+    layer(np.ones((4, 2)))
+    assert layer(np.ones((5, 1, 2))).shape == (5, 1, 2)
+    for n_parameters in (1, 3):
+        with pytest.raises(ValueError, match="expected axis -1 of input shape to have value 2"):
+            layer(np.ones((4, n_parameters)))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: ThetaScale(0), "scale > 0"),
+        (lambda: ThetaScale((1000, np.nan)), "scale > 0"),
+        (lambda: ThetaScale(np.inf), "scale > 0"),
+        (lambda: ThetaScale(1, np.nan), "finite offset"),
+        (lambda: ThetaScale(1, 0, []), "trained_points of shape"),
         (lambda: ThetaScale(1, 0, (1, np.nan)), "NaN"),
         (lambda: ThetaScale((1, 2, 3))(np.ones((4, 2))), "each of the 2 parameters, in scale"),
         (lambda: ThetaScale(1, (1, 2, 3))(np.ones((4, 2))), "each of the 2 parameters, in offset"),
