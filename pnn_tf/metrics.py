@@ -56,17 +56,26 @@ def auc_error(auc, n_signal, n_background) -> float:
 
     Args:
         auc: the AUC A, in [0, 1].
-        n_signal: number of signal events.
-        n_background: number of background events.
+        n_signal: number of signal events, at least 1.
+        n_background: number of background events, at least 1.
+
+    Raises:
+        ValueError: an AUC outside [0, 1], such as one in per cent; no signal or no background.
 
     >>> round(auc_error(0.5, 100, 100), 4)
     0.0409
     """
+    if not 0 <= auc <= 1:
+        raise ValueError(f"Expected auc in [0, 1], not in per cent. Received: auc={auc}")
+    if not (n_signal >= 1 and n_background >= 1):
+        raise ValueError(
+            f"Expected n_signal >= 1 and n_background >= 1. Received: n_signal={n_signal}, n_background={n_background}"
+        )
     q_signal, q_background = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     variance = (
         auc * (1 - auc) + (n_signal - 1) * (q_signal - auc**2) + (n_background - 1) * (q_background - auc**2)
     ) / (n_signal * n_background)
-    return math.sqrt(variance)
+    return math.sqrt(max(variance, 0.0))  # near an AUC of 1, rounding may leave less than nothing
 
 
 def significance_ratio(label, score, weight=None) -> Significance:

@@ -122,6 +122,12 @@ def test_the_auc_error_is_that_of_repeated_samples():
     assert np.std(repeated) == pytest.approx(auc_error(0.8, n_signal, n_background), rel=0.06)
 
 
+def test_the_auc_error_vanishes_with_the_overlap_whatever_the_rounding():
+    assert auc_error(1.0, 3, 5) == auc_error(0.0, 3, 5) == 0.0
+    for apart in 10.0 ** -np.arange(6, 16):  # a formula of differences, whose variance must not come out below 0
+        assert 0 <= auc_error(1 - apart, 10**6, 10**6) < 1e-5
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -134,6 +140,10 @@ def test_the_auc_error_is_that_of_repeated_samples():
         (lambda: roc_auc([1, 0], [0.1, 0.2], [1, -1]), "not negative"),
         (lambda: roc_auc([1, 0], [0.1, 0.2], [1, np.nan]), "weight holds NaN"),
         (lambda: roc_auc([], []), "not empty"),
+        (lambda: auc_error(92.77, 100, 100), "not in per cent. Received: auc=92.77"),
+        (lambda: auc_error(np.nan, 100, 100), "auc=nan"),
+        (lambda: auc_error(0.9, 0, 100), "n_signal=0"),
+        (lambda: auc_error(0.9, 100, 0), "n_background=0"),
         (lambda: ams(-1, 1), "signal >= 0"),
         (lambda: ams(1, 0, 0), "> 0"),
     ],
