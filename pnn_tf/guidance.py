@@ -13,10 +13,13 @@ from scipy.spatial import cKDTree
 
 from pnn_tf import checks
 from pnn_tf.evaluation import HypothesisResult
+from pnn_tf.metrics import auc_error
+
+N_NEIGHBOURS = 8  # of a continuous theta: by chance, none is as near as that in about exp(-8) of all cases
 
 
 class ThetaLeak(NamedTuple):
-    """What theta alone says of the class.
+    """Where theta alone says what the class is.
 
     Attributes:
         background: share of the background whose theta no signal event has; to the network it is background for sure.
@@ -28,49 +31,67 @@ class ThetaLeak(NamedTuple):
 
 
 def theta_leak(theta, label, *, nuisances=(), tolerance=1e-3) -> ThetaLeak:
-    """How much of the class theta gives away in a training sample.
+    """How much of a training sample has a theta that the other class never has.
 
     Under a uniform background theta and a few hypotheses, any value between the hypotheses means background: without
     regularisation a network learns that, and fails where it is to interpolate (Anzalone et al. 2022, sections 4.2 and
     5.1, Fig. 12c). Look at what the network is trained on, after the background's theta has been assigned: at a batch
     of `balanced_batches`, say.
 
+    It is about where theta is, not about how often: hypotheses of which some have more signal than others, at the same
+    amount of background, give the class away as well. `balance="signal"` and `"full"` make them equal.
+
+    A theta counts as one of the other class if it is within the tolerance of one, or no further from the nearest than
+    that one is from the eighth of its own class. Where nine events or more have the same theta, as at a hypothesis, the
+    second is 0; of a continuous theta it is the distance within which chance rarely leaves a gap.
+
     Args:
         theta: (n_events,) or (n_events, n_parameters), in physical units.
         label: (n_events,) 1 for signal, 0 for background.
         nuisances: columns of theta that are not looked at.
         tolerance: theta of two events are the same if they differ by at most this in each parameter, relative to its
-            range. It has to be above the gaps of a continuous theta.
+            range.
 
     Returns:
-        ThetaLeak(background, signal), both 0 where nothing is given away.
+        ThetaLeak(background, signal), both 0 where nothing is given away; for a continuous theta 0 to 0.01, by chance.
 
     Raises:
-        ValueError: NaN or infinite values, lengths that differ, labels other than 0 and 1, one class alone, nuisances
-            that are not columns of theta.
+        ValueError: NaN or infinite values, lengths that differ, labels other than 0 and 1, fewer than nine events of a
+            class, nuisances that are not columns of theta or are all of them, a negative tolerance.
 
-    >>> theta_leak([500, 1000, 500, 700], [1, 1, 0, 0])
+    >>> theta_leak([500, 1000, 500, 700] * 10, [1, 1, 0, 0] * 10)
     ThetaLeak(background=0.5, signal=0.5)
     """
     theta = checks.as_theta(theta, len(theta))
     label = checks.as_label(label, len(theta))
     nuisances = checks.as_columns("nuisances", nuisances, theta.shape[1])
+    if not tolerance >= 0:
+        raise ValueError(f"Expected tolerance >= 0. Received: tolerance={tolerance}")
+    if len(nuisances) == theta.shape[1]:
+        raise ValueError(f"Expected a column of theta that is none of the nuisances. Received: nuisances={nuisances}")
     theta = np.delete(theta, nuisances, axis=1).astype(np.float64)
     extent = np.ptp(theta, axis=0)
     theta /= np.where(extent > 0, extent, 1.0)
     signal, background = theta[label == 1], theta[label == 0]
-    if len(signal) == 0 or len(background) == 0:
+    if min(len(signal), len(background)) <= N_NEIGHBOURS:
         raise ValueError(
-            f"Expected events of both classes. Received: {len(signal)} signal, {len(background)} background"
+            f"Expected more than {N_NEIGHBOURS} events of each class: chance is larger than any leak of fewer. "
+            f"Received: {len(signal)} signal, {len(background)} background"
         )
     return ThetaLeak(_share_alone(background, signal, tolerance), _share_alone(signal, background, tolerance))
 
 
 def _share_alone(points, others, tolerance):
-    """Share of `points` without any of `others` within the tolerance."""
+    """Share of `points` without any of `others` within the tolerance, or within the gaps between `others`."""
     points, counts = np.unique(points, axis=0, return_counts=True)
-    distance, _ = cKDTree(np.unique(others, axis=0)).query(points, p=np.inf)
-    return float(counts[distance > tolerance].sum() / counts.sum())
+    others, other_counts = np.unique(others, axis=0, return_counts=True)
+    tree = cKDTree(others)
+    distance, nearest = tree.query(points, p=np.inf)
+    nearest, place = np.unique(nearest, return_inverse=True)
+    distances, neighbours = tree.query(others[nearest], [*range(1, min(len(others), N_NEIGHBOURS + 1) + 1)], p=np.inf)
+    enough = np.cumsum(other_counts[neighbours], axis=1) > N_NEIGHBOURS  # the first neighbour of a point is itself
+    gap = distances[np.arange(len(nearest)), np.argmax(enough, axis=1)]
+    return float(counts[distance > np.maximum(tolerance, gap[place])].sum() / counts.sum())
 
 
 class Sculpting(NamedTuple):
@@ -78,7 +99,7 @@ class Sculpting(NamedTuple):
 
     Attributes:
         edges: (n_bins + 1,) of the observable.
-        before: (n_bins,) share of the background in each bin, which sum to 1.
+        before: (n_bins,) share of the background in each bin; they sum to 1.
         after: (n_bins,) the same of the background that passes the cut.
         divergence: Jensen-Shannon divergence of the two in bits: 0 for one shape, 1 for no overlap.
         efficiency: share of the background that passes.
@@ -102,8 +123,8 @@ def background_sculpting(score, observable, label, *, efficiency=0.1, bins=40, w
         observable: (n_events,) such as the reconstructed mass.
         label: (n_events,) 1 for signal, 0 for background; signal is left out.
         efficiency: share of the background that is to pass: the cut is the largest score that lets so much pass.
-        bins: number of bins of equal background content, or their edges, in the units of the observable; with edges,
-            background outside of them is left out.
+        bins: number of bins of equal background content, in weights and as far as whole events allow; or their edges,
+            in the units of the observable. Background outside of the edges is left out.
         weight: (n_events,) non-negative event weights; ones if None.
 
     Returns:
@@ -111,7 +132,8 @@ def background_sculpting(score, observable, label, *, efficiency=0.1, bins=40, w
 
     Raises:
         ValueError: NaN or infinite values, lengths that differ, labels other than 0 and 1, negative weights, no
-            background, an efficiency outside (0, 1].
+            background, an efficiency outside (0, 1], no bin, edges that do not increase, no background between the
+            edges before or after the cut.
 
     >>> sculpting = background_sculpting([0.1, 0.2, 0.8, 0.9], [1, 2, 3, 4], [0, 0, 0, 0], efficiency=0.5, bins=2)
     >>> sculpting.after.tolist(), sculpting.efficiency
@@ -129,13 +151,41 @@ def background_sculpting(score, observable, label, *, efficiency=0.1, bins=40, w
     order = np.argsort(-score, kind="stable")
     share = np.cumsum(weight[order]) / weight.sum()
     cut = score[order[np.searchsorted(share, efficiency * (1 - 1e-12))]]
-    edges = np.quantile(observable, np.linspace(0, 1, bins + 1)) if np.ndim(bins) == 0 else np.asarray(bins)
+    edges = _edges(bins, observable, weight)
     passing = score >= cut
     before, after = (
-        np.histogram(observable[chosen], edges, weights=weight[chosen])[0] for chosen in (slice(None), passing)
+        _shares(observable[chosen], weight[chosen], edges, what)
+        for chosen, what in ((slice(None), "no background"), (passing, "no background that passes the cut"))
     )
-    before, after = before / before.sum(), after / max(after.sum(), np.finfo(float).tiny)
     return Sculpting(edges, before, after, _jensen_shannon(before, after), float(weight[passing].sum() / weight.sum()))
+
+
+def _edges(bins, observable, weight):
+    """Edges as given, or those of `bins` bins of equal weight."""
+    if np.ndim(bins) == 0:
+        if bins < 1:
+            raise ValueError(f"Expected bins >= 1, or their edges. Received: bins={bins}")
+        order = np.argsort(observable)
+        below = np.cumsum(weight[order]) - weight[order] / 2  # half of an event lies below it
+        below -= below[0]
+        return np.interp(np.linspace(0, below[-1], bins + 1), below, observable[order])
+    edges = np.asarray(bins, np.float64)
+    if edges.ndim != 1 or len(edges) < 2 or not np.isfinite(edges).all() or not np.all(np.diff(edges) > 0):
+        raise ValueError(
+            f"Expected bins to be a number, or at least two edges, finite and increasing. Received: {bins}"
+        )
+    return edges
+
+
+def _shares(observable, weight, edges, what):
+    """Share of the weight in each bin, (n_bins,)."""
+    shares = np.histogram(observable, edges, weights=weight)[0]
+    if not shares.sum() > 0:
+        raise ValueError(
+            f"bins, from {edges[0]:g} to {edges[-1]:g}, hold {what}: its observable is from {observable.min():g} to "
+            f"{observable.max():g}. Give edges around it, in the same units."
+        )
+    return shares / shares.sum()
 
 
 def _jensen_shannon(p, q):
@@ -149,7 +199,8 @@ class TooFew(NamedTuple):
 
     Attributes:
         theta: the hypothesis.
-        error: standard error of its AUC from the number of events.
+        error: standard error of its AUC from the number of events. An AUC of 0 or 1 counts as half a pair of events
+            away from it: that of a few events which separate perfectly is not known any better.
         n_signal: signal events there are.
         n_needed: signal events, at the same ratio to the background, that would give the error asked for.
     """
@@ -165,14 +216,26 @@ def too_few_events(results: Iterable[HypothesisResult], *, error=0.002) -> list[
 
     Args:
         results: of `evaluate_hypotheses`.
-        error: the largest standard error of the AUC to accept, in [0, 1]. Rows of the tables of Anzalone et al. differ
-            by 0.002.
+        error: the largest standard error of the AUC to accept, > 0, as the AUC from 0 to 1. Rows of the tables of
+            Anzalone et al. differ by 0.002.
 
     Returns:
         A TooFew for each hypothesis with a larger error; empty if all have events enough.
+
+    Raises:
+        ValueError: an error that is not positive; as `auc_error`.
     """
+    if not error > 0:
+        raise ValueError(f"Expected error > 0. Received: error={error}")
     return [
-        TooFew(one.theta, one.auc_error, one.n_signal, math.ceil(one.n_signal * (one.auc_error / error) ** 2))
+        TooFew(one.theta, found, one.n_signal, math.ceil(one.n_signal * (found / error) ** 2))
         for one in results
-        if one.auc_error > error
+        if (found := _bounded_error(one)) > error
     ]
+
+
+def _bounded_error(result):
+    """Standard error of an AUC that is kept half a pair of events away from 0 and 1."""
+    half_pair = 0.5 / max(result.n_signal * result.n_background, 1)
+    auc = min(max(result.auc, half_pair), 1 - half_pair)
+    return auc_error(auc, result.n_signal, result.n_background)

@@ -52,10 +52,37 @@ def test_continuous_theta_in_both_classes_gives_nothing_away():
     assert theta_leak(theta, label) == ThetaLeak(0.0, 0.0)
 
 
+@pytest.mark.parametrize(("n_parameters", "n_events"), [(1, 1024), (2, 1024), (2, 40_000)])
+@pytest.mark.parametrize("draw", ["uniform", "exponential"])
+def test_chance_leaves_few_gaps_in_a_continuous_theta(n_parameters, n_events, draw):
+    rng = np.random.default_rng(0)
+    theta, label = getattr(rng, draw)(size=(n_events, n_parameters)), np.arange(n_events) % 2
+    # No event where eight are expected has the chance exp(-8), half of that number at an edge exp(-4): 0.02 of events.
+    assert max(theta_leak(theta, label)) < 0.02
+
+
+def test_a_range_of_continuous_theta_that_one_class_alone_has_is_found():
+    rng = np.random.default_rng(0)
+    background, signal = rng.uniform(500, 1500, 512), rng.uniform(500, 1300, 512)
+    leak = theta_leak(np.concatenate([background, signal]), np.repeat([0, 1], 512))
+    # The gap of eight signal events below 1300 GeV, about 12.5 GeV, is not told apart: up to twice that.
+    assert np.mean(background > 1325) < leak.background <= np.mean(background > 1300)
+
+
+def test_a_hypothesis_in_one_class_is_not_hidden_by_a_continuous_theta_in_the_other():
+    rng = np.random.default_rng(0)
+    theta, label = rng.uniform(500, 1500, 1000), np.arange(1000) % 2
+    theta[label == 1] = rng.choice([800.0, 1200.0], 500)
+    leak = theta_leak(theta, label)
+    # A thousandth of the range on each side of two hypotheses: 0.004 of the background; four deviations of 500 events.
+    assert leak.background == pytest.approx(0.996, abs=0.012)
+    assert leak.signal == 0.0
+
+
 def test_several_parameters_are_looked_at_together_and_nuisances_not():
-    theta = np.array([[1, 1], [2, 2], [1, 2], [2, 1]])
-    assert theta_leak(theta, [1, 1, 0, 0]) == ThetaLeak(1.0, 1.0)
-    assert theta_leak(theta, [1, 1, 0, 0], nuisances=[1]) == ThetaLeak(0.0, 0.0)
+    theta, label = np.array([[1, 1], [2, 2], [1, 2], [2, 1]] * 10), [1, 1, 0, 0] * 10
+    assert theta_leak(theta, label) == ThetaLeak(1.0, 1.0)
+    assert theta_leak(theta, label, nuisances=[1]) == ThetaLeak(0.0, 0.0)
 
 
 def test_a_score_of_the_mass_sculpts_and_one_without_does_not():
@@ -81,10 +108,28 @@ def test_weights_and_signal():
     assert sculpting.after.tolist() == [0, 1, 0, 0] and sculpting.efficiency == 0.25
 
 
-def test_too_few_events_are_named_with_how_many_it_takes():
-    def result(theta, n):
-        return HypothesisResult((theta,), 0.9, Significance(1.0, 0.5, 0.9), n, 5 * n)
+def test_bins_have_equal_content_in_weights():
+    rng = np.random.default_rng(0)
+    mass = rng.uniform(size=4000)
+    weight = np.exp(5 * mass)
+    bins = background_sculpting(mass, mass, np.zeros(4000), bins=4, weight=weight)
+    np.testing.assert_allclose(bins.before, 0.25, atol=weight.max() / weight.sum())  # an event lies on one side
+    unweighted = background_sculpting(mass, mass, np.zeros(4000), bins=7)
+    np.testing.assert_allclose(unweighted.edges, np.quantile(mass, np.linspace(0, 1, 8)), rtol=1e-12)
 
+
+def result(theta, n, auc=0.9):
+    return HypothesisResult((theta,), auc, Significance(1.0, 0.5, 0.9), n, 5 * n)
+
+
+def test_a_few_events_which_separate_perfectly_are_too_few():
+    few, as_few = too_few_events([result(500.0, 50_000, auc=1.0), result(1500.0, 3, auc=1.0), result(1.0, 3, auc=0.0)])
+    assert few.theta == (1500.0,) and few.n_signal == 3 and few.n_needed > 3
+    assert few.error == auc_error(1 - 1 / 90, 3, 15)  # half of one of 45 pairs
+    assert as_few.error > 0.002
+
+
+def test_too_few_events_are_named_with_how_many_it_takes():
     (few,) = too_few_events([result(500.0, 50_000), result(1500.0, 57)], error=0.002)
     assert few.theta == (1500.0,) and few.n_signal == 57 and few.error == auc_error(0.9, 57, 285)
     # The error falls with the root of the number, up to terms of 1 / n.
@@ -95,10 +140,28 @@ def test_too_few_events_are_named_with_how_many_it_takes():
     ("call", "message"),
     [
         (lambda: theta_leak([1, 2], [1, 1]), "2 signal, 0 background"),
+        (lambda: theta_leak([1] * 30, [1] * 22 + [0] * 8), "more than 8 events of each class"),
         (lambda: theta_leak([1, np.inf], [1, 0]), "theta holds NaN or infinite"),
+        (lambda: theta_leak([1, 2], [1, 0], tolerance=np.nan), "tolerance=nan"),
+        (lambda: theta_leak([1, 2], [1, 0], nuisances=[0]), r"nuisances=\(0,\)"),
         (lambda: background_sculpting([1, 2], [1, 2], [1, 1]), "Expected background"),
         (lambda: background_sculpting([1, 2], [1, np.nan], [0, 1]), "observable holds NaN"),
         (lambda: background_sculpting([1, 2], [1, 2], [0, 0], efficiency=0), "efficiency=0"),
+        (lambda: background_sculpting([1, 2], [1, 2], [0, 0], bins=0), "bins >= 1"),
+        (lambda: background_sculpting([1, 2], [1, 2], [0, 0], bins=[0, np.nan]), "finite and increasing"),
+        (lambda: background_sculpting([1, 2], [1, 2], [0, 0], bins=[2, 1]), "finite and increasing"),
+        (lambda: background_sculpting([1, 2], [1, 2], [0, 0], bins=[1]), "at least two edges"),
+        (
+            lambda: background_sculpting([1, 2], [500, 900], [0, 0], bins=[0.5, 1, 1.5]),
+            "bins, from 0.5 to 1.5, hold no background: its observable is from 500 to 900",
+        ),
+        (
+            lambda: background_sculpting([1, 2], [500, 900], [0, 0], bins=[0, 600], efficiency=0.5),
+            "no background that passes the cut: its observable is from 900 to 900",
+        ),
+        (lambda: too_few_events([], error=0), "error > 0"),
+        (lambda: too_few_events([result(500.0, 0)]), "n_signal=0"),
+        (lambda: too_few_events([result(500.0, 10, auc=np.nan)]), "auc=nan"),
     ],
 )
 def test_bad_input_is_named(call, message):
