@@ -76,13 +76,13 @@ class Section(NamedTuple):
     departures: tuple[str, ...]
 
 
-def listed(numbers: Sequence[float]) -> str:
-    """Numbers in a sentence.
+def listed(numbers: Sequence[float], form: str = "g") -> str:
+    """Numbers in a sentence, each in a form.
 
-    >>> listed([500.0, 750.0, 1000.0])
-    '500, 750 and 1000'
+    >>> listed([500.0, 750.0, 1000.0]), listed([0.3, 0.25], ".2f")
+    ('500, 750 and 1000', '0.30 and 0.25')
     """
-    *first, last = (f"{number:g}" for number in numbers)
+    *first, last = (format(number, form) for number in numbers)
     return f"{', '.join(first)} and {last}" if first else last
 
 

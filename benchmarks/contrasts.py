@@ -18,7 +18,7 @@ from benchmarks.data.events import Events
 from benchmarks.paired import Difference, Placements, difference, over_seeds, placements
 from benchmarks.rows import in_turn
 from benchmarks.style import INK, style
-from benchmarks.training import Recipe
+from benchmarks.training import QUICK, Recipe
 
 Pair = tuple[str, str]  # a network, and the one whose AUC is subtracted
 SHIFT = 14.0  # GeV between the points of two networks at one mass, to keep their error bars apart
@@ -26,7 +26,7 @@ SHIFT = 14.0  # GeV between the points of two networks at one mass, to keep thei
 
 @dataclass(frozen=True)
 class Trainings(Recipe):
-    """A recipe that comes near convergence on the embedded sample, and how often it is followed.
+    """A recipe for the embedded sample, and how often it is followed.
 
     Args:
         test_share: share of the test events that are used.
@@ -34,8 +34,8 @@ class Trainings(Recipe):
     """
 
     epochs: int = 10
-    batch_size: int = 512
-    learning_rate: float = 2e-3
+    batch_size: int = QUICK["batch_size"]
+    learning_rate: float = QUICK["learning_rate"]
     affine_start: str = "identity"  # from that of the paper's code, some trainings end with a constant output
     test_share: float = 1.0
     trainings: int = 3
@@ -107,12 +107,17 @@ def measure(placed: Mapping[str, Sequence[Placements]], pairs: Collection[Pair],
     for network, reference in pairs:
         alone = [difference([a], [b]) for a, b in zip(placed[network], placed[reference], strict=True)]
         of_groups = {
-            name: list(difference([placed[network][i] for i in masses], [placed[reference][i] for i in masses]))
+            name: difference([placed[network][i] for i in masses], [placed[reference][i] for i in masses])
             for name, masses in groups.items()
         }
-        values, errors = (list(column) for column in zip(*alone, strict=True))
         contrasts.append(
-            Contrast(network=network, reference=reference, difference=values, error=errors, groups=of_groups)
+            Contrast(
+                network=network,
+                reference=reference,
+                difference=[d.value for d in alone],
+                error=[d.error for d in alone],
+                groups={name: [d.value, d.error] for name, d in of_groups.items()},
+            )
         )
     some = next(iter(placed.values()))
     return {

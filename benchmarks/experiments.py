@@ -28,9 +28,6 @@ EXPERIMENTS = {
     "affine-interpolation": Experiment(
         "benchmarks.affine.interpolation", "networks at masses they were not trained on: without one, on one, on two"
     ),
-    "affine-l2": Experiment(
-        "benchmarks.affine.l2", "the networks of Table 3 with both L2 penalties that the paper names"
-    ),
     "affine-section-4": Experiment(
         "benchmarks.affine.section_4",
         "mass of the background by five strategies, balance by three modes, on HEPMASS-IMB",
@@ -47,6 +44,10 @@ EXPERIMENTS = {
     "affine-table-5": Experiment(
         "benchmarks.affine.table_5",
         "AUC and significance ratio on HEPMASS-IMB: baselines, networks, background masses, balanced training",
+    ),
+    "affine-variants": Experiment(
+        "benchmarks.affine.variants",
+        "the networks of Table 3 with weaker L2 penalties, and other affine layers",
     ),
     "neos-fig-2": Experiment(
         "benchmarks.neos.figure_2", "bias and variance of binned kernel density estimates and of their gradients"

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 import pnn_tf
 from benchmarks import contrasts
+from benchmarks.affine.departures import OF_START
 from benchmarks.comparison import Finding, Section, listed
 from benchmarks.contrasts import Row, Trainings, contrast
 from benchmarks.data import SOURCES
@@ -179,6 +180,7 @@ def section(record: dict) -> Section:
             "uniform over the range where the signal is. Validation background has masses drawn once, alike.",
             "Both are uniform before the selection; the signal that passes it is somewhat denser at middle masses.",
             "Length and rate of the training are those of the other tables at embedded scale, not the paper's.",
+            OF_START,
         ),
     )
 

@@ -199,8 +199,9 @@ def _findings(row: Mapping) -> Iterator[Finding]:
     rising = np.all(np.diff(reconstructed["signal_median"]) > 0)
     yield Finding(
         "f26 is the reconstructed mass",
-        f"Its medians are {medians} {reconstructed['unit']} for signal at {listed(masses)} GeV: they "
-        f"{'rise' if rising else 'do not rise throughout'} with the mass, as the paper supposes.",
+        f"The paper supposes it. Its medians are {medians} {reconstructed['unit']} for signal at {listed(masses)} GeV: "
+        f"they {'rise' if rising else 'do not rise throughout'} with the mass. (In HEPMASS-like events it is so by "
+        "construction; the official files have no names.)",
     )
     hardest = [name for name, h in row["histograms"].items() if np.argmax(h["overlap"]) == 0]
     lightest, heaviest = ([h["overlap"][i] for h in row["histograms"].values()] for i in (0, -1))

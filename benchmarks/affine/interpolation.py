@@ -13,14 +13,13 @@ from typing import NamedTuple
 import pnn_tf
 from benchmarks import interpolation
 from benchmarks.affine.interpolation_section import plot, section
-from benchmarks.affine.networks import QUICK
 from benchmarks.data import imbalanced
 from benchmarks.interpolation import Trial
 from benchmarks.published import MASSES
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples, load_samples
 from benchmarks.terminal import Display
-from benchmarks.training import Recipe, show_epochs
+from benchmarks.training import QUICK, Recipe, show_epochs
 
 __all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
 

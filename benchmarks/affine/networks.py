@@ -16,16 +16,13 @@ from benchmarks.affine.binned_significance import binned_significance_ratio
 from benchmarks.affine.reconstructed_mass import nearest_hypothesis
 from benchmarks.data import imbalanced
 from benchmarks.data.events import Events
+from benchmarks.interpolation import training_events
 from benchmarks.published import MASSES
 from benchmarks.samples import Samples, events_fingerprint, load_samples
 from benchmarks.terminal import Display
 from benchmarks.training import Recipe, show_epochs, train
 
 BACKGROUND_WEIGHT = 1 / len(MASSES)  # in tests: the background then weighs as much as the signal of one mass
-
-# The paper's 25 epochs of 5.25M events are 128 000 steps. On the small sample, its batch of 1024 and rate of 3e-4 would
-# stop far from convergence: the scales below it take smaller batches and a larger rate.
-QUICK = {"batch_size": 512, "learning_rate": 2e-3}
 
 
 class Setup(NamedTuple):
@@ -193,7 +190,7 @@ def training_parts(config: Config, samples: Samples, setup: Setup, seed: int) ->
     """For each network of a row: its training events, and the hypotheses (n, 1) that it is tested at."""
     events, hypotheses = samples.train, samples.test.hypotheses
     if setup.masses is not None:
-        events = _only(events, setup.masses, seed)
+        events = training_events(events, setup.masses, seed=seed)
     if not setup.individual:
         return [(events, hypotheses)]
     parts = []
@@ -203,14 +200,6 @@ def training_parts(config: Config, samples: Samples, setup: Setup, seed: int) ->
             of_this_mass |= events.label == 0
         parts.append((events.select(of_this_mass), hypothesis[None]))
     return parts
-
-
-def _only(events: Events, masses: tuple[float, ...], seed: int) -> Events:
-    """The signal of these masses, and the whole background, with a mass drawn from them."""
-    others = np.setdiff1d(events.hypotheses, masses)
-    kept = events.select(pnn_tf.hold_out(events.theta, events.label, others)) if len(others) else events
-    drawn = np.random.default_rng(seed).choice(np.asarray(masses, np.float32), (len(kept), 1))
-    return replace(kept, theta=np.where(kept.label[:, None] == 1, kept.theta, drawn))
 
 
 def background_theta(config: Config, samples: Samples, setup: Setup):

@@ -18,13 +18,12 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
-from benchmarks.affine.networks import QUICK
 from benchmarks.affine.representation_section import CONTROL, INDIVIDUAL, PARAMETRIC, plot, section
 from benchmarks.data.events import Events
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples, load_samples
 from benchmarks.terminal import Display
-from benchmarks.training import Recipe, show_epochs, train
+from benchmarks.training import QUICK, Recipe, show_epochs, train
 
 __all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
 

@@ -105,7 +105,8 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
         yield Finding(
             "Clustered by mass",
             "Masses that neighbours guess in the layers of the individual networks minus in that of the pNN. The paper "
-            f"sees the former better clustered by mass: so it is{'' if holds else ' not'} here.",
+            f"sees the former better clustered by mass: so it is{'' if holds else ' not'} here, but see the control "
+            "before it is taken for knowledge of the mass.",
             cell(differences),
         )
     if {INDIVIDUAL, CONTROL} <= names:
@@ -114,7 +115,7 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
             "What the clusters mean",
             f"Neighbours guess {individual:.1f} % with individual networks and {control:.1f} % in the control, whose "
             "networks differ in nothing that has to do with mass. Points of one network lie together since every "
-            "network has axes of its own: that much of the clusters is no knowledge of the mass.",
+            "network has axes of its own: as much of the clusters as the control has is no knowledge of the mass.",
         )
     if names:
         classes = {name: _accuracy(rows, name, "class_accuracy").ours for name in dict.fromkeys(r["row"] for r in rows)}

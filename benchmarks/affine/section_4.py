@@ -2,7 +2,7 @@
 
 Anzalone, Diotallevi and Bonacorsi, arXiv:2202.00424. Five ways to give the background a mass, one of which the paper
 describes and leaves out: the hypothesis nearest to the reconstructed mass. And three balances: with one background
-process, "background" is "class" and "signal" is "full", as the paper's footnotes 8 and 9 say.
+process "signal" is "full" (the paper's footnote 9), and "background" is "class" (meaningless, says footnote 8).
 
 A network can learn the way itself: where the background's mass comes by another rule than the signal's, the rule tells
 the classes apart, in training alone. So each network is also tested on all masses together, with the background's
@@ -17,12 +17,13 @@ import numpy as np
 
 import pnn_tf
 from benchmarks.affine import networks
-from benchmarks.affine.networks import QUICK, Config, Setup, load, one_line
+from benchmarks.affine.networks import Config, Setup, load, one_line
 from benchmarks.affine.section_4_section import RULES, SETUPS, plot, section
 from benchmarks.data.events import Events
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples
 from benchmarks.terminal import Display
+from benchmarks.training import QUICK
 
 __all__ = ["SCALES", "load", "one_line", "plot", "run", "section"]
 

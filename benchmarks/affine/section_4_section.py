@@ -75,8 +75,8 @@ def section(record: dict) -> Section:
                 else "the mean and standard deviation of the sample's recipe."
             ),
             "The paper has no number for the binned masses, nor for class balance alone.",
-            "Class and background balance are the same with one background process, and so are signal and full (the "
-            "paper's footnotes 8 and 9): of each pair one is run.",
+            "With one background process signal balance is full balance (the paper's footnote 9), and background "
+            "balance, which the paper calls meaningless then (footnote 8), is class balance: of each pair one is run.",
         ),
     )
 

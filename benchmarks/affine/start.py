@@ -1,10 +1,10 @@
 """How affine layers should start: how many trainings end with a constant output, from either start.
 
-The authors' code of AFFINE (Anzalone, Diotallevi and Bonacorsi, arXiv:2202.00424) gives scale and shift the default
-initial values of Dense layers. At a scaled mass of 1 a scale is then between -0.14 and 0.14 in the block of 300 units,
-and between -0.34 and 0.34 in that of 50. Our reading is that so little of the features passes four of them that the L2
-penalties can pull the kernels to zero before there is a gradient to hold them. `pnn_tf.parametric_network` starts its
-affine layers as the identity instead.
+AFFINE (Anzalone, Diotallevi and Bonacorsi, arXiv:2202.00424, section 6.3) gives scale and shift, like all else, the
+default initial values of Dense layers. At a scaled mass of 1 a scale is then between -0.14 and 0.14 in the block of 300
+units, and between -0.34 and 0.34 in that of 50. Our reading is that so little of the features passes four of them that
+the L2 penalties can pull the kernels to zero before there is a gradient to hold them. `pnn_tf.parametric_network`
+starts its affine layers as the identity instead.
 """
 
 import math
@@ -16,14 +16,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import pnn_tf
-from benchmarks.affine.networks import QUICK
 from benchmarks.comparison import Cell, Comparison, Finding, Section
 from benchmarks.data import load_hepmass_like
 from benchmarks.data.events import Events
 from benchmarks.rows import by_name, in_turn
 from benchmarks.samples import events_fingerprint
 from benchmarks.style import BLUE, ORANGE, style
-from benchmarks.training import Recipe, train
+from benchmarks.training import QUICK, Recipe, train
 
 STARTS = {"identity": BLUE, "glorot_uniform": ORANGE}
 CONSTANT = 1e-3  # standard deviation of the scores at one mass below which an output is called constant
@@ -136,7 +135,7 @@ def section(record: dict) -> Section:
         introduction=(
             f"Affine networks after {config['epochs']} epochs of {data['n_train']:,} {data['name']} events, a third of "
             "them signal, with the L2 penalties of Anzalone et al., from affine layers that are the identity, and from "
-            "those of the authors' code. The paper does not speak of its initial values."
+            "those that the paper names, which are Keras' defaults for Dense layers."
         ),
         findings=tuple(_findings(rows)),
         tables=(("Trainings, those that end with a constant output, and the AUC of the others.", _table(rows)),),

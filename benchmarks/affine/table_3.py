@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 
 from benchmarks.affine import networks, per_mass
 from benchmarks.affine.departures import circumstances, departures
-from benchmarks.affine.networks import QUICK, Config, Row, Setup, load, one_line
+from benchmarks.affine.networks import Config, Row, Setup, load, one_line
 from benchmarks.comparison import Finding, Section
 from benchmarks.published import AFFINE_TABLE_3
 from benchmarks.rows import complete, in_turn
 from benchmarks.samples import Samples
 from benchmarks.terminal import Display
+from benchmarks.training import QUICK
 from pnn_tf import auc_error
 
 __all__ = ["SCALES", "SETUPS", "load", "one_line", "plot", "run", "section"]

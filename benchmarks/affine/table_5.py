@@ -12,13 +12,14 @@ import numpy as np
 
 from benchmarks.affine import networks
 from benchmarks.affine.curves import Curve, Separation, separation, thinned_curve
-from benchmarks.affine.networks import QUICK, Config, load, one_line
+from benchmarks.affine.networks import Config, load, one_line
 from benchmarks.affine.table_5_rows import BASELINES, SEPARATED, SEPARATION_MASS, SETUPS
 from benchmarks.affine.table_5_section import plot, section
 from benchmarks.data.events import Events
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples
 from benchmarks.terminal import Display
+from benchmarks.training import QUICK
 
 __all__ = ["SCALES", "load", "one_line", "plot", "run", "section"]
 

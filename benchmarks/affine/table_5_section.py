@@ -6,10 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.affine import per_mass, table_5_figures
+from benchmarks.affine.curves import best
 from benchmarks.affine.departures import circumstances, departures
 from benchmarks.affine.per_mass import points
 from benchmarks.affine.table_5_rows import BASELINES, SEPARATED, SEPARATION_MASS, SETUPS
-from benchmarks.comparison import Finding, Section
+from benchmarks.comparison import Finding, Section, listed
 from benchmarks.published import AFFINE_TABLE_5, MASSES
 from benchmarks.rows import complete
 from pnn_tf import auc_error
@@ -119,6 +120,23 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
         f"{last.ours:+.2f}.",
         kept,
     )
+    cuts = {
+        name: [
+            best(curve).cut
+            for row in rows
+            for curve in row["curves"]
+            if row["row"] == name and curve["mass"] == SEPARATION_MASS
+        ]
+        for name in SEPARATED
+    }
+    if all(cuts.values()):
+        yield Finding(
+            "Thresholds, Fig. 13",
+            "The paper: the two networks opt for rather different thresholds. The cut with the largest significance "
+            f"ratio at {SEPARATION_MASS} GeV: "
+            + ", ".join(f"{listed(sorted(of_seeds), '.2f')} ({name})" for name, of_seeds in cuts.items())
+            + ("." if len(cuts[SEPARATED[0]]) == 1 else ", a number a seed."),
+        )
     lowest, highest = (
         100 * max(auc_error(row["auc"][i], row["n_signal"][i], row["n_background"]) for row in rows) for i in (0, -1)
     )

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 import pnn_tf
 from benchmarks import contrasts
+from benchmarks.affine.departures import OF_START
 from benchmarks.comparison import Finding, Section, listed
 from benchmarks.contrasts import Row, Trainings, contrast
 from benchmarks.data import SOURCES
@@ -205,8 +206,15 @@ def section(record: dict) -> Section:
             "Four layers of 300 to 50 units with dropout and Adam at a rate of 2e-3, as in the AFFINE tables at "
             "embedded scale, instead of the paper's five layers of 500.",
             "The background's mass is drawn in each batch from the masses that the signal has.",
+            f"All networks see their events {config['epochs']} times, an individual one in "
+            f"{_n_steps(INDIVIDUAL, rows, config):,} steps and the pNN in {_n_steps('pNN', rows, config):,}.",
+            OF_START,
         ),
     )
+
+
+def _n_steps(network: str, rows: list[Row], config: dict) -> int:
+    return config["epochs"] * rows[0]["n_train"][network] // config["batch_size"]
 
 
 def _findings(rows: list[Row], config: dict) -> Iterator[Finding]:

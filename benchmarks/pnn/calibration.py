@@ -19,7 +19,7 @@ from benchmarks.pnn.shifted_gaussian import log_ratio, shifted_gaussian
 from benchmarks.rows import in_turn
 from benchmarks.samples import load_samples
 from benchmarks.terminal import Display
-from benchmarks.training import Recipe, show_epochs, train
+from benchmarks.training import QUICK, Recipe, show_epochs, train
 
 __all__ = ["SCALES", "Agreement", "Config", "Row", "load", "one_line", "plot", "run", "section"]
 
@@ -59,7 +59,6 @@ class Config(Recipe):
     toy_bins: int = 40
 
 
-QUICK = {"batch_size": 512, "learning_rate": 2e-3}
 SCALES = {
     "smoke": Config(epochs=4, n_train=20_000, n_test=20_000, n_bins=6, n_toy=2000, toy_epochs=2, toy_bins=8, **QUICK),
     "embedded": Config(epochs=10, **QUICK),

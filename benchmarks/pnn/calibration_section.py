@@ -57,8 +57,8 @@ def section(record: dict) -> Section:
             (
                 "Calibrations against test events at the theta that they were made without, and at a theta that they "
                 "know: chi2 for each degree of freedom, and KS distance in points (hundredths). By chance alone, the "
-                "distance stays below the last column in 95 % of all cases. A number is missing where a bin without "
-                "events was refused.",
+                "distance stays below the last two columns in 95 % of all cases. A number is missing where a bin "
+                "without events was refused.",
                 _agreements(rows),
             ),
         ),
@@ -180,14 +180,16 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
                 continue
             n_passed = sum(a["p_value"] > ENOUGH for a in found)
             worst = max(found, key=lambda a: a["ks"])
-            limit = 136 / np.sqrt(worst["n_effective"])
+            n_above = sum(100 * a["ks"] > _by_chance(a) for a in found)
             refused = f" ({n_all - len(found)} more were refused: a bin without events)" if n_all > len(found) else ""
             yield Finding(
                 f"{name}: {said}",
                 f"{n_passed} of {len(found)} tests have a p-value above {ENOUGH:g}{refused}; the median chi2 for each "
                 f"degree of freedom is {np.median([a['chi2'] / a['n_dof'] for a in found]):.2f}. The largest error of "
                 f"an efficiency, over all cuts, classes and theta, is {100 * worst['ks']:.2f} points, of "
-                f"{worst['label']} at {worst['theta']:g}; chance alone stays below {limit:.2f} in 95 % of all cases.",
+                f"{worst['label']} at {worst['theta']:g}. By chance alone it stays below {_by_chance(worst):.2f} there "
+                f"in 95 % of all cases; {n_above} of the {len(found)} tests are above their limit, and chance would "
+                f"put {0.05 * len(found):.1f} there.",
             )
     for_all = [row for row in _of_sample(rows) if row["row"] == "all masses"]
     without = [row for row in _of_sample(rows) if row["row"] != "all masses"]
@@ -211,12 +213,18 @@ def _agreements(rows: Sequence[Mapping]) -> Comparison:
             missing = (Cell(float("nan")),) * 2
             numbers = ([a["chi2"] / a["n_dof"] for a in found], [100 * a["ks"] for a in found])
             cells += [cell(values) for values in numbers] if found else missing
-        there = _select(group, theta=theta, label=label)
-        chance = [136 / np.sqrt(a["n_effective"]) for a in there]
-        cells.append(Cell(float(np.mean(chance))) if chance else Cell(float("nan")))
+        for ways in (("horizontal", "vertical"), ("there",)):
+            chance = [_by_chance(a) for way in ways for a in _select(group, calibration=way, theta=theta, label=label)]
+            cells.append(Cell(float(np.mean(chance))) if chance else Cell(float("nan")))
         table.append((f"{name}: {label} at {theta:g}", tuple(cells)))
     columns = [f"{quantity}, {said}" for said in WAYS.values() for quantity in ("chi2", "KS")]
-    return Comparison("", (*columns, "KS by chance"), tuple(table), (2,) * 7)
+    columns += ["KS by chance, left out", "KS by chance, there"]
+    return Comparison("", tuple(columns), tuple(table), (2,) * len(columns))
+
+
+def _by_chance(agreement: Mapping) -> float:
+    """The KS distance, in points, that two samples of one distribution exceed in 5 % of all cases."""
+    return 136 / np.sqrt(agreement["n_effective"])
 
 
 def _departures(config: Mapping) -> Iterator[str]:

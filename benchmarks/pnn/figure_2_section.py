@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.comparison import Comparison, Finding, Section, cell
+from benchmarks.comparison import Comparison, Finding, Section, cell, listed
 from benchmarks.data.toy import CUT, HIGH, LOW, WIDTH, bayes_accuracy, bayes_auc, bayes_posterior
+from benchmarks.rows import by_name
 from benchmarks.style import BLUE, INK, VERMILION, style
 
 
@@ -19,7 +20,7 @@ def one_line(row: Mapping) -> str:
 
 def plot(rows: Sequence[Mapping]) -> Figure:
     """The training densities above, and below the response against x at each theta, a panel for each width."""
-    groups = _by_width(rows)
+    groups = by_name(rows)
     with style():
         figure = Figure(figsize=(8.2, 2.0 + 2.3 * len(groups)))
         panels = figure.subplots(1 + len(groups), 1, sharex=True, height_ratios=[0.8] + [1] * len(groups))
@@ -73,8 +74,8 @@ def section(record: dict) -> Section:
         title="PNN Fig. 2",
         introduction=(
             f"Signal is Gaussian around theta with a width of {WIDTH:g}, background uniform between {LOW:g} and "
-            f"{HIGH:g}. Networks of one hidden layer are trained at theta = {_numbers(config['thetas'])}, with "
-            f"{config['n_train']:,} events each, and tested there and at {_numbers(config['unseen'])}, which they "
+            f"{HIGH:g}. Networks of one hidden layer are trained at theta = {listed(config['thetas'])}, with "
+            f"{config['n_train']:,} events each, and tested there and at {listed(config['unseen'])}, which they "
             f"have not seen, with {config['n_test']:,} each; seed{'s' if len(seeds) > 1 else ''} "
             f"{', '.join(map(str, seeds))}. Baldi et al. (2016) show the response without numbers."
         ),
@@ -103,7 +104,7 @@ def section(record: dict) -> Section:
 
 def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
     best = 100 * bayes_accuracy()
-    for name, group in _by_width(rows).items():
+    for name, group in by_name(rows).items():
         seen, unseen = ([100 * np.mean(np.array(r["accuracy"])[_masks(r)[i]]) for r in group] for i in (0, 1))
         gaps = [b - a for a, b in zip(seen, unseen, strict=True)]
         # Both averages rest on independent test events; the best classifier's accuracy is their expectation.
@@ -117,7 +118,7 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
             f"best classifier's {best:.2f} %.",
             cell(gaps),
         )
-    for name, group in _by_width(rows).items():
+    for name, group in by_name(rows).items():
         found = [(row, i) for row in group for i, seen in enumerate(row["seen"]) if not seen]
         there = [row["edges"][i] for row, i in found if row["edges"][i] is not None]
         if len(there) < len(found):
@@ -130,16 +131,16 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
         off = np.abs(np.array(there) - [-CUT, CUT])
         yield Finding(
             f"{name}: the shape",
-            "The paper: the response has the same shape at unseen theta. It crosses 0.5 where the best classifier's "
-            f"does, {CUT:.3f} on either side of theta, to within {off.mean():.3f} on average and {off.max():.3f} at "
-            f"most, over {len(found)} responses.",
+            "The paper: the response has the same shape at unseen theta. The best classifier's crosses 0.5 at "
+            f"{CUT:.3f} on either side of theta; over {len(found)} responses, those of the network are off by "
+            f"{off.mean():.3f} on average and {off.max():.3f} at most.",
         )
 
 
 def _accuracy(rows: Sequence[Mapping]) -> Comparison:
     thetas, seen = rows[0]["thetas"], rows[0]["seen"]
     lines = []
-    for name, group in _by_width(rows).items():
+    for name, group in by_name(rows).items():
         accuracy = 100 * np.array([row["accuracy"] for row in group])
         auc = 100 * np.array([row["auc"] for row in group])
         lines.append((name, (*(cell(list(column)) for column in accuracy.T), cell(list(auc.mean(axis=1))))))
@@ -151,7 +152,7 @@ def _accuracy(rows: Sequence[Mapping]) -> Comparison:
 
 def _shape(rows: Sequence[Mapping]) -> Comparison:
     lines = []
-    for name, group in _by_width(rows).items():
+    for name, group in by_name(rows).items():
         for which, i in (("trained", 0), ("unseen", 1)):
             numbers = [shape for row in group if (shape := _mean_shape(row, _masks(row)[i])) is not None]
             if numbers:
@@ -188,13 +189,3 @@ def _departures(config: Mapping) -> Iterator[str]:
 def _masks(row: Mapping) -> tuple[np.ndarray, np.ndarray]:
     seen = np.array(row["seen"])
     return seen, ~seen
-
-
-def _by_width(rows: Sequence[Mapping]) -> dict[str, list[Mapping]]:
-    names = dict.fromkeys(row["row"] for row in rows)
-    return {name: [row for row in rows if row["row"] == name] for name in names}
-
-
-def _numbers(values: Sequence[float]) -> str:
-    *first, last = (f"{value:g}" for value in values)
-    return f"{', '.join(first)} and {last}"

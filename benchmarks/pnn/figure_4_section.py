@@ -9,7 +9,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmarks.comparison import Cell, Comparison, Finding, Section, cell
-from benchmarks.paired import INDISTINCT
 from benchmarks.pnn.distributions import draw
 from benchmarks.pnn.roc import draw_curves
 from benchmarks.pnn.tested import SIGNAL_EFFICIENCY, AtTheta, auc_difference
@@ -110,19 +109,19 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
     )
     lost = {name: auc_difference(tested[name], tested[RATIO]) for name in (FIXED, PARAMETRISED, RISING)}
     from_rising = {name: auc_difference(tested[name], tested[RISING]) for name in (FIXED, PARAMETRISED)}
-    thresholds = [name for name, difference in from_rising.items() if difference.verdict == INDISTINCT]
+    no_better = [name for name, difference in from_rising.items() if difference.sign <= 0]
     yield Finding(
         "What the feature allows",
         f"AUC minus that of the ratio of binned densities, in points: {lost[FIXED]} for the fixed network, "
         f"{lost[PARAMETRISED]} for the parametrised one, {lost[RISING]} for the feature itself, a plain cut. Minus "
         f"that of the feature itself: {from_rising[FIXED]} and {from_rising[PARAMETRISED]}. "
         + (
-            "Both networks order events as the feature itself does: they have learnt to cut on it, not that the "
-            "signal has a peak, and their agreement says little about interpolation."
-            if len(thresholds) == 2
-            else f"No better than a cut: {', '.join(thresholds)}."
-            if thresholds
-            else "Both have learnt more or less than a cut."
+            "Neither network is better than a plain cut: they have not learnt that the signal has a peak, and their "
+            "agreement says little about interpolation."
+            if len(no_better) == 2
+            else f"No better than a plain cut: {no_better[0]}."
+            if no_better
+            else "Both are better than a plain cut."
         ),
     )
     gaps = {

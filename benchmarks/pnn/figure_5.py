@@ -183,8 +183,8 @@ def _findings(row: Mapping) -> Iterator[Finding]:
     )
     blind = max(separation(by_name[name], mass) for name in FEATURE_NAMES if name.endswith("phi") for mass in masses)
     yield Finding(
-        "Noise",
-        f"The angles phi tell nothing: their separation, {blind:.2f} at most, is what chance gives to so many events.",
+        "Angles",
+        f"No angle phi separates by more than {blind:.2f}, at any of the masses: a collision has no preferred one.",
     )
 
 

@@ -79,7 +79,7 @@ def plot_differences(rows: Sequence[Mapping], focus: float) -> Figure:
             axes.axhline(0, color=BLUE)
             for network, by_mass in _minus_parametrised(networks).items():
                 masses = np.array(list(by_mass)) + shift[network]
-                points, errors = 100 * np.array(list(by_mass.values())).T
+                points, errors, _ = 100 * np.array(list(by_mass.values())).T
                 axes.errorbar(masses, points, errors, marker="o", ms=4, elinewidth=1, **LINES[network])
             axes.set_yscale("symlog", linthresh=1, linscale=1.2)
             axes.set_title(f"{features.capitalize()} features")
@@ -175,7 +175,7 @@ def _findings(rows: Sequence[Mapping], focus: float) -> Iterator[Finding]:
             for network, by_mass in _minus_parametrised(networks).items()
         }
         for network in ("fixed", "mixture"):
-            n_worse = sum(difference.verdict == "worse" for difference in elsewhere[network].values())
+            n_worse = sum(difference.sign < 0 for difference in elsewhere[network].values())
             listed = ", ".join(f"{difference} at {mass:g} GeV" for mass, difference in elsewhere[network].items())
             yield Finding(
                 f"{features}: {LABELS[network].format(focus)}, other masses",

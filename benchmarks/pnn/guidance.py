@@ -18,7 +18,7 @@ from benchmarks.data.hepmass_imb import imbalanced
 from benchmarks.pnn.guidance_section import IDENTICAL, UNIFORM, UNREGULARISED, plot, section
 from benchmarks.rows import in_turn
 from benchmarks.samples import Samples, load_samples
-from benchmarks.training import Recipe, show_epochs, train
+from benchmarks.training import QUICK, Recipe, show_epochs, train
 
 __all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
 
@@ -50,7 +50,6 @@ class Config(Recipe):
     error: float = 0.002
 
 
-QUICK = {"batch_size": 512, "learning_rate": 2e-3}
 SCALES = {
     "smoke": Config(epochs=2, n_train=20_000, n_test=6000, grid=(500.0, 1500.0, 9), **QUICK),
     "embedded": Config(epochs=10, **QUICK),

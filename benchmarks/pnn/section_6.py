@@ -18,7 +18,7 @@ from benchmarks.data.events import Events
 from benchmarks.pnn.section_6_section import BOTH, HELD_OUT, NOMINAL, TRAINED, plot, section
 from benchmarks.rows import in_turn
 from benchmarks.samples import events_fingerprint
-from benchmarks.training import Recipe, show_epochs, train
+from benchmarks.training import QUICK, Recipe, show_epochs, train
 
 __all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
 
@@ -51,7 +51,6 @@ class Config(Recipe):
     theta_offset: tuple[float, ...] = (0.0, 1.0)
 
 
-QUICK = {"batch_size": 512, "learning_rate": 2e-3}
 SCALES = {
     "smoke": Config(
         epochs=2, n_train=20_000, n_test=6000, map_masses=(500, 1500, 3), map_scales=(0.9, 1.1, 3), **QUICK

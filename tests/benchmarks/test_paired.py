@@ -39,7 +39,7 @@ def test_the_error_is_the_scatter_over_test_samples():
         background = generator.normal(0, 1, 150)
         pairs = [scores(generator, 100, 150, background) for _ in range(2)]
         found.append(difference(*zip(*pairs, strict=True)))
-    values, errors = np.array(found).T
+    values, errors, _ = np.array(found).T
     assert errors.mean() == pytest.approx(values.std(ddof=1), rel=0.12)  # three standard deviations
     assert errors.std() < 0.2 * errors.mean()
 
@@ -48,7 +48,7 @@ def test_a_classifier_does_not_differ_from_itself_or_from_one_that_ranks_alike()
     generator = np.random.default_rng(3)
     signal, background = generator.normal(1, 1, 50), generator.normal(0, 1, 60)
     first, second = placements(signal, background), placements(np.exp(signal), np.exp(background))
-    assert difference([first], [second]) == (0, 0)
+    assert difference([first], [second])[:2] == (0, 0)
 
 
 def test_the_mean_over_hypotheses_is_the_mean():
@@ -69,8 +69,9 @@ def test_other_events_are_refused():
 
 
 def test_a_verdict_needs_two_standard_errors():
-    verdicts = [Difference(value, 0.001).verdict for value in (0.0021, -0.0021, 0.0019, -0.0019)]
+    verdicts = [Difference(value, 0.001, 3).verdict for value in (0.0021, -0.0021, 0.0019, -0.0019)]
     assert verdicts == ["better", "worse", INDISTINCT, INDISTINCT]
+    assert Difference(0.0021, 0.001).verdict == "better in this one training"
     assert Difference(0.0, 0.0).verdict == INDISTINCT  # of a classifier and itself
 
 

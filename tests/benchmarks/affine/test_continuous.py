@@ -120,8 +120,8 @@ def test_findings_are_made_of_the_rows(record):
     findings = {finding.heading: finding for finding in continuous.section(record | {"rows": rows}).findings}
     between = findings["Affine: range minus five points, between the points"]
     assert between.points.ours == pytest.approx(0.6) and between.points.spread == pytest.approx(0.1)
-    assert "525, 600, 875, 1125 and 1375 GeV: trained on the range it is better." in between.text
-    assert "At the five points themselves it is worse (-0.50 ± 0.10)" in between.text
+    assert "525, 600, 875, 1125 and 1375 GeV: trained on the range it is better in this one training." in between.text
+    assert "At the five points themselves it is worse in this one training (-0.50 ± 0.10)" in between.text
     # Four of the five masses and three of those between: (3 x 0.6 - 4 x 0.5) / 7.
     assert "from 750 GeV on neither better nor worse within two standard errors (-0.029 ± 0.100)" in between.text
     assert "neither" in findings["Affine minus pNN, range, between the points"].text

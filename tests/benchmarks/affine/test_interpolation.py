@@ -95,8 +95,8 @@ def test_losses_are_those_of_the_rows(made_up, samples):
     section = section_of(made_up, samples)
     findings = {finding.heading: finding for finding in section.findings}
     # The mean of one 0.9 and four 0.5 is 0.58, of one 0.9 and four 0.88 is 0.884; on all masses it is 0.9.
-    assert "by 35.6 % on 500 GeV, so the first statement holds" in findings["On one mass alone"].text
-    assert "at most 1.8 % on the others, so the second holds" in findings["On one mass alone"].text
+    assert "by 35.6 % (32.0 points) on 500 GeV, so the first statement holds" in findings["On one mass alone"].text
+    assert "at most 1.8 % (1.6 points) on the others, so the second holds" in findings["On one mass alone"].text
     assert findings["Without one mass"].points.ours == pytest.approx(2)
     assert findings["Affine minus pNN, 500 and 1500 GeV"].points.ours == pytest.approx(1)
     assert findings["Without regularisation"].points.ours == pytest.approx(-18)
@@ -117,8 +117,8 @@ def test_statements_that_do_not_hold_are_called_so(made_up, samples):
     text = next(
         finding.text for finding in section_of(made_up, samples).findings if "one mass alone" in finding.heading
     )
-    assert "by 11.1 % on 500 GeV, so the first statement does not hold" in text
-    assert "at most 22.2 % on the others, so the second does not hold" in text
+    assert "by 11.1 % (10.0 points) on 500 GeV, so the first statement does not hold" in text
+    assert "at most 22.2 % (20.0 points) on the others, so the second does not hold" in text
 
 
 def test_a_record_that_is_not_finished_has_a_section(made_up, samples):

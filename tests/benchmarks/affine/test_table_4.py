@@ -10,7 +10,9 @@ from benchmarks.affine import table_4
 
 def test_the_section_is_made_of_the_rows(rows_of_table_4, samples):
     configuration = asdict(table_4.SCALES["embedded"])
-    record = records.new_record("affine-table-4", "embedded", configuration, samples.data | {"n_signal": {"500": 9}})
+    record = records.new_record(
+        "affine-table-4", "embedded", configuration, samples.data | {"n_signal": {"500": 9, "1500": 2}}
+    )
     record["rows"] = rows_of_table_4
     section = table_4.section(record)
     findings = {finding.heading: finding for finding in section.findings}

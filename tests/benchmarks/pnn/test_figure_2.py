@@ -82,7 +82,7 @@ def test_findings_are_made_of_the_rows(rows):
     assert accuracy.points.ours == pytest.approx(-2)
     # sqrt(p (1 - p) (1 / 4000 + 1 / 2000)), with the best accuracy p
     assert "an error of 0.69" in accuracy.text
-    assert "to within 0.150 on average and 0.200 at most, over 2 responses" in shape.text
+    assert "over 2 responses, those of the network are off by 0.150 on average and 0.200 at most" in shape.text
 
     rows[0]["edges"][1] = None
     shape = section(rows).findings[1]

@@ -102,7 +102,7 @@ def section(rows, samples):
 def test_findings_are_made_of_the_rows(rows, samples):
     findings = {finding.heading: finding.text for finding in section(rows, samples).findings}
     assert "+0.00 ± 0.00 points, neither better nor worse" in findings["all: fixed at 1000 GeV"]
-    assert findings["all: unlabelled mixture"].endswith(", worse.")
+    assert findings["all: unlabelled mixture"].endswith(", worse in this one training.")
     assert "worse beyond two standard errors at 4 of 4" in findings["all: fixed at 1000 GeV, other masses"]
     assert "zero for 0 of 4 networks" in findings["Low-level minus all features"]
     assert section(rows[:-1], samples).findings == ()

@@ -47,8 +47,9 @@ def test_seeds_add_their_spread(scores):
     both = auc_difference([first, second], [second, second])
     alone = auc_difference([first], [second])
     assert both.value == pytest.approx(alone.value / 2)
-    # Of 0 and d, the standard deviation is d / sqrt 2, that of the mean d / 2; the test events' errors are averaged.
-    assert both.error == pytest.approx(np.hypot(alone.value / 2, alone.error / 2))
+    # Of 0 and d, the standard deviation is d / sqrt 2, that of the mean d / 2, of which 12.7 hold 95 %; the errors of
+    # the test events are averaged.
+    assert both.error == pytest.approx(np.hypot(alone.value / 2 * 12.706 / 2, alone.error / 2), rel=1e-4)
 
 
 def test_too_few_events_are_refused():
