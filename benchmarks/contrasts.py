@@ -36,7 +36,7 @@ class Trainings(Recipe):
     epochs: int = 10
     batch_size: int = QUICK["batch_size"]
     learning_rate: float = QUICK["learning_rate"]
-    affine_start: str = "identity"  # from that of the paper's code, some trainings end with a constant output
+    affine_start: str = "identity"  # from the paper's random maps, some trainings start late or not at all
     test_share: float = 1.0
     trainings: int = 3
 

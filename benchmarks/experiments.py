@@ -33,7 +33,7 @@ EXPERIMENTS = {
         "mass of the background by five strategies, balance by three modes, on HEPMASS-IMB",
     ),
     "affine-start": Experiment(
-        "benchmarks.affine.start", "how many affine networks end with a constant output, by how their layers start"
+        "benchmarks.affine.start", "how far affine networks come in two epochs, by how their layers start"
     ),
     "affine-table-3": Experiment(
         "benchmarks.affine.table_3", "AUC per mass of single, individual, parametric and affine networks on HEPMASS"

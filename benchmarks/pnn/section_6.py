@@ -16,6 +16,7 @@ import pnn_tf
 from benchmarks.data import load_hepmass_like
 from benchmarks.data.events import Events
 from benchmarks.pnn.section_6_section import BOTH, HELD_OUT, NOMINAL, TRAINED, plot, section
+from benchmarks.pnn.tested import AtTheta, summary
 from benchmarks.rows import in_turn
 from benchmarks.samples import events_fingerprint
 from benchmarks.training import QUICK, Recipe, show_epochs, train
@@ -75,17 +76,16 @@ class Map(TypedDict):
 class Row(TypedDict):
     """One network with one seed; lists are in the order of `points`, pairs of mass (GeV) and jet energy scale.
 
-    `auc` is that of the signal of a point against the background at its scale, with the network told both; `error` its
-    standard error from the number of events. `auc_nominal` is with the network told the nominal scale, None for
-    networks that are told no scale. All of the epoch with the best validation AUC, in [0, 1].
+    `tested` has the signal of a point against the background at its scale, with the network told both; `told_nominal`
+    with the network told the nominal scale, None for networks that are told no scale. All of the epoch with the best
+    validation AUC.
     """
 
     row: str
     seed: int
     points: list[tuple[float, float]]
-    auc: list[float]
-    error: list[float]
-    auc_nominal: list[float] | None
+    tested: list[AtTheta]
+    told_nominal: list[AtTheta] | None
     map: Map | None
     best_epoch: int
     n_train: int
@@ -134,12 +134,11 @@ def _make_row(config: Config, samples: Samples, name: str, seed: int, display) -
     )
     model = trained.model
     model.set_weights(trained.best_weights)
-    results = _evaluate(model, samples.test, told_scale)
+    points, tested = _evaluate(model, samples.test, told_scale)
     return {
-        "points": [point for point, _ in results],
-        "auc": [result.auc for _, result in results],
-        "error": [result.auc_error for _, result in results],
-        "auc_nominal": [r.auc for _, r in _evaluate(model, samples.test, True, shown=1.0)] if told_scale else None,
+        "points": points,
+        "tested": tested,
+        "told_nominal": _evaluate(model, samples.test, told_scale, shown=1.0)[1] if told_scale else None,
         "map": _map(config, model, samples.test) if name == BOTH else None,
         "best_epoch": trained.best_epoch,
         "n_train": trained.n_train,
@@ -150,17 +149,19 @@ def _told_mass_alone(events: Events) -> Events:
     return replace(events, theta=events.theta[:, :SCALE], parameter_names=events.parameter_names[:SCALE])
 
 
-def _evaluate(model, test: Events, told_scale: bool, shown: float | None = None) -> list[tuple]:
-    """Pairs of a point and its result; a network that is told the scale is told `shown`, or the true one if None."""
-    results = []
+def _evaluate(model, test: Events, told_scale: bool, shown: float | None = None):
+    """The points, and the test at each; a network that is told the scale is told `shown`, or the true one if None."""
+    points, tested = [], []
     for scale in np.unique(test.theta[:, SCALE]):
         events = test.select(test.theta[:, SCALE] == scale)
-        theta = events.theta.copy() if told_scale else events.theta[:, :SCALE]
-        if shown is not None:
-            theta[:, SCALE] = shown
-        of_scale = pnn_tf.evaluate_hypotheses(model, events.features, theta, events.label)
-        results += [((result.theta[0], round(float(scale), 4)), result) for result in of_scale]
-    return results
+        background = events.features[events.label == 0]
+        for mass in np.unique(events.theta[events.label == 1, 0]):
+            signal = events.features[(events.label == 1) & (events.theta[:, 0] == mass)]
+            told = [mass, scale if shown is None else shown] if told_scale else [mass]
+            scores = (pnn_tf.predict_scores(model, features, [told]) for features in (signal, background))
+            points.append((float(mass), round(float(scale), 4)))
+            tested.append(summary(mass, *scores))
+    return points, tested
 
 
 def _map(config: Config, model, test: Events) -> Map:
@@ -183,4 +184,5 @@ run = in_turn(lambda config: TRAINED, _make_row)
 
 def one_line(row: Row) -> str:
     """What a log says of a finished row."""
-    return f"{row['row']}, seed {row['seed']}: mean AUC {100 * np.mean(row['auc']):.2f} %"
+    auc = np.mean([tested["auc"] for tested in row["tested"]])
+    return f"{row['row']}, seed {row['seed']}: mean AUC {100 * auc:.2f} %"

@@ -66,10 +66,11 @@ def summary(theta: float, signal: np.ndarray, background: np.ndarray) -> AtTheta
 
 def auc_difference(first: Sequence[AtTheta], second: Sequence[AtTheta]) -> Difference:
     """AUC of the first network minus that of the second, averaged over seeds (one entry each, in the same order)."""
-    return over_seeds([difference([_placed(a)], [_placed(b)]) for a, b in zip(first, second, strict=True)])
+    return over_seeds([difference([placed(a)], [placed(b)]) for a, b in zip(first, second, strict=True)])
 
 
-def _placed(tested: AtTheta) -> Placements:
+def placed(tested: AtTheta) -> Placements:
+    """The kept placements, a group of events each."""
     return Placements(np.array(tested["signal"]), np.array(tested["background"]))
 
 
