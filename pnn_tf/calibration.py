@@ -34,7 +34,8 @@ class Calibration:
     and `Calibration(**numpy.load(path))` reads it.
 
     Args:
-        hypotheses: (n_hypotheses,) theta in physical units, increasing; at least two.
+        hypotheses: (n_hypotheses,) theta in physical units, increasing; at least two. Kept as float32 numbers, as theta
+            is everywhere.
         edges: (n_hypotheses, n_bins + 1) of the score at each hypothesis, increasing from 0 to 1.
         signal: (n_hypotheses, n_bins) share of the signal in each bin, > 0; the sum over the bins is 1.
         background: (n_hypotheses, n_bins) likewise.
@@ -56,6 +57,7 @@ class Calibration:
     def __post_init__(self):
         for name in ("hypotheses", "edges", "signal", "background", "n_signal", "n_background"):
             object.__setattr__(self, name, np.array(getattr(self, name), np.float64))
+        object.__setattr__(self, "hypotheses", self.hypotheses.astype(np.float32).astype(np.float64))
         if self.hypotheses.ndim != 1 or len(self.hypotheses) < 2 or not np.all(np.diff(self.hypotheses) > 0):
             raise ValueError(f"Expected at least two hypotheses, increasing. Received: {self.hypotheses.tolist()}")
         n_hypotheses, n_bins = len(self.hypotheses), self.signal.shape[-1]
@@ -112,17 +114,19 @@ class Calibration:
             theta: tensor (n_events,) or (n_events, 1), or of one entry for all events.
 
         Returns:
-            p(score | theta, signal) and p(score | theta, background), each (n_events,) float64.
+            p(score | theta, signal) and p(score | theta, background), each (n_events,) float64; NaN where the score is
+            NaN or outside [0, 1].
 
         Raises:
-            tf.errors.InvalidArgumentError: theta outside the hypotheses, when the graph is run.
+            tf.errors.InvalidArgumentError: theta outside the hypotheses, when the graph is run. A graph compiled with
+                XLA cannot raise; there the densities are NaN.
         """
         score = tf.reshape(tf.cast(score, tf.float64), [-1])
         theta = tf.reshape(tf.cast(tf.cast(theta, tf.float32), tf.float64), [-1])  # hypotheses are float32 numbers
         low, high = self.hypotheses[[0, -1]]
-        inside = tf.reduce_all((theta >= low) & (theta <= high))
+        inside = (theta >= low) & (theta <= high)
         said = f"theta lies outside the calibrated range from {low:g} to {high:g}; it is not extrapolated. Received:"
-        with tf.control_dependencies([tf.debugging.Assert(inside, [said, theta])]):
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(inside), [said, theta])]):
             edges, signal, background = self._tables(tf.identity(theta))
         n_events = tf.shape(score)[0]
         edges, signal, background = (
@@ -130,7 +134,10 @@ class Calibration:
         )
         own = tf.reduce_sum(tf.cast(edges[:, 1:-1] <= score[:, tf.newaxis], tf.int32), axis=1)  # the event's bin
         width = tf.gather(edges, own + 1, batch_dims=1) - tf.gather(edges, own, batch_dims=1)
-        return tuple(tf.gather(shares, own, batch_dims=1) / width for shares in (signal, background))
+        known = inside & (score >= 0) & (score <= 1)
+        return tuple(
+            tf.where(known, tf.gather(shares, own, batch_dims=1) / width, np.nan) for shares in (signal, background)
+        )
 
     def weights(self, theta):
         """(n_hypotheses,) of one theta: how much of each hypothesis is in the interpolation."""

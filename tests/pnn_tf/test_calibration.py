@@ -35,6 +35,15 @@ def test_between_hypotheses_edges_move_in_their_logit_and_shares_linearly():
     np.testing.assert_allclose(BY_HAND.weights(1.5), [0.75, 0.25])
 
 
+def test_a_hypothesis_that_float32_rounds_is_found():
+    """0.7 is 0.699999988 in float32."""
+    calibration = replace(BY_HAND, hypotheses=[0.7, 1.1])
+    assert np.array_equal(calibration.at(0.7).signal, BY_HAND.signal[0])
+    np.testing.assert_allclose(calibration.signal_density([0.1, 0.1], [0.7, 1.1]), [0.5, 0.4], rtol=1e-12)
+    signal, _ = calibration.densities(tf.constant([0.1]), tf.constant([0.7]))
+    np.testing.assert_allclose(signal, [0.5], rtol=1e-12)
+
+
 @pytest.mark.parametrize("theta", [1.0, 1.7, 3.0])
 def test_the_integral_of_a_density_is_one(theta):
     middles = (np.arange(100_000) + 0.5) / 100_000
@@ -75,6 +84,21 @@ def test_bad_arguments_are_named(score, theta, message):
     for method in (BY_HAND.signal_density, BY_HAND.background_density, BY_HAND.likelihood_ratio):
         with pytest.raises(ValueError, match=message):
             method(score, theta)
+
+
+def test_what_is_no_score_has_no_density():
+    score = tf.constant([np.nan, 0.5, 2.0, -3.0, np.inf, 0.0, 1.0])
+    for density, expected in zip(BY_HAND.densities(score, tf.constant(1.0)), ([1.2, 0.5], [0.4, 2.5]), strict=True):
+        np.testing.assert_allclose(density, [np.nan, expected[0], *[np.nan] * 3, expected[1], expected[0]], rtol=1e-12)
+
+
+def test_where_xla_drops_the_refusal_theta_outside_has_no_density():
+    compiled = tf.function(BY_HAND.densities, jit_compile=True)
+    score, theta = tf.constant([0.1] * 4), tf.constant([1.0, 0.9, 3.5, np.nan])
+    for density, expected in zip(compiled(score, theta), (0.5, 2.5), strict=True):
+        np.testing.assert_allclose(density, [expected, *[np.nan] * 3], rtol=1e-12)
+    for density in compiled(score, tf.constant([3000.0])):  # one theta for all events
+        assert np.isnan(density).all()
 
 
 def test_theta_outside_is_refused_in_a_graph_too():
