@@ -34,14 +34,14 @@ def on_grid(model, grid) -> Callable[[tf.Tensor], tf.Tensor]:
         grid: (n_points, n_parameters) float32.
 
     Returns:
-        A function of features (n_events, n_features) that gives (n_events, n_points), for use in a graph.
+        A function of features (n_events, n_features) that gives (n_events, n_points) float32, for use in a graph.
     """
     grid = tf.constant(grid, tf.float32)
     if not _is_known(model):
 
         def at(features, point):
             theta = tf.repeat(point[tf.newaxis], tf.shape(features)[0], axis=0)
-            return model({"features": features, "theta": theta}, training=False)[:, 0]
+            return tf.cast(model({"features": features, "theta": theta}, training=False)[:, 0], tf.float32)
 
         return lambda features: tf.transpose(
             tf.map_fn(lambda point: at(features, point), grid, fn_output_signature=tf.TensorSpec((None,), tf.float32))
