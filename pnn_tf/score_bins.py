@@ -39,7 +39,9 @@ def calibrate(
         label: (n_events,) 1 for signal, 0 for background.
         hypotheses: (n_hypotheses,) to calibrate at; None for every theta that signal has.
         n_bins: number of bins of the score. Fewer have smaller statistical errors and coarser steps of the ratio.
-        min_events: about so many signal events lie in the first bin, and background events in the last one.
+        min_events: about so many signal events lie in the first bin, and background events in the last one, at the
+            hypothesis with the fewest of them. At the others it is the same share of theirs: a hypothesis with little
+            signal makes the bins coarser at all, and is better left out of `hypotheses`.
         method: "histogram" for counts, smoothed; "isotonic" for counts with a ratio that never falls with the score,
             by isotonic regression with scikit-learn.
         smoothing: of the "histogram": the logarithm of the ratio becomes a local straight line, under a Gaussian of so
@@ -66,7 +68,7 @@ def calibrate(
             f"Received: n_bins={n_bins}, min_events={min_events}, smoothing={smoothing}"
         )
     events = ScoredEvents(features, theta, label, weight)
-    points = events.theta[events.signal] if hypotheses is None else checks.as_theta(hypotheses, len(hypotheses))
+    points = events.theta[events.signal] if hypotheses is None else checks.as_points("hypotheses", hypotheses, 1)
     points = np.unique(points)
     if len(points) < 2:
         raise ValueError(f"Expected at least two hypotheses to interpolate between. Received: {points.tolist()}")
@@ -114,14 +116,15 @@ class ScoredEvents:
     def __init__(self, features, theta, label, weight):
         self.features = checks.as_features(features)
         n_events = len(self.features)
-        self.theta = checks.as_theta(theta, n_events)
+        label = checks.as_label(label, n_events)
+        self.theta = checks.as_theta(theta, n_events, label)
         if self.theta.shape[1] != 1:
             raise ValueError(
                 f"Expected one parameter theta. Received: {self.theta.shape[1]}. Calibrate along one of them, with the "
                 "others fixed inside the model."
             )
         self.theta = self.theta[:, 0]
-        self.signal = checks.as_label(label, n_events) == 1
+        self.signal = label == 1
         self.weight = np.ones(n_events) if weight is None else checks.as_weight(weight, n_events, np.float64)
 
     def scores(self, model, point, batch_size):

@@ -44,6 +44,17 @@ def test_about_min_events_lie_in_the_outer_bins(counted):
     assert counted.background[:, -1] * 20_000 == pytest.approx(50, abs=1)
 
 
+def test_a_hypothesis_with_little_signal_makes_all_first_bins_coarser():
+    x, theta, label = EVENTS
+    kept = (label == 0) | (theta.ravel() != THETA[1])
+    kept[np.flatnonzero(~kept)[:200]] = True
+    calibration = calibrate(model(), x[kept], theta[kept], label[kept], **COUNTS)
+    np.testing.assert_allclose(calibration.n_signal, [5000, 200, 5000, 5000, 5000])
+    # A quarter of the signal everywhere: 50 of the 200, 1250 of the 5000. An edge is an event itself.
+    np.testing.assert_allclose(calibration.signal[:, 0], 0.25, atol=1 / 200)
+    assert calibration.background[:, -1] * 20_000 == pytest.approx(50, abs=1)
+
+
 @pytest.mark.parametrize("power", [0.5, 3.0])
 def test_any_growing_function_of_the_score_has_the_same_ratio(counted, power):
     other = calibrate(model(power), *EVENTS, **COUNTS)
@@ -144,6 +155,12 @@ def test_isotonic_needs_scikit_learn(monkeypatch):
         _isotonic(np.full((2, 3), 1 / 3))
 
 
+def test_theta_of_background_is_not_looked_at(counted):
+    x, theta, label = EVENTS
+    other = calibrate(model(), x, np.where(label == 1, theta, np.nan), label, **COUNTS)
+    assert np.array_equal(other.background, counted.background) and np.array_equal(other.edges, counted.edges)
+
+
 X, T, LABEL = sample(10, 10, 0)
 
 
@@ -157,6 +174,7 @@ X, T, LABEL = sample(10, 10, 0)
         ((X, T, LABEL), {"min_events": 0}, "min_events > 0"),
         ((X, np.c_[T, T], LABEL), {}, "one parameter theta. Received: 2"),
         ((X, T, LABEL), {"hypotheses": [1.0]}, "at least two hypotheses"),
+        ((X, T, LABEL), {"hypotheses": []}, "hypotheses of shape"),
         ((X, T, LABEL), {"hypotheses": [1.0, 1.2]}, "signal of positive weight at theta = 1.2"),
         ((X, T, np.ones(60)), {}, "background of positive weight"),
         ((X, T, LABEL + 1), {}, "label 1 for signal"),
