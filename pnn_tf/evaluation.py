@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pnn_tf import checks
-from pnn_tf.hull import outside_hull
-from pnn_tf.layers import ThetaScale
+from pnn_tf.hull import outside_hull, trained_points
 from pnn_tf.metrics import Ranking, Significance, auc_error
 from pnn_tf.strata import distinct
 
@@ -55,7 +54,8 @@ def predict_scores(model, features, theta, *, batch_size=16384):
         UserWarning: theta outside the convex hull of what the model was trained on, if the model knows it.
 
     Raises:
-        ValueError: NaN or infinite values, lengths that differ, a model with other inputs or more than one output.
+        ValueError: NaN or infinite values, lengths that differ, a model with other inputs, with another number of
+            parameters or with more than one output.
     """
     features = checks.as_features(features)
     theta = np.atleast_2d(theta) if np.ndim(theta) == 0 else theta
@@ -82,9 +82,10 @@ def evaluate_hypotheses(
         model: as in `predict_scores`.
         features: (n_events, n_features).
         theta: (n_events,) or (n_events, n_parameters), in physical units; of background only the nuisances are looked
-            at.
+            at, the rest may be NaN.
         label: (n_events,) 1 for signal, 0 for background.
-        hypotheses: (n_hypotheses,) or (n_hypotheses, n_parameters); None for every theta that signal has.
+        hypotheses: (n_hypotheses,) or (n_hypotheses, n_parameters), or a number for one; None for every theta that
+            signal has.
         nuisances: columns of theta that the background has values of its own for, such as the jet energy scale that it
             was simulated with: a hypothesis is held against the background that shares its values there.
         weight: (n_events,) non-negative event weights for the significance; ones if None. The AUC has none.
@@ -99,22 +100,24 @@ def evaluate_hypotheses(
         UserWarning: as `predict_scores`.
 
     Raises:
-        ValueError: as `predict_scores`; labels other than 0 and 1, negative weights, a hypothesis
-            without signal or background, a background_weight that is neither "balanced" nor a positive number,
-            nuisances that are not columns of theta.
+        ValueError: as `predict_scores`; labels other than 0 and 1, negative weights, no hypothesis, or one without
+            signal or background, a background_weight that is neither "balanced" nor a positive number, background
+            without weight where it is to be balanced, nuisances that are not columns of theta.
     """
     features = checks.as_features(features)
-    theta = checks.as_theta(theta, len(features))
     label = checks.as_label(label, len(features))
+    theta = checks.as_theta(theta, len(features), label, nuisances)
     weight = np.ones(len(features)) if weight is None else checks.as_weight(weight, len(features), np.float64)
-    if not (background_weight == "balanced" or background_weight > 0):
+    if background_weight != "balanced" and (
+        isinstance(background_weight, str | None) or not 0 < background_weight < np.inf
+    ):
         raise ValueError(f"Expected background_weight 'balanced' or a number > 0. Received: {background_weight!r}")
     nuisances = list(checks.as_columns("nuisances", nuisances, theta.shape[1]))
     signal, all_background = np.flatnonzero(label), np.flatnonzero(label == 0)
     if hypotheses is None:
         hypotheses, _ = distinct(theta[signal])
     else:
-        hypotheses = checks.as_theta(hypotheses, len(hypotheses))
+        hypotheses = checks.as_points("hypotheses", hypotheses, theta.shape[1])
     _warn_outside_hull(model, hypotheses)
 
     results = []
@@ -132,6 +135,11 @@ def evaluate_hypotheses(
         ranking = Ranking(label[rows], _predict(model, features, rows, point[np.newaxis], batch_size))
         factor = background_weight
         if background_weight == "balanced":
+            if not weight[background].any():
+                raise ValueError(
+                    f"The weights of the background at theta = {point.tolist()} are all 0: there is no factor that "
+                    "balances them with the signal's. Give other weights, or background_weight a number."
+                )
             factor = weight[own].sum() / weight[background].sum()
         significance = ranking.significance(weight[rows] * np.where(label[rows] == 1, 1.0, factor))
         theta_of_result = tuple(point.tolist())
@@ -145,7 +153,7 @@ def scan_theta(model, features, grid, *, batch_size=16384):
     Args:
         model: as in `predict_scores`.
         features: (n_events, n_features).
-        grid: (n_points,) or (n_points, n_parameters) of theta, in physical units.
+        grid: (n_points,) or (n_points, n_parameters) of theta, or a number for one point, in physical units.
         batch_size: number of events computed in one go.
 
     Returns:
@@ -153,9 +161,12 @@ def scan_theta(model, features, grid, *, batch_size=16384):
 
     Warns:
         UserWarning: as `predict_scores`.
+
+    Raises:
+        ValueError: as `predict_scores`; no point.
     """
     features = checks.as_features(features)
-    grid = checks.as_theta(grid, len(grid))
+    grid = checks.as_points("grid", grid)
     _warn_outside_hull(model, grid)
     rows = np.arange(len(features))
     return np.stack([_predict(model, features, rows, point[np.newaxis], batch_size) for point in grid])
@@ -168,23 +179,25 @@ def hold_out(theta, label, hypotheses):
     `balanced_batches`), or the network meets the held-out theta with background alone.
 
     Args:
-        theta: (n_events,) or (n_events, n_parameters).
+        theta: (n_events,) or (n_events, n_parameters); of background it is not looked at and may be NaN.
         label: (n_events,) 1 for signal, 0 for background.
-        hypotheses: (n_hypotheses,) or (n_hypotheses, n_parameters) to hold out.
+        hypotheses: (n_hypotheses,) or (n_hypotheses, n_parameters) to hold out, or a number for one.
 
     Returns:
         (n_events,) bool, True for an event to train on.
 
     Raises:
-        ValueError: a hypothesis that no signal event has.
+        ValueError: no hypothesis, or one that no signal event has; hypotheses of another number of parameters than
+            theta; lengths that differ, labels other than 0 and 1, theta of signal that is not finite.
 
     >>> hold_out([500, 750, 1000, 750], [1, 1, 1, 0], [750]).tolist()
     [True, False, True, True]
     """
-    theta = checks.as_theta(theta, len(theta))
-    signal = checks.as_label(label, len(theta)) == 1
+    label = checks.as_label(label)
+    theta = checks.as_theta(theta, len(label), label)
+    signal = label == 1
     kept = np.ones(len(theta), bool)
-    for point in checks.as_theta(hypotheses, len(hypotheses)):
+    for point in checks.as_points("hypotheses", hypotheses, theta.shape[1]):
         own = signal & np.all(theta == point, axis=1)
         if not own.any():
             raise ValueError(f"hypotheses: no signal event has theta = {point.tolist()}.")
@@ -195,9 +208,15 @@ def hold_out(theta, label, hypotheses):
 def _predict(model, features, rows, theta, batch_size):
     """Scores of some rows of features; theta is that of every row, or of one for all."""
     inputs = getattr(model, "inputs", None)  # a subclassed model does not say
-    names = {tensor.name for tensor in inputs} if inputs else {"features", "theta"}
+    shapes = {tensor.name: tensor.shape for tensor in inputs or ()}
+    names = set(shapes) or {"features", "theta"}
     if "features" not in names or not names <= {"features", "theta"}:
         raise ValueError(f"Expected a model with the inputs 'features' and 'theta', or 'features'. It has: {names}")
+    n_parameters = shapes.get("theta", theta.shape)[-1]
+    if n_parameters not in (None, theta.shape[1]):  # Keras takes one column for any number of them
+        raise ValueError(f"Expected theta of {n_parameters} parameters, as the model. Received: {theta.shape[1]}")
+    if not batch_size >= 1:
+        raise ValueError(f"Expected batch_size >= 1. Received: batch_size={batch_size}")
     size = min(batch_size, len(rows))
     scores = np.empty(len(rows), np.float32)
     for start in range(0, len(rows), size):
@@ -215,16 +234,15 @@ def _predict(model, features, rows, theta, batch_size):
 
 def _warn_outside_hull(model, theta):
     """Warns, in the name of the function's caller, where theta leaves the hull of what the model was trained on."""
-    for layer in model.layers:
-        if isinstance(layer, ThetaScale) and layer.trained_points is not None:
-            outside = outside_hull(theta, layer.trained_points)
-            if outside.any():
-                low, high = np.min(layer.trained_points, axis=0), np.max(layer.trained_points, axis=0)
-                examples = np.unique(theta[outside], axis=0)[:5].tolist()
-                warnings.warn(
-                    f"theta lies outside the convex hull of the points, from {low.tolist()} to {high.tolist()}, that "
-                    f"{model.name!r} was trained on, in {outside.sum()} of {len(theta)} places, for example "
-                    f"{examples}: its output there is an extrapolation.",
-                    UserWarning,
-                    stacklevel=3,
-                )
+    for points in trained_points(model, theta.shape[1]):
+        outside = outside_hull(theta, points)
+        if outside.any():
+            low, high = np.min(points, axis=0), np.max(points, axis=0)
+            examples = np.unique(theta[outside], axis=0)[:5].tolist()
+            warnings.warn(
+                f"theta lies outside the convex hull of the points, from {low.tolist()} to {high.tolist()}, that "
+                f"{model.name!r} was trained on, in {outside.sum()} of {len(theta)} places, for example "
+                f"{examples}: its output there is an extrapolation.",
+                UserWarning,
+                stacklevel=3,
+            )

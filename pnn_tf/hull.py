@@ -4,6 +4,7 @@ import numpy as np
 from scipy.spatial import Delaunay
 
 from pnn_tf import checks
+from pnn_tf.layers import ThetaScale
 
 ROUNDING = 1e-6  # of the extent of the points: theta is kept in float32
 
@@ -44,3 +45,23 @@ def outside_hull(theta, points):
     if len(directions) > 1:
         outside |= Delaunay(points).find_simplex(in_plane, tol=ROUNDING) < 0
     return outside
+
+
+def trained_points(model, n_parameters):
+    """What a model knows of the theta that it was trained on, also in the models inside it.
+
+    Args:
+        model: a Keras model.
+        n_parameters: of theta as the model takes it; what a layer knows of another number, as of a part of it, is not
+            comparable.
+
+    Returns:
+        A list of lists (n_points, n_parameters) in physical units, one for each distinct `trained_points` of its
+        ThetaScale layers; empty if it knows nothing.
+    """
+    found = []
+    for layer in model._flatten_layers():
+        points = layer.trained_points if isinstance(layer, ThetaScale) else None
+        if points is not None and len(points[0]) == n_parameters and points not in found:
+            found.append(points)
+    return found

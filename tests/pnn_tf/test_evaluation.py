@@ -26,6 +26,13 @@ def nearest(theta_points=None):
     return keras.Model({"features": x, "theta": theta}, score, name="nearest")
 
 
+def inside(network, n_parameters=1):
+    """A model of nothing but another one, of one feature, that has the first of the parameters."""
+    x, theta = keras.Input((1,), name="features"), keras.Input((n_parameters,), name="theta")
+    score = network({"features": x, "theta": theta[:, :1]})
+    return keras.Model({"features": x, "theta": theta}, score, name="outer")
+
+
 @pytest.fixture(scope="module")
 def model():
     return nearest((-2.0, 2.0))
@@ -34,10 +41,12 @@ def model():
 def test_scores_are_the_models_whatever_the_batch(model):
     features, theta, _ = GaussianOnUniform().sample(1001, seed=0)
     expected = np.exp(-((features[:, 0] - theta) ** 2))
-    for batch_size in (1, 7, 1000, 1001, 5000)[1:]:
+    for batch_size in (7, 1000, 1001, 5000):  # a prime, one less than there are, as many, more
         scores = predict_scores(model, features, theta, batch_size=batch_size)
         assert scores.shape == (1001,) and scores.dtype == np.float32
         np.testing.assert_allclose(scores, expected, atol=1e-6)  # float32
+    few = slice(5)  # one event at a time takes a second a thousand
+    np.testing.assert_allclose(predict_scores(model, features[few], theta[few], batch_size=1), expected[few], atol=1e-6)
     for one_theta in (0.5, [[0.5]]):
         np.testing.assert_allclose(
             predict_scores(model, features, one_theta), np.exp(-((features[:, 0] - 0.5) ** 2)), atol=1e-6
@@ -96,6 +105,35 @@ def test_background_weight_may_be_given(model):
     assert result.significance == pytest.approx(expected, rel=1e-12)
 
 
+def test_of_background_only_the_nuisances_are_looked_at(model):
+    features, theta, label = GaussianOnUniform().sample(500, seed=1)
+    unknown = np.where(label == 1, theta, np.nan)
+    assert evaluate_hypotheses(model, features, unknown, label) == evaluate_hypotheses(model, features, theta, label)
+    assert np.array_equal(hold_out(unknown, label, 1.0), hold_out(theta, label, [1.0]))
+    with pytest.raises(ValueError, match="theta holds NaN .* in 250 of 500"):
+        evaluate_hypotheses(model, features, unknown, label, nuisances=[0])
+
+
+def test_a_number_is_one_point(model):
+    features, theta, label = GaussianOnUniform().sample(500, seed=1)
+    assert len(evaluate_hypotheses(model, features, theta, label, hypotheses=1.0)) == 1
+    assert scan_theta(model, features, 0.5).shape == (1, 500)
+
+
+def test_one_theta_is_not_taken_for_several_parameters():
+    network = parametric_network(2, 2, units=(3,), theta_scale=(1000.0, 1.0))
+    x = np.ones((4, 2), "float32")
+    for call in (
+        lambda: predict_scores(network, x, 750.0),
+        lambda: predict_scores(network, x, [750.0, 0.5, 1.0, 1.0]),
+        lambda: scan_theta(network, x, [750.0]),
+        lambda: evaluate_hypotheses(network, x, [750.0] * 4, [0, 1, 0, 1]),
+    ):
+        with pytest.raises(ValueError, match="of 2 parameters.* Received: 1"):
+            call()
+    assert predict_scores(network, x, [[750.0, 0.5]]).shape == (4,)
+
+
 def test_hypotheses_of_several_parameters():
     network = parametric_network(1, 2, units=(3,), affine_start="glorot_uniform", theta_scale=1.0, seed=0)
     rng = np.random.default_rng(0)
@@ -141,9 +179,26 @@ def test_leaving_the_trained_hull_warns_with_its_ends_also_after_loading(model, 
             predict_scores(one, x, [0.1, 0.5, 0.7])
 
 
+def test_what_a_model_inside_a_model_was_trained_on_warns_as_well():
+    inner = parametric_network(1, units=(2,), theta_scale=1.0, theta_points=(0.1, 0.7))
+    x = np.ones((3, 1))
+    with pytest.warns(
+        UserWarning, match=r"from \[0.1.*\] to \[0.69.*\], that 'outer' was trained on, in 2 of 3 places"
+    ):
+        predict_scores(inside(inner), x, [0.0, 0.5, 1.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predict_scores(inside(inner), x, [0.1, 0.5, 0.7])
+        of_a_part = inside(inner, n_parameters=2)  # what the inner model knows is no hull of two parameters
+        assert np.array_equal(predict_scores(of_a_part, x, [[0.5, 9.0]]), predict_scores(inner, x, 0.5))
+
+
 def test_hold_out_removes_the_signal_of_the_hypotheses_alone():
     theta = np.array([[500, 1], [500, 2], [750, 1], [500, 1]])
     assert hold_out(theta, [1, 1, 1, 0], [(500, 1)]).tolist() == [False, True, True, True]
+
+
+TWO = [[0.0], [1.0]], [1, 1], [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -151,10 +206,21 @@ def test_hold_out_removes_the_signal_of_the_hypotheses_alone():
     [
         (lambda m: predict_scores(m, [[np.nan]], 0.0), "features holds NaN"),
         (lambda m: predict_scores(m, [[0.0], [1.0], [2.0]], [0.0, 1.0]), "3, but theta has 2"),
+        (lambda m: predict_scores(inside(m, 2), [[0.0]], [[1.0]]), "theta of 2 parameters, as the model. Received: 1"),
         (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 0], hypotheses=[2.0]), r"at theta = \[2.0\]"),
         (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 1]), "0 of the other"),
         (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 0], background_weight=0), "a number > 0"),
+        (lambda m: evaluate_hypotheses(m, *TWO, background_weight="equal"), "a number > 0. Received: 'equal'"),
+        (lambda m: evaluate_hypotheses(m, *TWO, background_weight=None), "a number > 0"),
+        (lambda m: evaluate_hypotheses(m, *TWO, weight=[1, 0]), r"background at theta = \[1.0\] are all 0"),
+        (lambda m: evaluate_hypotheses(m, *TWO, hypotheses=[]), "hypotheses of shape"),
+        (lambda m: evaluate_hypotheses(m, *TWO, hypotheses=[[1.0, 2.0]]), "hypotheses of 1 columns.* Received: 2"),
+        (lambda m: scan_theta(m, TWO[0], []), "grid of shape"),
+        (lambda m: scan_theta(m, TWO[0], [np.nan]), "grid of shape .* without NaN"),
+        (lambda m: predict_scores(m, TWO[0], 0.0, batch_size=0), "batch_size >= 1"),
         (lambda m: hold_out([500], [1], [750]), "no signal event"),
+        (lambda m: hold_out([[1, 1]], [1], [1]), "hypotheses of 2 columns.* Received: 1"),
+        (lambda m: hold_out([500], [1], []), "hypotheses of shape"),
     ],
 )
 def test_bad_arguments_are_named(model, call, message):

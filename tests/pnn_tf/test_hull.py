@@ -1,7 +1,9 @@
+import keras
 import numpy as np
 import pytest
 
-from pnn_tf import outside_hull
+from pnn_tf import outside_hull, parametric_network
+from pnn_tf.hull import trained_points
 
 
 def test_one_parameter_is_a_range():
@@ -47,3 +49,15 @@ def test_a_constant_parameter_must_be_met():
 def test_another_number_of_parameters_is_refused():
     with pytest.raises(ValueError, match="theta of 2 parameters"):
         outside_hull([500], [[500, 1.0]])
+
+
+def test_what_models_inside_a_model_know_is_found_once():
+    def network(*points):
+        return parametric_network(1, units=(2,), theta_points=points or None)
+
+    x, theta = keras.Input((1,), name="features"), keras.Input((1,), name="theta")
+    inner = [network(500, 1000), network(), network(500, 1000), network(750, 1500)]
+    scores = [one({"features": x, "theta": theta}) for one in inner]
+    model = keras.Model({"features": x, "theta": theta}, keras.layers.Average()(scores))
+    assert trained_points(model, 1) == [[[500], [1000]], [[750], [1500]]]
+    assert trained_points(model, 2) == []
