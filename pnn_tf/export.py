@@ -1,14 +1,17 @@
 """A parametric network for use elsewhere: a SavedModel that is served without this package."""
 
 import json
+import keyword
 import os
+import re
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from pnn_tf import checks
-from pnn_tf.layers import ThetaScale
+from pnn_tf.hull import trained_points
 from pnn_tf.theta_grid import on_grid
 
 DESCRIPTION = Path("assets.extra") / "description.json"  # in a SavedModel, the folder for files of its user's own
@@ -22,8 +25,9 @@ def export_savedmodel(
     Its endpoints take any number of events, float32, and their results have names:
 
         serve(features, theta): {"score": (n_events, 1)}
-        serve_named(theta, **columns): the same, from a column (n_events,) for each of the feature names, in any order;
-            a name that the network was not trained with is refused by TensorFlow itself. With feature_names.
+        serve_named: the same, from a column (n_events,) for each of the feature names, in any order; a name that is
+            missing, or that the network was not trained with, is refused by TensorFlow itself. With feature_names.
+            Called as `signatures["serve_named"](theta=theta, pt=pt, ...)`, or `serve_named({"pt": pt, ...}, theta)`.
         scan(features): {"scores": (n_events, n_points)}, at each point of theta_grid, without copies of the features.
             With theta_grid.
         calibrated(features, theta): {"signal_density", "background_density", "likelihood_ratio"}, each (n_events,)
@@ -31,12 +35,15 @@ def export_savedmodel(
         describe(): {"description": a JSON text}: names, shapes and units of what goes in and comes out, theta_grid,
             trained and calibrated theta. It is also the file assets.extra/description.json, see `read_description`.
 
+    An event whose features are not all finite has NaN for its scores and densities, and so has a score at such a theta.
+
     Args:
         model: functional, with the inputs `features` and `theta` and one output.
         path: directory to write; what is there is replaced.
         theta_grid: (n_points,) or (n_points, n_parameters) for `scan`, in physical units.
         calibration: of this model, by `calibrate`.
-        feature_names: one a feature, in the order of the columns; identifiers.
+        feature_names: one a feature, in the order of the columns; of ASCII letters, digits and underscores, a letter
+            first, different also where case is ignored; not "self", "theta" or a keyword of Python.
         theta_names: one a parameter.
         theta_units: one a parameter, such as "GeV".
 
@@ -46,24 +53,19 @@ def export_savedmodel(
     """
     n_features, n_parameters = _sizes(model)
     feature_names = _names("feature_names", feature_names, n_features)
-    if wrong := [name for name in feature_names or () if not name.isidentifier() or name == "theta"]:
-        raise ValueError(
-            "Expected feature_names of letters, digits and underscores, none of them 'theta': TensorFlow names inputs "
-            f"by them. Received: {wrong}"
-        )
+    _require_names_of_inputs(feature_names or ())
     theta_names = _names("theta_names", theta_names, n_parameters)
     theta_units = _names("theta_units", theta_units, n_parameters, distinct=False)
     if theta_grid is not None:
-        theta_grid = checks.as_theta(theta_grid, len(theta_grid))
-        if theta_grid.shape[1] != n_parameters:
-            raise ValueError(f"Expected theta_grid of {n_parameters} columns. Received: {theta_grid.shape[1]}")
+        theta_grid = checks.as_points("theta_grid", theta_grid, n_parameters)
     if calibration is not None and n_parameters != 1:
         raise ValueError(f"A calibration is of one parameter, but the model has {n_parameters}. Export without it.")
     features = tf.TensorSpec((None, n_features), tf.float32, name="features")
     theta = tf.TensorSpec((None, n_parameters), tf.float32, name="theta")
 
     def serve(features, theta):
-        return {"score": model({"features": features, "theta": theta}, training=False)}
+        score = tf.cast(model({"features": features, "theta": theta}, training=False), tf.float32)
+        return {"score": _where_finite(score, features, theta)}
 
     def serve_named(columns, theta):
         return serve(tf.stack([columns[name] for name in feature_names], axis=1), theta)
@@ -81,7 +83,11 @@ def export_savedmodel(
         archive.add_endpoint("serve_named", serve_named, input_signature=[columns, theta])
     if theta_grid is not None:
         scores = on_grid(model, theta_grid)
-        archive.add_endpoint("scan", lambda features: {"scores": scores(features)}, input_signature=[features])
+
+        def scan(features):
+            return {"scores": _where_finite(scores(features), features)}
+
+        archive.add_endpoint("scan", scan, input_signature=[features])
         outputs["scores"] = "the same at each point of theta's grid: (n_events, n_points)"
     if calibration is not None:
         archive.add_endpoint("calibrated", calibrated, input_signature=[features, theta])
@@ -99,7 +105,7 @@ def export_savedmodel(
                 "shape": [None, n_parameters],
                 "dtype": "float32",
                 "grid": None if theta_grid is None else theta_grid.tolist(),
-                "trained_points": next((x.trained_points for x in model.layers if isinstance(x, ThetaScale)), None),
+                "trained_points": next(iter(trained_points(model, n_parameters)), None),
                 "calibrated_range": None if calibration is None else calibration.hypotheses[[0, -1]].tolist(),
             },
             "outputs": outputs,
@@ -148,6 +154,16 @@ def check_feature_names(path, names) -> None:
     raise ValueError(f"The features are not those of the SavedModel in {os.fspath(path)}: {what}.")
 
 
+def _where_finite(score, *inputs):
+    """The score (n_events, n) of events with finite inputs (n_events, m), NaN for others.
+
+    A network need not say so itself: TensorFlow's ReLU, in one operation with its product on a CPU, makes 0 of NaN.
+    """
+    for values in inputs:
+        score = tf.where(tf.reduce_all(tf.math.is_finite(values), axis=1, keepdims=True), score, np.nan)
+    return score
+
+
 def _sizes(model):
     """Numbers of features and of parameters of a parametric model."""
     inputs = {tensor.name: tensor.shape for tensor in getattr(model, "inputs", None) or ()}
@@ -168,3 +184,18 @@ def _names(argument, names, expected, distinct=True):
     if len(names) != expected or (distinct and len(set(names)) != expected):
         raise ValueError(f"Expected {expected} {argument}{', all distinct' if distinct else ''}. Received: {names}")
     return names
+
+
+def _require_names_of_inputs(names):
+    """Refuses names that TensorFlow cannot give to the inputs of a signature, beside `theta`."""
+    taken, wrong = {"self", "theta"}, []
+    for name in names:
+        if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) or keyword.iskeyword(name) or name.lower() in taken:
+            wrong.append(name)
+        taken.add(name.lower())
+    if wrong:
+        raise ValueError(
+            "Expected feature_names of ASCII letters, digits and underscores, a letter first, different also where "
+            "case is ignored; not 'self', 'theta' or a keyword of Python: TensorFlow names inputs by them. "
+            f"Received: {wrong}"
+        )

@@ -66,6 +66,23 @@ def test_endpoints_have_names_and_any_number_of_events(exported):
     }
 
 
+def test_an_event_of_which_not_all_is_finite_has_no_score(exported):
+    _, served, _ = exported
+    x, theta = events(6)
+    clean = served.serve(x, theta)["score"].numpy()
+    x[1], x[2, 0], x[3, 2], theta[4] = np.nan, np.nan, np.inf, np.nan
+    bad = np.array([False, True, True, True, True, False])
+    score = served.serve(x, theta)["score"].numpy()
+    np.testing.assert_array_equal(score, np.where(bad[:, None], np.nan, clean))
+    columns = dict(zip(NAMES, x.T, strict=True))
+    np.testing.assert_array_equal(served.serve_named(columns, theta)["score"], score)
+    scores = served.scan(x)["scores"].numpy()
+    np.testing.assert_array_equal(np.isnan(scores).T, [bad & np.isfinite(theta[:, 0])] * 3)
+    theta[4] = 500
+    for values in served.calibrated(x, theta).values():
+        np.testing.assert_array_equal(np.isnan(values), [False, True, True, True, False, False])
+
+
 @pytest.mark.parametrize("n_events", [0, 1, 250])
 def test_served_are_scores_scans_and_densities(exported, n_events):
     model, served, _ = exported
@@ -78,6 +95,7 @@ def test_served_are_scores_scans_and_densities(exported, n_events):
         theta=tf.constant(theta), **{k: tf.constant(v) for k, v in columns.items()}
     )
     np.testing.assert_allclose(named["score"], score, atol=1e-6)
+    np.testing.assert_allclose(served.serve_named(columns, theta)["score"], score, atol=1e-6)
     scores = served.scan(x)["scores"]
     assert scores.shape == (n_events, 3)
     calibrated = {name: values.numpy() for name, values in served.calibrated(x, theta).items()}
@@ -146,6 +164,18 @@ def test_where_this_package_is_not_installed_it_serves_and_refuses_wrong_names(e
     assert refused == "True"
 
 
+@pytest.mark.parametrize("wrong", [{"jet_phi": np.zeros(2, "float32")}, {"jet_eta": None}], ids=["extra", "missing"])
+def test_other_columns_are_refused_in_both_forms(exported, wrong):
+    _, served, _ = exported
+    x, theta = events(2)
+    columns = dict(zip(NAMES, x.T, strict=True)) | wrong
+    columns = {name: tf.constant(column) for name, column in columns.items() if column is not None}
+    with pytest.raises(TypeError, match="different keys"):
+        served.serve_named(columns, theta)
+    with pytest.raises(TypeError, match=next(iter(wrong))):
+        served.signatures["serve_named"](theta=tf.constant(theta), **columns)
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [
@@ -169,6 +199,21 @@ def test_without_names_grid_and_calibration(tmp_path):
         check_feature_names(tmp_path, ["a", "b"])
 
 
+def test_a_model_around_another_one_of_lower_precision(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        inner = parametric_network(3, units=(4,), theta_points=[500.0, 1500.0], seed=1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    inputs = {"features": keras.Input((3,), name="features"), "theta": keras.Input((1,), name="theta")}
+    export_savedmodel(keras.Model(inputs, inner(inputs)), tmp_path, theta_grid=GRID)
+    assert read_description(tmp_path)["theta"]["trained_points"] == [[500], [1500]]
+    served, (x, theta) = tf.saved_model.load(tmp_path), events(5)
+    score, scores = served.serve(x, np.full_like(theta, GRID[1]))["score"], served.scan(x)["scores"]
+    assert score.dtype == scores.dtype == tf.float32
+    np.testing.assert_allclose(score[:, 0], scores[:, 1], atol=2**-6)  # bfloat16 has 8 bits
+
+
 def features_only():
     x = keras.Input((3,), name="features")
     return keras.Model({"features": x}, keras.layers.Dense(1)(x))
@@ -180,10 +225,18 @@ def features_only():
         (features_only, {}, "inputs 'features' and 'theta' and one output"),
         (lambda: parametric_network(3, units=(2,)), {"feature_names": ["a", "b"]}, "Expected 3 feature_names"),
         (lambda: parametric_network(3, units=(2,)), {"feature_names": ["a", "b", "a"]}, "all distinct"),
-        (lambda: parametric_network(3, units=(2,)), {"feature_names": ["a", "b", "m / GeV"]}, r"\['m / GeV'\]"),
+        *(
+            (
+                lambda: parametric_network(3, units=(2,)),
+                {"feature_names": ["Pt", "b", name]},
+                rf"Received: \['{name}'\]",
+            )
+            for name in ("m / GeV", "_pt", "1pt", "η", "pt", "class", "self", "theta", "Theta")
+        ),
         (lambda: parametric_network(3, units=(2,)), {"theta_names": ["a", "b"]}, "Expected 1 theta_names"),
         (lambda: parametric_network(3, units=(2,)), {"theta_units": []}, "Expected 1 theta_units"),
         (lambda: parametric_network(3, units=(2,)), {"theta_grid": [[1.0, 2.0]]}, "theta_grid of 1 columns"),
+        (lambda: parametric_network(3, units=(2,)), {"theta_grid": []}, "theta_grid of shape"),
         (lambda: parametric_network(3, 2, units=(2,)), {"calibration": CALIBRATION}, "the model has 2"),
     ],
 )
