@@ -20,15 +20,22 @@ def as_features(features):
     return features
 
 
-def as_theta(theta, n_events):
-    """(n_events, n_parameters) float32, all finite, from (n_events,) or (n_events, n_parameters)."""
+def as_theta(theta, n_events, label=None, nuisances=()):
+    """(n_events, n_parameters) float32, all finite, from (n_events,) or (n_events, n_parameters).
+
+    With label, background is looked at in the columns of the nuisances alone: what it has in others need not be finite.
+    """
     theta = np.asarray(theta, dtype=np.float32)
     if theta.ndim == 1:
         theta = theta[:, np.newaxis]
     if theta.ndim != 2 or theta.shape[1] == 0:
         raise ValueError(f"Expected theta of shape (n_events,) or (n_events, n_parameters). Received: {theta.shape}")
     _require_length("theta", theta, n_events)
-    _require_finite("theta", theta)
+    looked_at = theta
+    if label is not None:
+        is_nuisance = np.isin(np.arange(theta.shape[1]), as_columns("nuisances", nuisances, theta.shape[1]))
+        looked_at = np.where((label == 1)[:, np.newaxis] | is_nuisance, theta, 0)
+    _require_finite("theta", looked_at)
     return theta
 
 

@@ -91,7 +91,7 @@ def balanced_batches(
 
     Args:
         features: (n_events, n_features).
-        theta: (n_events,) or (n_events, n_parameters), in physical units.
+        theta: (n_events,) or (n_events, n_parameters), in physical units; what background_theta replaces may be NaN.
         label: (n_events,) 1 for signal, 0 for background.
         batch_size: number of events of a batch.
         balance: as above.
@@ -122,8 +122,8 @@ def balanced_batches(
     """
     features = checks.as_features(features)
     n_events = len(features)
-    theta = checks.as_theta(theta, n_events)
     label = checks.as_label(label, n_events)
+    theta = checks.as_theta(theta, n_events, None if background_theta is None else label, nuisances)
     if process is not None:
         process = checks.as_process(process, n_events)
     if weight is not None:

@@ -81,7 +81,8 @@ def test_every_batch_holds_its_quotas(events, balance, expected, replacement):
     rows = rows_of(arrays, index)
     assert np.array_equal(theta, arrays["theta"][rows])
     assert np.array_equal(label, arrays["label"][rows])
-    n_signal, by_theta, by_process = len(label), balance in ("signal", "full"), balance in ("background", "full")
+    by_theta, by_process = balance in ("signal", "full"), balance in ("background", "full")
+    assert len(rows) == 30
     for row in rows:
         signal, background = row[arrays["label"][row] == 1], row[arrays["label"][row] == 0]
         if balance != "none":
@@ -90,7 +91,6 @@ def test_every_batch_holds_its_quotas(events, balance, expected, replacement):
             assert Counter(arrays["theta"][signal]) == {500: 4, 750: 4, 1000: 4}
         if by_process:
             assert Counter(process[background]) == {"W+jets": 6, "top": 5}
-    assert n_signal == 30
 
 
 @pytest.mark.parametrize("balance", ["none", "class", "signal", "background", "full"])
@@ -168,6 +168,26 @@ def test_background_gets_theta_from_the_strategy_and_signal_keeps_its_own(events
     seen = {row: set(theta[(rows == row) & ~signal]) for row in np.unique(rows[~signal])}
     # In about 34 draws the chance that one of 90 events gets the same value each time is below 1e-7.
     assert all(len(values) == (2 if sampled else 1) for values in seen.values())
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_theta_that_the_strategy_replaces_may_be_missing(events, sampled):
+    arrays, _ = events
+    strategy = Identical([1, 2], sampled=sampled)
+    unknown = {**arrays, "theta": np.where(arrays["label"] == 1, arrays["theta"], np.nan)}
+    for one, other in zip(
+        *(
+            take(balanced_batches(**data, batch_size=50, background_theta=strategy).dataset, 3)
+            for data in (arrays, unknown)
+        ),
+        strict=True,
+    ):
+        assert np.array_equal(one, other)
+    with pytest.raises(ValueError, match="theta holds NaN .* in 90 of 152"):
+        balanced_batches(**unknown, batch_size=50)
+    with pytest.raises(ValueError, match="theta holds NaN .* in 90 of 152"):
+        two = np.stack([unknown["theta"]] * 2, axis=1)
+        balanced_batches(**{**unknown, "theta": two}, background_theta=strategy, nuisances=[1])
 
 
 def test_binned_theta_follows_the_feature(events):

@@ -178,7 +178,7 @@ X, T, LABEL = sample(10, 10, 0)
         ((X, T, LABEL), {"hypotheses": [1.0, 1.2]}, "signal of positive weight at theta = 1.2"),
         ((X, T, np.ones(60)), {}, "background of positive weight"),
         ((X, T, LABEL + 1), {}, "label 1 for signal"),
-        ((X[:-1], T, LABEL), {}, "59, but theta has 60"),
+        ((X[:-1], T, LABEL), {}, "59, but label has 60"),
         ((np.where(X > 1, np.nan, X), T, LABEL), {}, "features holds NaN"),
         ((X, T, LABEL), {"weight": -np.ones(60)}, "not negative"),
     ],
