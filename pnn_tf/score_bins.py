@@ -41,7 +41,7 @@ def calibrate(
         n_bins: number of bins of the score. Fewer have smaller statistical errors and coarser steps of the ratio.
         min_events: about so many signal events lie in the first bin, and background events in the last one, at the
             hypothesis with the fewest of them. At the others it is the same share of theirs: a hypothesis with little
-            signal makes the bins coarser at all, and is better left out of `hypotheses`.
+            signal makes the bins coarser everywhere, and is better left out of `hypotheses`.
         method: "histogram" for counts, smoothed; "isotonic" for counts with a ratio that never falls with the score,
             by isotonic regression with scikit-learn.
         smoothing: of the "histogram": the logarithm of the ratio becomes a local straight line, under a Gaussian of so
