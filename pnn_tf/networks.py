@@ -1,10 +1,15 @@
 """Networks of Baldi et al. 2016 and Anzalone et al. 2022: one classifier for a whole range of theta."""
 
+import warnings
+
 import keras
 import numpy as np
 
+from pnn_tf import checks
 from pnn_tf.dropout import FastDropout
 from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
+
+ORDER_OF_ONE = (0.1, 10.0)  # what scaled theta should reach, like a standardised feature
 
 
 def parametric_network(
@@ -42,7 +47,8 @@ def parametric_network(
         units: width of each hidden layer.
         activation: of the hidden Dense layers.
         dropout: rate after each block; 0 for none.
-        theta_scale: theta is divided by this inside the model; a number or one per parameter.
+        theta_scale: theta is divided by this inside the model; a number or one per parameter. The default is for masses
+            of hundreds of GeV: a network hardly sees a theta of the order of one through it.
         theta_offset: subtracted from theta before; a number or one per parameter. The nominal value for a nuisance
             parameter.
         theta_points: (n_points,) or (n_points, n_parameters), the theta of the training set, or corners around it, in
@@ -64,9 +70,13 @@ def parametric_network(
         keras.Model with the inputs `features` (n_events, n_features) and `theta` (n_events, n_parameters), theta in
         physical units, and one sigmoid output (n_events, 1). Not compiled.
 
+    Warns:
+        UserWarning: theta_points that are below 0.1 or above 10 after the scaling, in all points, of a parameter.
+
     Raises:
         ValueError: an unknown conditioning or affine_start, no hidden layer, only one of feature_mean and
-            feature_variance, a theta_scale, theta_offset or theta_points for another number of parameters.
+            feature_variance, a theta_scale, theta_offset or theta_points for another number of parameters, a
+            theta_scale that is not positive, theta_points that are empty or not finite.
 
     >>> parametric_network(27).count_params()
     76151
@@ -81,6 +91,8 @@ def parametric_network(
         raise ValueError("Expected at least one hidden layer. Received: units=()")
     if (feature_mean is None) != (feature_variance is None):
         raise ValueError("feature_mean and feature_variance belong together: give both or neither.")
+    if theta_points is not None:
+        theta_points = checks.as_points("theta_points", theta_points, n_parameters)
     seeds = _seeds(seed)
 
     def dense(width, **kwargs):
@@ -92,7 +104,10 @@ def parametric_network(
     if feature_mean is not None:
         z = keras.layers.Normalization(mean=feature_mean, variance=feature_variance, name="standardise")(z)
     if conditioning is not None:
-        scaled_theta = ThetaScale(theta_scale, theta_offset, theta_points, name="theta_scale")(theta)
+        theta_layer = ThetaScale(theta_scale, theta_offset, theta_points, name="theta_scale")
+        scaled_theta = theta_layer(theta)
+        if theta_points is not None:
+            _warn_of_scale(theta_layer, theta_points)
     if conditioning == "concat":
         z = ConcatConditioning(name="concat")([z, scaled_theta])
     for i, width in enumerate(units, start=1):
@@ -109,6 +124,20 @@ def parametric_network(
             z = FastDropout(dropout, seed=next(seeds), name=f"dropout_{i}")(z)
     score = dense(1, activation="sigmoid", name="score")(z)
     return keras.Model({"features": features, "theta": theta}, score, name=name)
+
+
+def _warn_of_scale(layer, points):
+    """Warns, in the name of the caller of `parametric_network`, of scaled points far from the order of one."""
+    largest = np.abs((points.astype(np.float64) - layer.offset) / layer.scale).max(axis=0)
+    low, high = ORDER_OF_ONE
+    if np.any((largest > 0) & (largest < low) | (largest > high)):
+        warnings.warn(
+            f"(theta - theta_offset) / theta_scale of theta_points is at most {largest.tolist()}, with "
+            f"theta_scale={layer.scale} and theta_offset={layer.offset}. A network takes inputs of the order of one: "
+            "take the theta_scale, and the theta_offset, of your theta.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _affine(start, scale_seed, shift_seed, name):

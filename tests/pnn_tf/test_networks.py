@@ -1,3 +1,5 @@
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -122,6 +124,25 @@ def test_seed_decides_every_initial_value_and_no_two_maps_start_equal():
     assert len(np.unique(kernels, axis=0)) == 4
 
 
+def test_a_scale_far_from_the_points_is_warned_of():
+    def network(points, **keywords):
+        return parametric_network(2, len(points[0]), units=(2,), theta_points=points, **keywords)
+
+    with pytest.warns(UserWarning, match=r"at most \[0.002\] .* theta_scale=\[1000.0\]") as caught:
+        network([[-2.0], [2.0]])
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match=r"at most \[1.5, 0.001.*\]"):
+        network([[500.0, 0.9], [1500.0, 1.1]])
+    with pytest.warns(UserWarning, match=r"at most \[1500.0\]"):
+        network([[500.0], [1500.0]], theta_scale=1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        network([[500.0], [1500.0]])
+        network([[-2.0], [2.0]], conditioning=None)
+        network([[500.0, 0.9], [1500.0, 1.1]], theta_scale=(1000.0, 0.1), theta_offset=(0.0, 1.0))
+        network([[500.0, 1.0], [1500.0, 1.0]], theta_offset=(0.0, 1.0))  # one parameter does not change
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -130,6 +151,10 @@ def test_seed_decides_every_initial_value_and_no_two_maps_start_equal():
         ({"units": ()}, "at least one hidden layer"),
         ({"feature_mean": [0.0, 0.0]}, "belong together"),
         ({"theta_scale": (1, 2)}, "each of the 1 parameters"),
+        ({"theta_scale": np.nan}, "scale > 0"),
+        ({"theta_points": []}, "theta_points of shape"),
+        ({"theta_points": [[1, 2]]}, "theta_points of 1 columns"),
+        ({"theta_points": [500, np.inf]}, r"theta_points of shape .* without NaN"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
