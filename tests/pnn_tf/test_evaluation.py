@@ -45,7 +45,7 @@ def test_scores_are_the_models_whatever_the_batch(model):
         scores = predict_scores(model, features, theta, batch_size=batch_size)
         assert scores.shape == (1001,) and scores.dtype == np.float32
         np.testing.assert_allclose(scores, expected, atol=1e-6)  # float32
-    few = slice(5)  # one event at a time takes a second a thousand
+    few = slice(5)  # a call an event takes long
     np.testing.assert_allclose(predict_scores(model, features[few], theta[few], batch_size=1), expected[few], atol=1e-6)
     for one_theta in (0.5, [[0.5]]):
         np.testing.assert_allclose(
@@ -110,7 +110,7 @@ def test_of_background_only_the_nuisances_are_looked_at(model):
     unknown = np.where(label == 1, theta, np.nan)
     assert evaluate_hypotheses(model, features, unknown, label) == evaluate_hypotheses(model, features, theta, label)
     assert np.array_equal(hold_out(unknown, label, 1.0), hold_out(theta, label, [1.0]))
-    with pytest.raises(ValueError, match="theta holds NaN .* in 250 of 500"):
+    with pytest.raises(ValueError, match=r"theta holds NaN .* in 250 of 500"):
         evaluate_hypotheses(model, features, unknown, label, nuisances=[0])
 
 
@@ -129,7 +129,7 @@ def test_one_theta_is_not_taken_for_several_parameters():
         lambda: scan_theta(network, x, [750.0]),
         lambda: evaluate_hypotheses(network, x, [750.0] * 4, [0, 1, 0, 1]),
     ):
-        with pytest.raises(ValueError, match="of 2 parameters.* Received: 1"):
+        with pytest.raises(ValueError, match=r"of 2 parameters.* Received: 1"):
             call()
     assert predict_scores(network, x, [[750.0, 0.5]]).shape == (4,)
 
@@ -214,12 +214,12 @@ TWO = [[0.0], [1.0]], [1, 1], [1, 0]
         (lambda m: evaluate_hypotheses(m, *TWO, background_weight=None), "a number > 0"),
         (lambda m: evaluate_hypotheses(m, *TWO, weight=[1, 0]), r"background at theta = \[1.0\] are all 0"),
         (lambda m: evaluate_hypotheses(m, *TWO, hypotheses=[]), "hypotheses of shape"),
-        (lambda m: evaluate_hypotheses(m, *TWO, hypotheses=[[1.0, 2.0]]), "hypotheses of 1 columns.* Received: 2"),
+        (lambda m: evaluate_hypotheses(m, *TWO, hypotheses=[[1.0, 2.0]]), r"hypotheses of 1 columns.* Received: 2"),
         (lambda m: scan_theta(m, TWO[0], []), "grid of shape"),
-        (lambda m: scan_theta(m, TWO[0], [np.nan]), "grid of shape .* without NaN"),
+        (lambda m: scan_theta(m, TWO[0], [np.nan]), r"grid of shape .* without NaN"),
         (lambda m: predict_scores(m, TWO[0], 0.0, batch_size=0), "batch_size >= 1"),
         (lambda m: hold_out([500], [1], [750]), "no signal event"),
-        (lambda m: hold_out([[1, 1]], [1], [1]), "hypotheses of 2 columns.* Received: 1"),
+        (lambda m: hold_out([[1, 1]], [1], [1]), r"hypotheses of 2 columns.* Received: 1"),
         (lambda m: hold_out([500], [1], []), "hypotheses of shape"),
     ],
 )

@@ -183,9 +183,9 @@ def test_theta_that_the_strategy_replaces_may_be_missing(events, sampled):
         strict=True,
     ):
         assert np.array_equal(one, other)
-    with pytest.raises(ValueError, match="theta holds NaN .* in 90 of 152"):
+    with pytest.raises(ValueError, match=r"theta holds NaN .* in 90 of 152"):
         balanced_batches(**unknown, batch_size=50)
-    with pytest.raises(ValueError, match="theta holds NaN .* in 90 of 152"):
+    with pytest.raises(ValueError, match=r"theta holds NaN .* in 90 of 152"):
         two = np.stack([unknown["theta"]] * 2, axis=1)
         balanced_batches(**{**unknown, "theta": two}, background_theta=strategy, nuisances=[1])
 
