@@ -1,4 +1,4 @@
-"""Dropout that draws one random byte a unit, where Keras' own draws four."""
+"""Dropout that draws one random byte a unit, or two, where Keras' own draws four."""
 
 import keras
 import tensorflow as tf
