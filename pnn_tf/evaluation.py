@@ -55,7 +55,7 @@ def predict_scores(model, features, theta, *, batch_size=16384):
 
     Raises:
         ValueError: NaN or infinite values, lengths that differ, a model with other inputs, with another number of
-            parameters or with more than one output.
+            parameters or with more than one output, a batch_size below 1.
     """
     features = checks.as_features(features)
     theta = np.atleast_2d(theta) if np.ndim(theta) == 0 else theta
