@@ -158,7 +158,7 @@ def dot_plot(table: Comparison) -> Figure:
             axes.tick_params(left=False)
             axes.spines["left"].set_visible(False)
         panels[0].set_yticks(range(len(table.rows)), [name for name, _ in table.rows])
-        panels[0].invert_yaxis()
+        panels[0].set_ylim(len(table.rows) - 0.5, -0.5)
         handles = [Line2D([], [], color=INK, marker="o", ls="", label="this run")]
         if any(c.spread is not None for _, cells in table.rows for c in cells):
             handles.append(Line2D([], [], color=INK, lw=2.5, alpha=0.5, label="standard deviation over seeds"))

@@ -115,7 +115,7 @@ def joint_plot(rows: Sequence[Mapping]) -> Figure:
             auc = {name: v.mean() for name, v in per_mass.over_seeds(rows, f"joint_auc_{rule}_last").items()}
             axes.plot(list(auc.values()), range(len(auc)), marker, color=colour, mfc="none", mew=1.6, label=rule)
         axes.set_yticks(range(len(auc)), list(auc))
-        axes.invert_yaxis()
+        axes.set_ylim(len(auc) - 0.5, -0.5)
         axes.set_xlabel("AUC over all masses (%)")
         axes.grid()
         axes.tick_params(left=False)
