@@ -128,7 +128,7 @@ def test_a_scale_far_from_the_points_is_warned_of():
     def network(points, **keywords):
         return parametric_network(2, len(points[0]), units=(2,), theta_points=points, **keywords)
 
-    with pytest.warns(UserWarning, match=r"at most \[0.002\] .* theta_scale=\[1000.0\]") as caught:
+    with pytest.warns(UserWarning, match=r"at most \[0.002\], with theta_scale=\[1000.0\]") as caught:
         network([[-2.0], [2.0]])
     assert caught[0].filename == __file__
     with pytest.warns(UserWarning, match=r"at most \[1.5, 0.001.*\]"):
