@@ -59,8 +59,8 @@ def parametric_network(
         kernel_initializer: of the Dense layers; biases start at zero.
         affine_start: "identity" for affine layers that start with scale 1 and shift 0, as if there were none;
             "glorot_uniform" for random kernels and no biases, as in the code of Anzalone et al. 2022. Through the
-            second, little of the features passes at first, and some trainings with L2 penalties end with a constant
-            output: see docs/pnn.md.
+            second, little of the features passes at first, trainings start late, and now and then one with L2 penalties
+            ends with a constant output: see docs/pnn.md.
         kernel_l2: L2 penalty on the kernels of the hidden Dense layers.
         bias_l2: L2 penalty on their biases.
         seed: int from which every layer's initial values and dropout follow; None for Keras' global generator.

@@ -49,7 +49,7 @@ def section(record: dict) -> Section:
         findings=tuple(_findings(rows)),
         tables=(
             (
-                "AUC in per cent at the epoch with the best validation AUC; beneath it the paper's, where it has some.",
+                "AUC in per cent at the epoch with the best validation AUC, with the paper's where it has some.",
                 per_mass.comparison(rows, AFFINE_TABLE_5),
             ),
             (

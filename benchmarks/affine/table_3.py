@@ -72,7 +72,7 @@ def section(record: dict) -> Section:
         findings=tuple(_findings(rows)),
         tables=(
             (
-                "AUC in per cent at the epoch with the best validation AUC; beneath it the paper's and the difference.",
+                "AUC in per cent at the epoch with the best validation AUC, with the paper's.",
                 per_mass.comparison(rows, AFFINE_TABLE_3),
             ),
             (

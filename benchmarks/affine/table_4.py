@@ -67,12 +67,12 @@ def section(record: dict) -> Section:
         findings=tuple(_findings(rows, record["data"])),
         tables=(
             (
-                "AUC in per cent at the epoch with the best validation AUC; beneath it the paper's and the difference.",
+                "AUC in per cent at the epoch with the best validation AUC, with the paper's.",
                 per_mass.comparison(rows, AFFINE_TABLE_4),
             ),
             *(
                 (
-                    f"Significance ratio in per cent at the same epoch, {how}; beneath it the paper's.",
+                    f"Significance ratio in per cent at the same epoch, {how}, with the paper's.",
                     per_mass.comparison(rows, AFFINE_TABLE_4, field, "significance"),
                 )
                 for field, how in (("significance_authors", "as the authors' code had it"), ("significance", "exact"))

@@ -49,16 +49,16 @@ def section(record: dict) -> Section:
 
 
 def _tables(rows: Sequence[Mapping]) -> Iterator:
-    beneath = "beneath it the paper's and the difference."
+    beside = "with the paper's."
     yield (
-        f"AUC in per cent at the epoch with the best validation AUC; {beneath}",
+        f"AUC in per cent at the epoch with the best validation AUC, {beside}",
         per_mass.comparison(rows, AFFINE_TABLE_5),
     )
-    yield f"AUC in per cent at the last epoch; {beneath}", per_mass.comparison(rows, AFFINE_TABLE_5, "auc_last")
+    yield f"AUC in per cent at the last epoch, {beside}", per_mass.comparison(rows, AFFINE_TABLE_5, "auc_last")
     for field, how in (("significance_authors", "as the authors' code had it"), ("significance", "exact")):
         for epoch, suffix in (("the epoch kept", ""), ("the last epoch", "_last")):
             yield (
-                f"Significance ratio in per cent, {how}, at {epoch}; {beneath}",
+                f"Significance ratio in per cent, {how}, at {epoch}, {beside}",
                 per_mass.comparison(rows, AFFINE_TABLE_5, f"{field}{suffix}", "significance"),
             )
     yield "Averages over the masses, and the cost.", per_mass.averages(rows, (*per_mass.QUALITY, *per_mass.COSTS))

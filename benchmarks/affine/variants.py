@@ -68,7 +68,7 @@ def section(record: dict) -> Section:
             figures.append((f"{change}. Panels have own scales.", plot(rows, choice)))
         tables += [
             (
-                f"AUC in per cent, {LABELS.get(choice, choice)}; beneath it the paper's and the difference.",
+                f"AUC in per cent, {LABELS.get(choice, choice)}, with the paper's.",
                 per_mass.comparison(_of(rows, choice), AFFINE_TABLE_3),
             )
             for choice in CHANGES
