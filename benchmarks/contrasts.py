@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 import pnn_tf
 from benchmarks.comparison import Comparison, cell
 from benchmarks.data.events import Events
-from benchmarks.paired import Difference, Placements, difference, over_seeds, placements
+from benchmarks.paired import Difference, Placements, difference, over_trainings, placements
 from benchmarks.rows import in_turn
 from benchmarks.style import INK, style
 from benchmarks.training import QUICK, Recipe
@@ -136,7 +136,7 @@ def contrast(rows: Sequence[Row], pair: Pair, where: str | int) -> Difference:
         pair: networks that were compared.
         where: the name of a group, or the place of a mass.
     """
-    return over_seeds([_of(row, pair, where) for row in rows])
+    return over_trainings([_of(row, pair, where) for row in rows])
 
 
 def _of(row: Row, pair: Pair, where: str | int) -> Difference:

@@ -106,14 +106,14 @@ def difference(first: Sequence[Placements], second: Sequence[Placements]) -> Dif
     return Difference(float(background.mean()), math.sqrt(variance))
 
 
-def over_seeds(differences: Sequence[Difference]) -> Difference:
+def over_trainings(differences: Sequence[Difference]) -> Difference:
     """Mean of the differences that several trainings gave on the same test events.
 
     Its error is that of the test sample, which does not fall with more trainings, and the standard error of the mean
     over these, in quadrature. The first is the mean of theirs, a little too large for the mean of several. The second
     is stretched such that two of it hold 95 % of all cases for few trainings too (Student's t).
 
-    >>> print(over_seeds([Difference(0.01, 0.001), Difference(0.01, 0.001), Difference(0.013, 0.001)]))
+    >>> print(over_trainings([Difference(0.01, 0.001), Difference(0.01, 0.001), Difference(0.013, 0.001)]))
     +1.10 ± 0.24
     """
     values, errors = (np.array([getattr(d, field) for d in differences]) for field in ("value", "error"))

@@ -34,7 +34,7 @@ class Recipe:
         dropout: rate after each hidden layer.
         kernel_l2: strength of the L2 penalty on the kernels of the hidden layers.
         bias_l2: the same on their biases.
-        affine_start: of `pnn_tf.parametric_network`; "glorot_uniform" as in the code of AFFINE.
+        affine_start: of `pnn_tf.parametric_network`; "glorot_uniform" as in AFFINE, section 6.3.
         theta_scale: theta is divided by this inside the model, after `theta_offset` was subtracted; one number, or one
             a parameter, of each.
         validation_fraction: share of the events kept for choosing the epoch.

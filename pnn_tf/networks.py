@@ -58,7 +58,7 @@ def parametric_network(
         feature_variance: (n_features,) the features are divided by its root; given together with feature_mean.
         kernel_initializer: of the Dense layers; biases start at zero.
         affine_start: "identity" for affine layers that start with scale 1 and shift 0, as if there were none;
-            "glorot_uniform" for random kernels and no biases, as in the code of Anzalone et al. 2022. Through the
+            "glorot_uniform" for random kernels and no biases, as Anzalone et al. 2022, section 6.3. Through the
             second, little of the features passes at first, trainings start late, and now and then one with L2 penalties
             ends with a constant output: see docs/pnn.md.
         kernel_l2: L2 penalty on the kernels of the hidden Dense layers.

@@ -12,6 +12,7 @@ from benchmarks.affine import networks, per_mass
 from benchmarks.affine.departures import circumstances, departures
 from benchmarks.affine.networks import Config, Row, Setup, load, one_line
 from benchmarks.comparison import Finding, Section
+from benchmarks.data.hepmass_imb import COUNTS
 from benchmarks.published import AFFINE_TABLE_4, MASSES
 from benchmarks.rows import complete, in_turn
 from benchmarks.samples import Samples
@@ -119,7 +120,8 @@ def _findings(rows: Sequence[Row], data: Mapping) -> Iterator[Finding]:
     yield Finding(
         "Few events",
         f"{data['n_signal']['1500']:,} signal events at 1500 GeV and {data['n_signal']['500']:,} at 500 GeV train and "
-        "validate; the paper has 2,000 and 350,000. What a network does between the two depends on those few.",
+        f"validate; the paper has {COUNTS[1500]:,} and {COUNTS[500]:,}. What a network does between the two depends on "
+        "those few.",
     )
     seen, unseen = ([MASSES.index(mass) for mass in group] for group in (TRAINED, INTERPOLATED))
     spans = [

@@ -35,31 +35,29 @@ CHANGES = {  # of the recipe
 }
 
 
-def row_names(config: Config) -> dict[str, tuple[str, str]]:
-    """The names of the rows, with the network of Table 3 and the choice of each."""
-    return {
-        f"{network}, {choice}": (network, choice)
-        for network, setup in table_3.SETUPS.items()
-        for choice in CHANGES
-        if choice != "identity" or setup.conditioning == "affine"
-    }
+ROWS = {  # by name, the network of Table 3 and the choice
+    f"{network}, {choice}": (network, choice)
+    for network, setup in table_3.SETUPS.items()
+    for choice in CHANGES
+    if choice != "identity" or setup.conditioning == "affine"
+}
 
 
 def make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
     """Trains and tests the networks of one row of Table 3 with one choice."""
-    network, choice = row_names(config)[name]
+    network, choice = ROWS[name]
     config = replace(config, **CHANGES[choice])
     row = networks.make_row(config, samples, table_3.SETUPS[network], name, seed, display)
     return {"network": network, "choice": choice, **row}
 
 
-run = in_turn(row_names, make_row)
+run = in_turn(lambda config: ROWS, make_row)
 one_line = networks.one_line
 
 
 def section(record: dict) -> Section:
     """The tables, the figures and what follows from them, computed from the record's rows."""
-    rows = complete(record["rows"], row_names(None))
+    rows = complete(record["rows"], ROWS)
     tables, figures, findings = [], [], []
     if rows:
         for choice in (choice for choice in CHANGES if choice != USUAL):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 import pnn_tf
 from benchmarks.affine.departures import OF_START
 from benchmarks.comparison import Comparison, Finding, Section, cell
-from benchmarks.paired import Difference, difference, over_seeds
+from benchmarks.paired import Difference, difference, over_trainings
 from benchmarks.pnn.tested import AtTheta, placed
 from benchmarks.rows import complete
 from benchmarks.style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION, style
@@ -105,19 +105,18 @@ def _minus(rows: Sequence[Mapping], network: str, reference: str, points: Sequen
 
     Events at two scales come from the same collisions, so the errors at several are averaged as if they were one.
     """
-    places, of_scales = [tuple(point) for point in rows[0]["points"]], []
-    pairs = zip(*(_tests(rows, name) for name in (network, reference)), strict=True)
-    for first, second in pairs:
-        for scale in sorted({scale for _, scale in points}):
-            chosen = [places.index(point) for point in points if point[1] == scale]
-            of_scales.append(difference(*([placed(tests[i]) for i in chosen] for tests in (first, second))))
-    n_scales = len({scale for _, scale in points})
-    of_seeds = [of_scales[i : i + n_scales] for i in range(0, len(of_scales), n_scales)]
-    return over_seeds([Difference(fmean(d.value for d in of), fmean(d.error for d in of)) for of in of_seeds])
+    places = [tuple(point) for point in rows[0]["points"]]
+    scales = sorted({scale for _, scale in points})
+    chosen = [[places.index(point) for point in points if point[1] == scale] for scale in scales]
+    of_seeds = []
+    for pair in zip(*(_tests(rows, name) for name in (network, reference)), strict=True):
+        of_scales = [difference(*([placed(tests[i]) for i in of_scale] for tests in pair)) for of_scale in chosen]
+        of_seeds.append(Difference(fmean(d.value for d in of_scales), fmean(d.error for d in of_scales)))
+    return over_trainings(of_seeds)
 
 
 def _tests(rows: Sequence[Mapping], name: str) -> list[list[AtTheta]]:
-    """The tests of a network at all points, a list a seed; rows of a seed are together in all networks."""
+    """The tests of a network at all points, a list a seed, in the order of the seeds."""
     field, name = ("told_nominal", BOTH) if name == SHOWN_NOMINAL else ("tested", name)
     return [row[field] for row in sorted(rows, key=lambda row: row["seed"]) if row["row"] == name]
 

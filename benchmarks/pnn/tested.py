@@ -12,7 +12,7 @@ import numpy as np
 
 import pnn_tf
 from benchmarks.data.events import Events
-from benchmarks.paired import Difference, Placements, difference, over_seeds, placements
+from benchmarks.paired import Difference, Placements, difference, over_trainings, placements
 
 N_GROUPS = 50  # an error of relative precision 1 / sqrt(2 N_GROUPS)
 SIGNAL_EFFICIENCY = np.linspace(0, 1, 101)[1:]  # where ROC curves are kept
@@ -66,7 +66,7 @@ def summary(theta: float, signal: np.ndarray, background: np.ndarray) -> AtTheta
 
 def auc_difference(first: Sequence[AtTheta], second: Sequence[AtTheta]) -> Difference:
     """AUC of the first network minus that of the second, averaged over seeds (one entry each, in the same order)."""
-    return over_seeds([difference([placed(a)], [placed(b)]) for a, b in zip(first, second, strict=True)])
+    return over_trainings([difference([placed(a)], [placed(b)]) for a, b in zip(first, second, strict=True)])
 
 
 def placed(tested: AtTheta) -> Placements:
