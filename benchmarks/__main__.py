@@ -11,7 +11,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.experiments import EXPERIMENTS
 from benchmarks.simulation.command import add_commands
 
 DEFAULT_EXPERIMENT = "affine-table-3"
@@ -81,35 +80,65 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from benchmarks.runner import ReadsNoFile, run_experiments
+    from benchmarks.experiment import FILE, Unknown, all_experiments, find, read_all, run
 
-    unknown = [name for name in options.ids if name not in EXPERIMENTS]
-    if unknown:
-        raise SystemExit(f"Unknown experiment {unknown[0]!r}. Known: {', '.join(EXPERIMENTS)}.")
-    seeds = tuple(range(options.seed, options.seed + options.seeds))
     try:
-        run_experiments(options.ids or [DEFAULT_EXPERIMENT], options.scale, seeds, options.out, options.data)
-    except ReadsNoFile as refusal:
-        raise SystemExit(str(refusal)) from None
+        experiments = [find(name) for name in options.ids or [DEFAULT_EXPERIMENT]]
+    except Unknown as unknown:
+        raise SystemExit(str(unknown.args[0])) from None
+    for experiment in experiments:
+        if options.data is not None and FILE not in experiment.scales:
+            able = ", ".join(e.id for e in all_experiments() if FILE in e.scales)
+            raise SystemExit(f"{experiment.id} cannot read events of your own. Of the experiments, {able} can.")
+    seeds = range(options.seed, options.seed + options.seeds)
+    console, records = Console(), []
+    for experiment in experiments:
+        records.append(run(experiment, options.scale, seeds, options.out, console, options.data))
+    _show(console, read_all(records), options.out)
 
 
 def _list(options: argparse.Namespace) -> None:
+    from benchmarks.experiment import all_experiments
+
     table = Table(box=None, pad_edge=False, show_header=False)
-    for name, experiment in EXPERIMENTS.items():
-        table.add_row(name, experiment.summary)
+    for experiment in all_experiments():
+        table.add_row(experiment.id, experiment.title, experiment.summary)
     Console().print(table)
 
 
 def _report(options: argparse.Namespace) -> None:
-    from benchmarks.runner import print_markdown, report_records
+    from benchmarks.experiment import read_all
+    from benchmarks.record import read_record
+    from benchmarks.report import render_markdown
 
-    records = options.records or sorted(options.out.glob("*.json"))
-    if not records:
+    paths = options.records or sorted(options.out.glob("*.json"))
+    if not paths:
         raise SystemExit(f"No record in {options.out}. Run an experiment first, or name the records.")
+    try:
+        sections = read_all(map(read_record, paths))
+    except (ValueError, LookupError) as refusal:
+        raise SystemExit(str(refusal.args[0])) from None
     if options.markdown:
-        print_markdown(records)
+        print(render_markdown(sections), end="")
     else:
-        report_records(records, options.out)
+        _show(Console(), sections, options.out)
+
+
+def _show(console: Console, sections, out: Path) -> None:
+    """Prints tables and claims, and writes the report."""
+    from benchmarks.report import write_report
+    from benchmarks.terminal import claims_table, rich_table
+
+    for section in sections:
+        for table in section.tables:
+            console.print(rich_table(table, console.width, f"{section.title}. {table.caption}"))
+    for section in sections:
+        console.print(f"\n[bold]{section.title}[/]: what holds", highlight=False)
+        console.print(claims_table(section.claims))
+        if section.missing:
+            console.print(f"Not finished: {'; '.join(section.missing)}", style="yellow")
+    write_report(out / "report.html", sections)
+    console.print(f"Report: {out / 'report.html'}", soft_wrap=True)
 
 
 def _download(options: argparse.Namespace) -> None:

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import pnn_tf
-from benchmarks.comparison import Comparison, cell
+from benchmarks.claims import Estimate, of_difference
 from benchmarks.data.events import Events
 from benchmarks.paired import Difference, Placements, difference, over_trainings, placements
-from benchmarks.rows import in_turn
 from benchmarks.style import INK, style
+from benchmarks.tables import AVERAGE, Table, long, percent, table
 from benchmarks.training import QUICK, Recipe
 
 Pair = tuple[str, str]  # a network, and the one whose AUC is subtracted
@@ -73,19 +74,20 @@ class Row(TypedDict):
     wall_s: float
 
 
-def run_of(make_row: Callable[..., dict]) -> Callable:
-    """`benchmarks.rows.in_turn` with a row for each training, each with a seed of its own."""
-
-    def of_training(config: Trainings, samples, name: str, seed: int, display) -> dict:
-        return make_row(config, samples, name, seed + 1000 * (int(name.split()[-1]) - 1), display)
-
-    return in_turn(lambda config: [f"training {i + 1}" for i in range(config.trainings)], of_training)
+def names(config: Trainings) -> list[str]:
+    """Of the rows, one a training."""
+    return [f"training {i + 1}" for i in range(config.trainings)]
 
 
-def one_line(row: Row) -> str:
+def seed_of(name: str, seed: int) -> int:
+    """The seed of a training: that of the row, and another for each further training."""
+    return seed + 1000 * (int(name.split()[-1]) - 1)
+
+
+def line(row: Row) -> str:
     """What a log says of a finished row."""
     mean = (f"{network} {100 * np.mean(auc):.2f} %" for network, auc in row["auc"].items())
-    return f"{row['row']}, seed {row['seed']}: mean AUC of {', '.join(mean)}"
+    return f"mean AUC of {', '.join(mean)}"
 
 
 def at_mass(model, test: Events, mass: float) -> Placements:
@@ -146,25 +148,34 @@ def _of(row: Row, pair: Pair, where: str | int) -> Difference:
     return Difference(found["difference"][where], found["error"][where])
 
 
-def auc_table(rows: Sequence[Row]) -> Comparison:
+def estimate(pair: Pair, where: str | int) -> Callable[[Sequence[Row]], Estimate]:
+    """The measure of a claim: `contrast` in points."""
+    return lambda rows: of_difference(contrast(rows, pair, where))
+
+
+def auc_table(caption: str, rows: Sequence[Row]) -> Table:
     """AUC of each network in per cent at each mass and on average, with the standard deviation over the trainings."""
-    auc = {network: 100 * np.array([row["auc"][network] for row in rows]) for network in rows[0]["auc"]}
-    lines = [
-        (f"{mass:g}", tuple(cell(list(of_network[:, i])) for of_network in auc.values()))
-        for i, mass in enumerate(rows[0]["masses"])
+    masses = [*rows[0]["masses"], AVERAGE]
+    frames = [
+        long(
+            rows,
+            {network: percent(lambda row, network=network: [*row["auc"][network], np.mean(row["auc"][network])])},
+            masses,
+        )
+        for network in rows[0]["auc"]
     ]
-    lines.append(("average", tuple(cell(list(of_network.mean(axis=1))) for of_network in auc.values())))
-    return Comparison("mass (GeV)", tuple(auc), tuple(lines), (2,) * len(auc))
+    frame = pd.concat(frames)
+    return table(caption, "mass (GeV)", frame.assign(seed=frame["row"]), lines="at", columns="quantity")
 
 
-def difference_table(rows: Sequence[Row], columns: Mapping[str, Pair]) -> Comparison:
+def difference_table(caption: str, rows: Sequence[Row], columns: Mapping[str, Pair]) -> Table:
     """Differences of some pairs, by heading, in points at each mass and averaged over each group; see `contrast`."""
     places = {f"{mass:g}": i for i, mass in enumerate(rows[0]["masses"])}
     places |= {f"mean {group}": group for group in rows[0]["contrasts"][0]["groups"]}
-    lines = [
+    lines = tuple(
         (name, tuple(contrast(rows, pair, where).cell for pair in columns.values())) for name, where in places.items()
-    ]
-    return Comparison("mass (GeV)", tuple(columns), tuple(lines), (2,) * len(columns))
+    )
+    return Table(caption, "mass (GeV)", tuple(columns), lines, (2,) * len(columns))
 
 
 def figure(

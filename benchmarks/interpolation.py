@@ -1,8 +1,8 @@
 """How well a network does at hypotheses that it was not trained on, for any events with theta.
 
 Anzalone et al. 2022, section 5.1: leave out one hypothesis, or half of them, or all but one, and look at every
-hypothesis of the test events. A scheme makes the trials, `interpolate` trains and tests one, `table` and `curves` show
-them; a row is what `interpolate` returns, with a `row` (its name) and a `seed`.
+hypothesis of the test events. A scheme makes the trials, `interpolate` trains and tests one, `auc_table` and `curves`
+show them; a row is what `interpolate` returns, with a `row` (its name) and a `seed`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import pnn_tf
-from benchmarks.comparison import Comparison, cell
 from benchmarks.data.events import Events
-from benchmarks.rows import by_name
 from benchmarks.style import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, style
+from benchmarks.tables import Table, long, percent, table, with_average
 from benchmarks.training import Recipe, train
 
 COLOURS = (BLUE, ORANGE, VERMILION, GREEN, PURPLE, SKY)
@@ -166,14 +165,10 @@ def held_out(row: Mapping) -> np.ndarray:
     return np.array([point not in row["trained_on"] for point in row["hypotheses"]])
 
 
-def table(rows: Sequence[Mapping], corner: str = "AUC in %") -> Comparison:
+def auc_table(caption: str, rows: Sequence[Mapping], corner: str = "AUC in %") -> Table:
     """AUC in per cent at each hypothesis and on average, a line for each name."""
-    lines = []
-    for name, group in by_name(rows).items():
-        auc = 100 * np.array([row["auc"] for row in group])
-        lines.append((name, (*(cell(list(column)) for column in auc.T), cell(list(auc.mean(axis=1))))))
-    columns = (*map(label, rows[0]["hypotheses"]), "average")
-    return Comparison(corner, columns, tuple(lines), (2,) * len(columns))
+    labels = list(map(label, rows[0]["hypotheses"]))
+    return table(caption, corner, with_average(long(rows, {"auc": percent("auc")}, at=labels)))
 
 
 def curves(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from benchmarks.comparison import Cell
+from benchmarks.tables import Cell
 
 SURE = 2.0  # standard errors from which on a difference is one
 INDISTINCT = "neither better nor worse within two standard errors"

@@ -62,6 +62,11 @@ def open_record(directory, experiment: str, scale: str, configuration: dict, dat
     return path, (read_record(path) if path.exists() else record)
 
 
+def plain(values: dict) -> dict:
+    """The values as JSON has them: tuples become lists."""
+    return json.loads(json.dumps(values))
+
+
 def fingerprint(*arrays) -> str:
     """SHA-256 of the contents of numpy arrays, in order, with their types and shapes."""
     digest = hashlib.sha256()

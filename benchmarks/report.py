@@ -1,47 +1,72 @@
-"""The report: one HTML page that needs nothing else, with tables, figures, findings and where the numbers come from.
+"""The report: one HTML page that needs nothing else, which opens with every claim and its verdict; the same as Markdown."""
 
-And the same as Markdown with the main tables alone.
-"""
-
-import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jinja2
 
-from benchmarks.comparison import Cell, Comparison, Section
+from benchmarks.claims import VERDICTS, Judged
 from benchmarks.data.storage import write_whole
-from benchmarks.style import to_svg
+from benchmarks.experiment import PAPERS, Experiment, Section, all_experiments
+from benchmarks.style import duration, number, to_svg
+from benchmarks.tables import Cell, Table
 
 TINTED_FULLY = 3.0  # points of difference to the paper at which a cell's tint is strongest
 
-PARTS = {  # by the first word of an experiment's id, in the order of the page
-    "pnn": "Parametric networks: Baldi et al. 2016",
-    "affine": "Affine parametric networks: Anzalone et al. 2022",
-    "taylor": "What networks rest on: Wunsch et al. 2018",
-    "neos": "Networks trained on the measurement: Simpson and Heinrich 2022",
-}
+
+class Part(NamedTuple):
+    """A paper in the report: its short name, its title, what records say of it, and experiments without a record."""
+
+    paper: str
+    title: str
+    sections: list[Section]
+    missing: list[Experiment]
 
 
-def write_report(path, sections: list[tuple[dict, Section]]) -> None:
-    """Writes the page of these records and what their experiments say of them."""
+def write_report(path, sections: Sequence[Section]) -> None:
+    """Writes the page of what records say."""
     with write_whole(path) as temporary:
         temporary.write_text(render(sections), encoding="utf-8")
 
 
-def render(sections: list[tuple[dict, Section]]) -> str:
+def render(sections: Sequence[Section]) -> str:
     """The page as text: style sheet and figures are inside, there is no script and no link out."""
-    return _environment(autoescape=True).get_template("report.html.j2").render(parts=_parts(sections))
+    return _filled("report.html.j2", sections, autoescape=True)
 
 
-def render_markdown(sections: list[tuple[dict, Section]]) -> str:
-    """Introductions, main tables and findings as one page of Markdown."""
-    text = _environment(autoescape=False).get_template("results.md.j2").render(parts=_parts(sections))
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+def render_markdown(sections: Sequence[Section]) -> str:
+    """Claims, introductions and tables as one page of Markdown."""
+    return re.sub(r"\n{3,}", "\n\n", _filled("results.md.j2", sections, autoescape=False)).strip() + "\n"
 
 
-def _environment(autoescape: bool) -> jinja2.Environment:
+def counts(sections: Iterable[Section]) -> dict[str, Counter]:
+    """How many claims have which verdict: of each paper by its short name, and of our own as "ours"."""
+    found = {paper: Counter() for paper in (*(short for short, _ in PAPERS.values()), "ours")}
+    for section in sections:
+        for judged in section.claims:
+            found["ours" if judged.claim.ours else section.experiment.paper][judged.verdict] += 1
+    return found
+
+
+def parts(sections: Sequence[Section]) -> list[Part]:
+    """The parts of the page, each with its experiments in the order of the paper."""
+    there = {section.experiment.id for section in sections}
+    experiments = all_experiments()
+    return [
+        Part(
+            short,
+            title,
+            [section for section in sections if section.experiment.paper == short],
+            [e for e in experiments if e.paper == short and e.id not in there],
+        )
+        for short, title in PAPERS.values()
+    ]
+
+
+def _filled(template: str, sections: Sequence[Section], autoescape: bool) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=autoescape,
@@ -55,22 +80,13 @@ def _environment(autoescape: bool) -> jinja2.Environment:
         "duration": duration,
         "anchor": anchor,
         "markdown_table": markdown_table,
+        "line": lambda fields: f"| {' | '.join(str(field).replace('|', chr(92) + '|') for field in fields)} |",
+        "ours": ours,
     }
-    environment.globals |= {"tint": tint}
-    return environment
-
-
-def _parts(sections: Sequence[tuple[dict, Section]]) -> list[tuple[str, list]]:
-    """Titles of the parts that have a section, and their sections, ordered by experiment."""
-    parts: dict[str, list] = {}
-    order = list(PARTS)
-    for record, section in sorted(sections, key=lambda pair: order.index(_part(pair[0]))):
-        parts.setdefault(PARTS[_part(record)], []).append((record, section))
-    return list(parts.items())
-
-
-def _part(record: dict) -> str:
-    return record["experiment"].partition("-")[0]
+    environment.globals |= {"tint": tint, "verdicts": VERDICTS}
+    return environment.get_template(template).render(
+        parts=parts(sections), counts=counts(sections), n_claims=sum(len(section.claims) for section in sections)
+    )
 
 
 def anchor(title: str) -> str:
@@ -82,13 +98,22 @@ def anchor(title: str) -> str:
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-def markdown_table(comparison: Comparison) -> str:
+def ours(judged: Judged) -> str:
+    """The number that a verdict rests on, with its error where it has one."""
+    claim, estimate = judged.claim, judged.estimate
+    if estimate is None:
+        return "\N{EN DASH}"
+    error = f" ± {number(estimate.error, claim.decimals)}" if estimate.error else ""
+    return f"{number(estimate.value, claim.decimals)}{error}"
+
+
+def markdown_table(table: Table) -> str:
     """The table with our numbers, and the paper's in brackets where it has some."""
-    has_paper = any(cell.paper is not None for _, cells in comparison.rows for cell in cells)
-    corner = f"{comparison.corner}: ours (paper)" if has_paper else comparison.corner
-    lines = [[corner, *comparison.columns], ["---"] * (len(comparison.columns) + 1)]
-    for name, cells in comparison.rows:
-        described = zip(cells, comparison.decimals, strict=True)
+    has_paper = any(cell.paper is not None for _, cells in table.lines for cell in cells)
+    corner = f"{table.corner}: ours (paper)" if has_paper else table.corner
+    lines = [[corner, *table.columns], ["---"] * (len(table.columns) + 1)]
+    for name, cells in table.lines:
+        described = zip(cells, table.decimals, strict=True)
         lines.append([name, *(_in_brackets(cell, decimals) for cell, decimals in described)])
     escaped = ([field.replace("|", r"\|") for field in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
@@ -97,29 +122,6 @@ def markdown_table(comparison: Comparison) -> str:
 def _in_brackets(cell: Cell, decimals: int) -> str:
     paper = "" if cell.paper is None else f" ({number(cell.paper, decimals)})"
     return f"{number(cell.ours, decimals)}{paper}"
-
-
-def number(value: float, decimals: int, signed: bool = False) -> str:
-    r"""A number with a true minus sign and thousands set apart; an en dash where it is NaN.
-
-    >>> number(-0.04, 2) == "\N{MINUS SIGN}0.04"
-    True
-    """
-    if math.isnan(value):
-        return "\N{EN DASH}"
-    return f"{value:{'+' if signed else ''},.{decimals}f}".replace("-", "\N{MINUS SIGN}")
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them.
-
-    >>> duration(75), duration(7500)
-    ('1 min 15 s', '2 h 5 min')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def tint(cell: Cell) -> str:

@@ -1,10 +1,11 @@
-"""How every figure looks: one colour a mass, one a kind of network, legible in print and on a dark page.
+"""How every figure and number looks: one colour a mass, one a kind of network, legible in print and on a dark page.
 
 Colours are those of Okabe and Ito, which readers with any common colour blindness can tell apart. Text and axes are
 drawn in INK, which the report replaces by the colour of the page's own text.
 """
 
 import io
+import math
 from contextlib import contextmanager
 
 import matplotlib
@@ -64,3 +65,26 @@ def to_svg(figure: Figure) -> str:
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     text = buffer.getvalue()
     return text[text.index("<svg") :].replace(INK, "currentColor")
+
+
+def number(value: float, decimals: int, signed: bool = False) -> str:
+    r"""A number with a true minus sign and thousands set apart; an en dash where it is NaN.
+
+    >>> number(-0.04, 2) == "\N{MINUS SIGN}0.04"
+    True
+    """
+    if math.isnan(value):
+        return "\N{EN DASH}"
+    return f"{value:{'+' if signed else ''},.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them.
+
+    >>> duration(75), duration(7500)
+    ('1 min 15 s', '2 h 5 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

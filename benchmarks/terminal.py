@@ -1,17 +1,20 @@
-"""What a run shows in the terminal: progress while it lasts, and the table ours, paper, difference at its end."""
+"""What a run shows in the terminal: progress while it lasts, then the tables ours, paper, difference, and the claims."""
 
 import math
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
-from benchmarks.comparison import Cell, Comparison, Finding
+from benchmarks.claims import FAILS, HOLDS, Judged
+from benchmarks.style import duration, number
+from benchmarks.tables import Cell, Table
 
 NARROW = 100  # columns below which the spread over seeds is left out
 SHORT = 10  # longer headings are broken into lines
+VERDICT_STYLES = {HOLDS: "green", FAILS: "bold red"}
 
 
 class Display:
@@ -21,10 +24,11 @@ class Display:
 
     Args:
         console: where to print.
+        n_rows: to come.
     """
 
-    def __init__(self, console: Console):
-        self._console, self._n_rows, self._n_done = console, 0, 0
+    def __init__(self, console: Console, n_rows: int):
+        self._console, self._n_rows, self._n_done = console, n_rows, 0
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.fields[rows]}"),
@@ -37,7 +41,7 @@ class Display:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._progress.add_task("", total=None, rows="")
+        self._task = self._progress.add_task("", total=n_rows, rows=self._rows())
 
     def __enter__(self) -> "Display":
         self._progress.start()
@@ -46,60 +50,63 @@ class Display:
     def __exit__(self, *exception) -> None:
         self._progress.stop()
 
-    def begin(self, n_rows: int, work: float) -> None:
-        """Tells how many rows are to come, and the total of what `advance` will be told.
-
-        Work is counted in any unit that grows with time, such as training events.
-        """
-        self._n_rows = n_rows
-        self._progress.update(self._task, total=work, rows=self._rows())
-
     def advance(self, work: float, status: str) -> None:
-        """Tells that `work` more is done, and what is running."""
+        """Tells that `work` more of a row is done, 1 in total, and what is running."""
         self._progress.update(self._task, advance=work, description=status)
 
-    def row_done(self, text: str) -> None:
+    def row_done(self, text: str, seconds: float) -> None:
         """Prints one line about a finished row, and counts it."""
         self._n_done += 1
-        self._progress.update(self._task, rows=self._rows())
-        self._console.print(f"{self._rows():>12}  {text}", highlight=False)
+        self._progress.update(self._task, completed=self._n_done, rows=self._rows())
+        self._console.print(f"{self._rows():>12}  {text}, {duration(seconds)}", highlight=False)
 
     def _rows(self) -> str:
         return f"{self._n_done}/{self._n_rows} rows"
 
 
-def comparison_table(comparison: Comparison, width: int, title: str | None = None) -> Table:
-    """A rich table: each row's own numbers, and beneath them the paper's and the difference where it has some.
+def rich_table(table: Table, width: int, title: str | None = None) -> RichTable:
+    """A rich table: each line's own numbers, and beneath them the paper's and the difference where it has some.
 
     Args:
-        comparison: what to show.
+        table: what to show.
         width: columns of the terminal; below NARROW the spread over seeds is left out.
         title: printed above.
     """
     wide = width >= NARROW
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column(comparison.corner, no_wrap=True)
-    for column in comparison.columns:
+    drawn = RichTable(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    drawn.add_column(table.corner, no_wrap=True)
+    for column in table.columns:
         heading = column if wide and len(column) <= SHORT else column.replace(" ", "\n")
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, cells in comparison.rows:
-        described = list(zip(cells, comparison.decimals, strict=True))
-        table.add_row(Text(name, "bold"), *(_ours(c, n, wide) for c, n in described))
+        drawn.add_column(heading, justify="right", no_wrap=True)
+    for name, cells in table.lines:
+        described = list(zip(cells, table.decimals, strict=True))
+        drawn.add_row(Text(name, "bold"), *(_ours(c, n, wide) for c, n in described))
         if any(c.paper is not None for c in cells):
-            table.add_row(Text("  paper", "dim"), *(_paper(c, n) for c, n in described))
-            table.add_row(Text("  difference", "dim"), *(_difference(c, n) for c, n in described))
-    return table
+            drawn.add_row(
+                Text("  paper", "dim"), *("" if c.paper is None else number(c.paper, n) for c, n in described)
+            )
+            drawn.add_row(Text("  difference", "dim"), *(Text(_difference(c, n), "cyan") for c, n in described))
+    return drawn
 
 
-def finding_line(finding: Finding) -> Text:
-    """A finding as a paragraph: heading, number here and in the paper, text."""
-    points = finding.points
-    number = "" if points is None else f"{points.ours:+.2f} points"
-    if points is not None and points.spread is not None:
-        number = f"{points.ours:+.2f} ± {points.spread:.2f} points"
-    if points is not None and points.paper is not None:
-        number += f" (paper {points.paper:+.2f})"
-    return Text.assemble((f"{finding.heading}: ", "bold"), number, ". " if number else "", finding.text)
+def claims_table(claims: list[Judged] | tuple[Judged, ...]) -> RichTable:
+    """Claims with their verdicts: what an experiment comes to."""
+    drawn = RichTable("claim", "ours", "paper", "verdict", box=SIMPLE_HEAD, pad_edge=False)
+    drawn.columns[1].no_wrap = drawn.columns[3].no_wrap = True
+    for judged in claims:
+        claim, estimate = judged.claim, judged.estimate
+        ours = (
+            ""
+            if estimate is None
+            else f"{number(estimate.value, claim.decimals)} ± {estimate.error:.{claim.decimals}f}"
+        )
+        paper = "" if claim.published is None else number(claim.published, claim.decimals)
+        verdict = Text(judged.verdict, VERDICT_STYLES.get(judged.verdict, "yellow"))
+        if judged.reason:
+            verdict.append(f"\n{judged.reason}", "dim")
+        says = f"{claim.statement}{f' [{judged.name}]' if judged.name else ''}"
+        drawn.add_row(Text(says), Text(f"{ours} {claim.unit}".strip() if ours else ""), paper, verdict)
+    return drawn
 
 
 def _ours(cell: Cell, decimals: int, with_spread: bool) -> Text:
@@ -109,9 +116,5 @@ def _ours(cell: Cell, decimals: int, with_spread: bool) -> Text:
     return text
 
 
-def _paper(cell: Cell, decimals: int) -> str:
-    return "" if cell.paper is None else f"{cell.paper:.{decimals}f}"
-
-
-def _difference(cell: Cell, decimals: int) -> Text:
-    return Text("" if cell.difference is None else f"{cell.difference:+.{decimals}f}", "cyan")
+def _difference(cell: Cell, decimals: int) -> str:
+    return "" if cell.difference is None else number(cell.difference, decimals, signed=True)

@@ -241,6 +241,6 @@ def at_one_mass(label: np.ndarray, score: np.ndarray) -> dict[str, float]:
     }
 
 
-def one_line(row: Row) -> str:
+def line(row: Row) -> str:
     """What a log says of a finished row."""
-    return f"{row['row']}, seed {row['seed']}: mean AUC {100 * row['mean_auc']:.2f} %"
+    return f"mean AUC {100 * row['mean_auc']:.2f} %"

@@ -5,22 +5,19 @@ Anzalone, Diotallevi and Bonacorsi, arXiv:2202.00424, section 6.3. The parametri
 uniform between them) and in its assignment (fixed in the sample, or sampled anew in each batch).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from matplotlib.figure import Figure
 
 from benchmarks.affine import networks, per_mass
-from benchmarks.affine.departures import circumstances, departures
-from benchmarks.affine.networks import Config, Row, Setup, load, one_line
-from benchmarks.comparison import Finding, Section
+from benchmarks.affine.networks import Config, Setup
+from benchmarks.affine.per_mass import Contrast
+from benchmarks.affine.texts import CIRCUMSTANCES, DEPARTURES
+from benchmarks.claims import Claim, above, below
+from benchmarks.experiment import Experiment
 from benchmarks.published import AFFINE_TABLE_3
-from benchmarks.rows import complete, in_turn
-from benchmarks.samples import Samples
-from benchmarks.terminal import Display
+from benchmarks.tables import Table, percent
 from benchmarks.training import QUICK
-from pnn_tf import auc_error
-
-__all__ = ["SCALES", "SETUPS", "load", "one_line", "plot", "run", "section"]
 
 SETUPS = {
     "Single-NN": Setup(None),
@@ -34,102 +31,96 @@ SETUPS = {
     "pNN identical (sampled)": Setup("concat", "identical", "sampled"),
     "Affine identical (sampled)": Setup("affine", "identical", "sampled"),
 }
-
-SCALES = {
-    "smoke": Config(epochs=2, n_train=20_000, n_test=10_000, **QUICK),
-    "embedded": Config(epochs=10, **QUICK),
-    "paper": Config(sample="hepmass"),
-}
-
-
-def row_names(config: Config) -> tuple[str, ...]:
-    """The rows of the table."""
-    return tuple(SETUPS)
-
-
-def make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
-    """Trains and tests the networks of one row."""
-    return networks.make_row(config, samples, SETUPS[name], name, seed, display)
-
-
-run = in_turn(row_names, make_row)
-
-
-def plot(rows: list[Row]) -> Figure:
-    """AUC at each mass, and the paper's."""
-    return per_mass.dot_plot(per_mass.comparison(rows, AFFINE_TABLE_3))
-
-
-def section(record: dict) -> Section:
-    """The table, the figure and what follows from them, computed from the record's rows."""
-    rows = record["rows"]
-    return Section(
-        title="AFFINE Table 3",
-        introduction=(
-            f"Area under the ROC curve at each mass of the resonance, on {circumstances(record)}. The published "
-            "numbers are those of Anzalone, Diotallevi and Bonacorsi, arXiv:2202.00424, on HEPMASS."
-        ),
-        findings=tuple(_findings(rows)),
-        tables=(
-            (
-                "AUC in per cent at the epoch with the best validation AUC, with the paper's.",
-                per_mass.comparison(rows, AFFINE_TABLE_3),
-            ),
-            (
-                "Averages over the masses: the epoch kept, the last epoch, the significance ratio (AMS), and the cost.",
-                per_mass.averages(rows, COLUMNS),
-            ),
-        ),
-        figures=(("AUC at each mass. Each panel has its own scale; a line joins this run and the paper.", plot(rows)),),
-        departures=(
-            *departures(record, SETUPS),
-            "The significance ratio takes every distinct score as a cut; the paper's Table 3 has none.",
-        ),
-    )
-
-
-COLUMNS = (
-    per_mass.Column("AUC, epoch kept", "auc"),
-    per_mass.Column("AUC, last epoch", "auc_last"),
-    per_mass.Column("AMS ratio", "significance"),
-    *per_mass.COSTS,
+AFFINE = ("Affine identical (fixed)", "Affine identical (sampled)")
+UNIFORM, IDENTICAL = (
+    tuple(name for name, setup in SETUPS.items() if setup.background == kind) for kind in ("uniform", "identical")
 )
+OVER_SINGLE = Contrast(AFFINE, ["Single-NN"])
+OVER_INDIVIDUAL = Contrast(AFFINE, ["Individual-NNs"])
+OVER_PNN = Contrast(AFFINE, ["pNN identical (fixed)", "pNN identical (sampled)"])
+OF_UNIFORM = Contrast(UNIFORM, IDENTICAL, mass=500)
 
 
-def _findings(rows: Sequence[Row]) -> Iterator[Finding]:
-    """What the paper says of this table, from the seeds with which every row is finished."""
-    rows = complete(rows, AFFINE_TABLE_3)
-    if not rows:
-        return
-    affine = ["Affine identical (fixed)", "Affine identical (sampled)"]
-    uniform, identical = (
-        [name for name, setup in SETUPS.items() if setup.background == kind] for kind in ("uniform", "identical")
+def tables(record: Mapping) -> Iterator[Table]:
+    """AUC beside the paper's, and averages of the rest."""
+    rows = record["rows"]
+    yield per_mass.comparison(
+        "AUC in per cent at the epoch with the best validation AUC, with the paper's.", rows, AFFINE_TABLE_3
     )
-    yield Finding(
-        "Affine minus single",
-        "Mean AUC of the affine networks on identical background masses, against one network that is told no mass.",
-        per_mass.contrast(rows, AFFINE_TABLE_3, affine, ["Single-NN"]),
+    yield per_mass.averages(
+        "Averages over the masses: the epoch kept, the last epoch, the significance ratio (AMS), and the cost.",
+        rows,
+        {
+            "AUC, epoch kept": percent("auc"),
+            "AUC, last epoch": percent("auc_last"),
+            "AMS ratio": percent("significance"),
+            **per_mass.COSTS,
+        },
     )
-    yield Finding(
-        "Affine minus individual",
-        "Mean AUC of the same affine networks, against five networks that each know one mass.",
-        per_mass.contrast(rows, AFFINE_TABLE_3, affine, ["Individual-NNs"]),
+
+
+def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
+    """AUC at each mass, and the paper's."""
+    main, *_ = tables(record)
+    yield (
+        "AUC at each mass. Each panel has its own scale; a line joins this run and the paper.",
+        per_mass.dot_plot(main),
     )
-    kept, last = (
-        per_mass.contrast(rows, AFFINE_TABLE_3, uniform, identical, mass=500, field=field)
-        for field in ("auc", "auc_last")
-    )
-    yield Finding(
-        "Uniform minus identical",
-        "AUC at 500 GeV of all parametric networks on uniform background masses, against those on identical ones. With "
-        f"the weights of the last epoch, which no validation on identical masses has chosen: {last.ours:+.2f}.",
-        kept,
-    )
-    errors = [100 * auc_error(row["auc"][0], row["n_signal"][0], row["n_background"]) for row in rows]
-    gains = [100 * (row["mean_auc"] - row["mean_auc_last"]) for row in rows]
-    yield Finding(
-        "How sure",
-        f"The finite test sample alone leaves a standard error of {max(errors):.2f} points at "
-        f"{rows[0]['masses'][0]:.0f} GeV, much of it common to all rows. Keeping the epoch with the best validation "
-        f"AUC instead of the last one moves the mean AUC of a row by {min(gains):+.2f} to {max(gains):+.2f} points.",
-    )
+
+
+EXPERIMENT = Experiment(
+    id="affine-table-3",
+    where="Table 3",
+    summary="AUC per mass of single, individual, parametric and affine networks on HEPMASS",
+    introduction=(
+        f"Area under the ROC curve at each mass of the resonance, on {CIRCUMSTANCES}. The published numbers are those "
+        "of Anzalone, Diotallevi and Bonacorsi, arXiv:2202.00424, on HEPMASS."
+    ),
+    scales={
+        "smoke": Config(epochs=2, n_train=20_000, n_test=10_000, **QUICK),
+        "embedded": Config(epochs=10, **QUICK),
+        "paper": Config(sample="hepmass"),
+    },
+    load=networks.load,
+    names=lambda config: SETUPS,
+    make_row=lambda config, samples, name, *rest: networks.make_row(config, samples, SETUPS[name], name, *rest),
+    line=networks.line,
+    tables=tables,
+    figures=figures,
+    claims=(
+        Claim(
+            "Affine networks beat a single network that is told no mass, in mean AUC",
+            OVER_SINGLE.measure(),
+            above(0),
+            OVER_SINGLE.published(AFFINE_TABLE_3),
+        ),
+        Claim(
+            "Affine networks beat five individual networks, in mean AUC",
+            OVER_INDIVIDUAL.measure(),
+            above(0),
+            OVER_INDIVIDUAL.published(AFFINE_TABLE_3),
+        ),
+        Claim(
+            "Affine networks beat parametric ones that concatenate the mass, in mean AUC",
+            OVER_PNN.measure(),
+            above(0),
+            OVER_PNN.published(AFFINE_TABLE_3),
+        ),
+        Claim(
+            "Uniform background masses cost AUC at 500 GeV, against identical ones",
+            OF_UNIFORM.measure(),
+            below(0),
+            OF_UNIFORM.published(AFFINE_TABLE_3),
+        ),
+        Claim(
+            "So they do at the last epoch, which no validation on identical masses has chosen",
+            OF_UNIFORM.measure("auc_last"),
+            below(0),
+            ours=True,
+        ),
+    ),
+    departures=(
+        *DEPARTURES,
+        "The significance ratio takes every distinct score as a cut; the paper's Table 3 has none.",
+    ),
+)
