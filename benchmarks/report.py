@@ -84,9 +84,7 @@ def _filled(template: str, sections: Sequence[Section], autoescape: bool) -> str
         "ours": ours,
     }
     environment.globals |= {"tint": tint, "verdicts": VERDICTS}
-    return environment.get_template(template).render(
-        parts=parts(sections), counts=counts(sections), n_claims=sum(len(section.claims) for section in sections)
-    )
+    return environment.get_template(template).render(parts=parts(sections), counts=counts(sections))
 
 
 def anchor(title: str) -> str:
