@@ -2,30 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 CHANGE = 0.005  # of an AUC, that ends one phase of the training and begins the next
 
 
-class Phases(NamedTuple):
-    """Where a training passes from one phase to the next, in gradient steps; None where it does not.
-
-    Args:
-        plateau_auc: AUC at `fall`.
-        plateau: the AUC comes to that of a linear classifier, less CHANGE.
-        fall: the mean coefficients of x1 and x2 are largest, and begin to decrease.
-        second_rise: the AUC exceeds that of a linear classifier by CHANGE.
-    """
-
-    plateau_auc: float
-    plateau: int | None
-    fall: int
-    second_rise: int | None
-
-
-def phases(step: np.ndarray, mean: np.ndarray, auc: np.ndarray, linear_auc: float) -> Phases:
+def phases(step: np.ndarray, mean: np.ndarray, auc: np.ndarray, linear_auc: float) -> dict:
     """The phases of the paper's section 3, in numbers.
 
     The paper calls them by eye. Its plateau of 0.84 is the AUC of a linear classifier, Phi(1) = 0.841 for this task:
@@ -36,14 +19,19 @@ def phases(step: np.ndarray, mean: np.ndarray, auc: np.ndarray, linear_auc: floa
         mean: (n, 5) <|t|>, x1 and x2 first.
         auc: (n,) in [0, 1].
         linear_auc: of the best linear classifier on the same events.
+
+    Returns:
+        In gradient steps, None where it does not happen: `plateau`, the AUC comes to that of a linear classifier, less
+        CHANGE; `fall`, the means of x1 and x2 are largest, and begin to decrease; `second_rise`, the AUC exceeds that
+        of a linear classifier by CHANGE. `plateau_auc` is the AUC at `fall`.
     """
     highest = int(np.argmax(mean[:, :2].sum(axis=1)))
-    return Phases(
-        plateau_auc=float(auc[highest]),
-        plateau=_first(step, auc >= linear_auc - CHANGE),
-        fall=int(step[highest]),
-        second_rise=_first(step, auc > linear_auc + CHANGE),
-    )
+    return {
+        "plateau_auc": float(auc[highest]),
+        "plateau": _first(step, auc >= linear_auc - CHANGE),
+        "fall": int(step[highest]),
+        "second_rise": _first(step, auc > linear_auc + CHANGE),
+    }
 
 
 def _first(step: np.ndarray, reached: np.ndarray) -> int | None:
