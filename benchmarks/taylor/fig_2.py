@@ -11,25 +11,34 @@ that the criterion is met at once. Rates of 0.001 and 0.01 are too slow and too 
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypedDict
 
-import keras
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 import pnn_tf
+import taylor.plots
+from benchmarks.claims import Claim, Estimate, Missing, above, below, between, within
 from benchmarks.data.gaussians import bayes_coefficients, bayes_posterior
-from benchmarks.taylor.figure_2_section import plot, section
-from benchmarks.taylor.gaussian_samples import Samples, load_samples, standardised
+from benchmarks.experiment import Experiment
+from benchmarks.published import TAYLOR_FIG_2
+from benchmarks.samples import Samples
+from benchmarks.style import BLUE, GREEN, ORANGE, PURPLE, QUIET, SKY, VERMILION, style
+from benchmarks.tables import Quantity, Table, long, percent, table
+from benchmarks.taylor.gaussian_samples import load_samples, standardised
+from benchmarks.taylor.measures import mean_of
 from benchmarks.taylor.phases import phases, stopping_epoch
-from benchmarks.taylor.training import Recipe, train
+from benchmarks.taylor.training import Recipe, epochs_shown, train
 from benchmarks.terminal import Display
-from taylor import TaylorMonitor
-
-__all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
+from taylor import FeatureSet, MonitorRecord, TaylorImportance, TaylorMonitor
 
 TASK = "c"
+FEATURES = FeatureSet.complete(("x1", "x2"), 2)
+X1, X2, X11, X12, X22 = range(5)
+COLOURS = dict(zip(FEATURES.labels, (ORANGE, VERMILION, GREEN, BLUE, SKY), strict=True))
+PHASES = ("plateau", "fall", "second_rise", "stop")
 
 
 @dataclass(frozen=True)
@@ -66,139 +75,58 @@ class Config(Recipe):
     scan_every: int = 5
 
 
-# The events are drawn, not read: nothing keeps the embedded scale from the paper's size.
-SCALES = {
-    "smoke": Config(batch_size=1000, learning_rate=0.01, n_train=2000, n_test=2000, n_steps=60, scan=((250, 0.01),)),
-    "embedded": Config(),
-    "paper": Config(n_test=100_000),
-}
+def settings(config: Config) -> dict[str, tuple[int, float, int]]:
+    """Batch size, learning rate and steps between looks by name of the row; the first is drawn, the others scanned."""
+    drawn = (config.batch_size, config.learning_rate, 1)
+    all_of_them = (drawn, *((*pair, config.scan_every) for pair in config.scan))
+    return {f"batch {batch:,}, rate {rate:g}": (batch, rate, every) for batch, rate, every in all_of_them}
 
 
-class Row(TypedDict):
+def make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
     """One setting with one seed.
 
-    At each of `step`, from 0: `mean`, a list for each of x1, x2, (x1, x1), (x1, x2) and (x2, x2), and `auc` in [0, 1].
-    `plateau_auc`, `plateau`, `fall` and `second_rise` are those of `phases`; `stop` is the step at which the stopping
-    criterion is met; None for what does not happen. `linear_auc`, `bayes_auc` and `bayes_mean` are those of the best
-    linear and the best classifier on the same events. `step_ms` and `look_ms` are medians: of the time of a gradient
-    step, and of that which the monitor takes to look at the network.
+    At each of `step`, from 0: `mean`, a list for each of FEATURES, and `auc` in [0, 1]. `phases` are added, and `stop`,
+    the step at which the stopping criterion is met; None for what does not happen. `linear_auc`, `bayes_auc` and
+    `bayes_mean` are those of the best linear and the best classifier on the same events. `step_ms` and `look_ms` are
+    medians: of the time of a gradient step, and of that which the monitor takes to look at the network.
     """
-
-    row: str
-    seed: int
-    batch_size: int
-    learning_rate: float
-    step: list[int]
-    mean: list[list[float]]
-    auc: list[float]
-    plateau_auc: float
-    plateau: int | None
-    fall: int
-    second_rise: int | None
-    stop: int | None
-    linear_auc: float
-    bayes_auc: float
-    bayes_mean: list[float]
-    step_ms: float
-    look_ms: float
-    wall_s: float
-
-
-def load(config: Config) -> Samples:
-    """Draws the events of a configuration."""
-    return load_samples((TASK,), config.n_train, config.n_test)
-
-
-def run(
-    config: Config,
-    samples: Samples,
-    *,
-    seeds: tuple[int, ...],
-    finished: frozenset[tuple[str, int]] = frozenset(),
-    display: Display,
-) -> Iterator[Row]:
-    """Trains the network that is drawn with each seed, then those of the scan with the first seed.
-
-    Args:
-        config: the settings.
-        samples: the events.
-        seeds: of the initial weights, the split in halves, and the order of the events.
-        finished: (row, seed) that are there already.
-        display: told the steps to come, and those that are done.
-
-    Yields:
-        A row as soon as it is finished.
-    """
-    drawn = (config.batch_size, config.learning_rate)
-    todo = [(*drawn, 1, seed) for seed in seeds] + [(*pair, config.scan_every, seeds[0]) for pair in config.scan]
-    todo = [entry for entry in todo if (_name(*entry[:2]), entry[3]) not in finished]
-    display.begin(len(todo), len(todo) * config.n_steps)
-    for batch_size, learning_rate, every, seed in todo:
-        setting = replace(config, batch_size=batch_size, learning_rate=learning_rate)
-        yield _make_row(setting, samples, every, seed, display)
-
-
-def _name(batch_size: int, learning_rate: float) -> str:
-    return f"batch {batch_size:,}, rate {learning_rate:g}"
-
-
-def _make_row(config: Config, samples: Samples, every: int, seed: int, display: Display) -> Row:
-    started = time.perf_counter()
-    name = _name(config.batch_size, config.learning_rate)
+    batch_size, learning_rate, every = settings(config)[name]
     events, test = samples.train[TASK], samples.test[TASK]
     n_gradients = len(events) - round(config.validation_fraction * len(events))
-    steps_per_epoch = math.ceil(n_gradients / config.batch_size)
+    steps_per_epoch = math.ceil(n_gradients / batch_size)
     epochs = math.ceil(config.n_steps / steps_per_epoch)
-
-    def show(epoch, logs):
-        display.advance(config.n_steps / epochs, f"{name}, seed {seed}, step {(epoch + 1) * steps_per_epoch}")
-
+    setting = replace(config, batch_size=batch_size, learning_rate=learning_rate, patience=None, epochs=epochs)
     monitor = TimedMonitor(
         standardised(TASK, test), every=every, label=test.label, metrics={"auc": pnn_tf.roc_auc}, names=test.names
     )
-    trained = train(
-        replace(config, patience=None, epochs=epochs),
-        standardised(TASK, events),
-        events.label,
-        seed=seed,
-        callbacks=[monitor, keras.callbacks.LambdaCallback(on_epoch_end=show)],
-    )
+    callbacks = [monitor, epochs_shown(display, f"{name}, seed {seed}", work=1 / epochs)]
+    trained = train(setting, standardised(TASK, events), events.label, seed=seed, callbacks=callbacks)
     counted = monitor.steps <= config.n_steps  # the last epoch may go beyond
     step, mean, auc = monitor.steps[counted], monitor.mean[counted], monitor.metric("auc")[counted]
     linear_auc = float(pnn_tf.roc_auc(test.label, test.features.sum(axis=1)))  # by the symmetry of the task
     stopped = stopping_epoch(trained.validation_loss, config.patience)
-    stop = None if stopped is None else stopped * steps_per_epoch
-    return Row(
-        row=name,
-        seed=seed,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        step=step.tolist(),
-        mean=[_rounded(of_feature) for of_feature in mean.T],
-        auc=_rounded(auc),
-        **phases(step, mean, auc, linear_auc)._asdict(),
-        stop=stop if stop is None or stop <= config.n_steps else None,
-        linear_auc=linear_auc,
-        bayes_auc=float(pnn_tf.roc_auc(test.label, bayes_posterior(TASK, test.features))),
-        bayes_mean=_rounded(np.abs(bayes_coefficients(TASK, test.features)).mean(axis=0)),
-        step_ms=round(1000 * float(np.median(monitor.step_s)), 1),
-        look_ms=round(1000 * float(np.median(monitor.look_s)), 1),
-        wall_s=round(time.perf_counter() - started, 1),
-    )
+    return {
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "step": step.tolist(),
+        "mean": mean.T.round(4).tolist(),
+        "auc": auc.round(4).tolist(),
+        **phases(step, mean, auc, linear_auc),
+        "stop": stopped * steps_per_epoch if stopped and stopped * steps_per_epoch <= config.n_steps else None,
+        "linear_auc": linear_auc,
+        "bayes_auc": float(pnn_tf.roc_auc(test.label, bayes_posterior(TASK, test.features))),
+        "bayes_mean": np.abs(bayes_coefficients(TASK, test.features)).mean(axis=0).round(4).tolist(),
+        "step_ms": round(1000 * float(np.median(monitor.step_s)), 1),
+        "look_ms": round(1000 * float(np.median(monitor.look_s)), 1),
+    }
 
 
 class TimedMonitor(TaylorMonitor):
-    """A TaylorMonitor that knows how long the steps take, and how long it takes itself to look at the network.
-
-    Attributes:
-        step_s: time of each gradient step, seconds.
-        look_s: time of each look after a step, seconds.
-    """
+    """A TaylorMonitor that notes the time of each gradient step, `step_s`, and of each look after one, `look_s`."""
 
     def __init__(self, data, **keywords):
         super().__init__(data, **keywords)
-        self.step_s: list[float] = []
-        self.look_s: list[float] = []
+        self.step_s, self.look_s = [], []
 
     def on_train_batch_begin(self, batch, logs=None):
         self._begun = time.perf_counter()
@@ -211,13 +139,196 @@ class TimedMonitor(TaylorMonitor):
             self.look_s.append(time.perf_counter() - ended)
 
 
-def _rounded(values: np.ndarray) -> list[float]:
-    return [round(float(value), 4) for value in values]
+def drawn(rows: Sequence[Mapping]) -> list[Mapping]:
+    """The rows of the setting that is drawn, one a seed: those with every step."""
+    found = [row for row in rows if row["step"][1] == 1]
+    if not found:
+        raise Missing("not finished: the network that is drawn")
+    return found
 
 
-def one_line(row: Row) -> str:
-    """What a log says of a finished row."""
-    return (
-        f"{row['row']}, seed {row['seed']}: AUC {100 * row['auc'][-1]:.2f} % after {row['step'][-1]} steps, x1 and x2 "
-        f"fall from step {row['fall']}"
+def reached(row: Mapping, phase: str) -> int:
+    """The step at which a phase begins; the one after the last for one that does not."""
+    return row["step"][-1] + 1 if row[phase] is None else row[phase]
+
+
+def distance(row: Mapping) -> float:
+    """How far the phases are from the paper's: mean of |ln(step / paper's step)|; NaN if one is missing."""
+    steps = [row[phase] or math.nan for phase in PHASES[:3]]
+    return float(np.mean(np.abs(np.log(np.divide(steps, TAYLOR_FIG_2[1:4])))))
+
+
+def tables(record: Mapping) -> Iterator[Table]:
+    """The phases of each training beside the paper's, and times."""
+    steps = {phase: Quantity(lambda row, phase=phase: reached(row, phase), decimals=0) for phase in PHASES}
+    ends = {"AUC (%)": percent(lambda row: row["auc"][-1]), "distance": Quantity(distance)}
+    paper = pd.DataFrame([(phase, getattr(TAYLOR_FIG_2, phase)) for phase in PHASES], columns=["quantity", "paper"])
+    times = {field: Quantity(field, decimals=d) for field, d in (("step_ms", 1), ("look_ms", 1), ("wall_s", 0))}
+    for caption, quantities, published in (
+        (
+            "Gradient steps at which the phases of the training begin: the AUC comes to that of a linear classifier, "
+            "less 0.005; x1 and x2 are largest; the AUC exceeds that of the linear classifier by 0.005; the stopping "
+            "criterion is met. Later than the last of {n_steps} steps is one more. Then the AUC at the end, and the "
+            "distance to the paper: mean of |ln(step / paper's step)| over the first three.",
+            steps | ends,
+            paper,
+        ),
+        ("Medians of the time of a gradient step and of a look of the monitor in ms; time in s.", times, None),
+    ):
+        frame = long(record["rows"], quantities, published=published)
+        frame["row"] += ", seed " + frame["seed"].astype(str)
+        yield table(caption, "setting", frame, columns="quantity")
+
+
+def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
+    """The paper's figure for the first seed, and the scan."""
+    row = drawn(record["rows"])[0]
+    nothing = np.zeros(len(FEATURES))
+    records = [
+        MonitorRecord(step, 0, TaylorImportance(FEATURES, np.array(mean), nothing, 0, ""), {"AUC": auc})
+        for step, mean, auc in zip(row["step"], np.transpose(row["mean"]), row["auc"], strict=True)
+    ]
+    with style():
+        figure = taylor.plots.course(records, features=FEATURES.labels, colours=COLOURS, figure=Figure((8.4, 5.4)))
+        for axes in figure.axes:
+            axes.axvline(TAYLOR_FIG_2.stop, color=QUIET, lw=1.2, ls=":")
+            if row["stop"] is not None:
+                axes.axvline(row["stop"], color=VERMILION, lw=1.4)
+            axes.grid(axis="y")
+        figure.axes[1].set_ylim(0.5, 0.9)
+    yield (
+        f"<|t|> of each feature and the AUC: {row['row']}, seed {row['seed']}. Vertical lines: where the stopping "
+        f"criterion is met, in red, and where it is met in the paper, step {TAYLOR_FIG_2.stop}, in grey.",
+        figure,
     )
+    of_seed = [other for other in record["rows"] if other["seed"] == row["seed"]]
+    yield "The scan: AUC, and <|t|> of (x1, x2), by batch size and learning rate.", scan(of_seed)
+
+
+def scan(rows: Sequence[Mapping]) -> Figure:
+    """AUC and the coefficient of (x1, x2) for every setting: colour the rate, line the batch."""
+    rates, batches = (sorted({row[field] for row in rows}) for field in ("learning_rate", "batch_size"))
+    colours = dict(zip(rates, (SKY, GREEN, BLUE, VERMILION, PURPLE, ORANGE), strict=False))
+    lines = dict(zip(batches[::-1], taylor.plots.DASHES, strict=False))
+    with style():
+        figure = Figure(figsize=(9.6, 4.4))
+        auc, pair = figure.subplots(1, 2)
+        for row in rows:
+            look = {"color": colours[row["learning_rate"]], "ls": lines[row["batch_size"]], "lw": 1.4}
+            auc.plot(row["step"], row["auc"], label=row["row"], **look)
+            pair.plot(row["step"], row["mean"][X12], **look)
+        auc.set(xlabel="gradient step", ylabel="AUC", ylim=(0.8, 0.885))
+        pair.set(xlabel="gradient step", ylabel=r"$\langle |t| \rangle$ of $x_1,x_2$")
+        for axes in (auc, pair):
+            axes.grid()
+        figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+def over_seeds(value: Callable) -> Callable:
+    """The measure of a claim on the network that is drawn."""
+    return lambda rows: mean_of(value, drawn(rows))
+
+
+def change(values: Sequence[float], row: Mapping, start: int, end: int) -> float:
+    """The value at one step, or at the last looked at before it, minus that at another."""
+    before, after = (max(i for i, step in enumerate(row["step"]) if step <= limit) for limit in (start, end))
+    return values[after] - values[before]
+
+
+def first_over_second(row: Mapping) -> dict[str, float]:
+    """How much more x1 and x2 have risen than each pair at the end of the paper's first phase."""
+    rise = [change(mean, row, 0, TAYLOR_FIG_2.plateau) for mean in row["mean"]]
+    return {f"({FEATURES.labels[i]})": min(rise[X1], rise[X2]) - rise[i] for i in (X11, X12, X22)}
+
+
+def unlike(row: Mapping) -> float:
+    """Mean difference of x1 and x2 from the end of the paper's first phase on, in per cent of their mean."""
+    first, second = (np.array(row["mean"][i][TAYLOR_FIG_2.plateau :]) for i in (X1, X2))
+    return float(np.mean(200 * np.abs(first - second) / (first + second)))
+
+
+def stopped_early(rows: Sequence[Mapping]) -> Estimate:
+    """In how many trainings of all the criterion is met before the second rise."""
+    if all(row["step"][1] == 1 for row in rows):
+        raise Missing("not finished: the scan")
+    return Estimate(sum(reached(row, "stop") < reached(row, "second_rise") for row in rows))
+
+
+def at(phase: str, statement: str) -> Claim:
+    """The paper reads steps of one training off by eye: a factor of two either way is the same."""
+    step = getattr(TAYLOR_FIG_2, phase)
+    measure = over_seeds(lambda row: reached(row, phase))
+    return Claim(f"{statement} about step {step}", measure, between(step / 2, 2 * step), step, unit="steps", decimals=0)
+
+
+def gain(statement: str, start: int, end: int) -> Claim:
+    """The AUC rises between two steps."""
+    return Claim(statement, over_seeds(lambda row: 100 * change(row["auc"], row, start, end)), above(0))
+
+
+def rise(statement: str, start: int, end: int) -> Claim:
+    """<|t|> of (x1, x2) rises between two steps."""
+    measure = over_seeds(lambda row: change(row["mean"][X12], row, start, end))
+    return Claim(statement, measure, above(0), unit="", decimals=3)
+
+
+PLATEAU = over_seeds(lambda row: 100 * row["plateau_auc"])
+FROM_BEST = over_seeds(lambda row: 100 * (row["auc"][-1] - row["bayes_auc"]))
+STOP = TAYLOR_FIG_2.stop
+
+EXPERIMENT = Experiment(
+    id="taylor-fig-2",
+    where="Fig. 2",
+    summary="Taylor coefficients and AUC at each of the first gradient steps",
+    introduction=(
+        "Mean absolute Taylor coefficients and AUC of a network on task c in the course of its first {n_steps} gradient "
+        "steps, over {n_test:,} independent events; {n_train:,} for training and validation, {seeds}. The published "
+        "numbers are those in the text of Wunsch, Friese, Wolf and Quast, arXiv:1803.08782, section 3."
+    ),
+    scales={  # the events are drawn, not read: nothing keeps the embedded scale from the paper's size
+        "smoke": Config(
+            batch_size=1000, learning_rate=0.01, n_train=2000, n_test=2000, n_steps=60, scan=((250, 0.01),)
+        ),
+        "embedded": Config(),
+        "paper": Config(n_test=100_000),
+    },
+    load=lambda config: load_samples((TASK,), config.n_train, config.n_test),
+    names=lambda config: list(settings(config))[:1],
+    once=lambda config: list(settings(config))[1:],
+    make_row=make_row,
+    line=lambda row: f"AUC {row['auc'][-1]:.2%} after {row['step'][-1]} steps, x1 and x2 fall from step {row['fall']}",
+    tables=tables,
+    figures=figures,
+    claims=(
+        Claim("The AUC rises to a plateau", PLATEAU, within(0.5, of=84), TAYLOR_FIG_2.plateau_auc, unit="%"),
+        at("plateau", "The AUC comes to its plateau at"),
+        Claim("x1 and x2 rise more than each pair up to step 30", over_seeds(first_over_second), above(0), unit=""),
+        Claim("x1 and x2 have the same progression", over_seeds(unlike), below(10), unit="%"),
+        at("fall", "The influence of x1 and x2 decreases from"),
+        at("second_rise", "A second rise of the AUC sets in at"),
+        rise("(x1, x2) rises with it, from step 100 to the end", 100, 10**6),
+        gain("The AUC gains from step 250 on, up to step 339", 250, STOP),
+        gain("A stop at step 100 would miss some of the AUC at step 339", 100, STOP),
+        at("stop", "The stopping criterion is met at"),
+        rise("(x1, x2) has not converged at step 339: it rises up to the end", STOP, 10**6),
+        Claim(
+            "The criterion can be met before the second rise",
+            stopped_early,
+            above(0),
+            None,
+            "",
+            "trainings",
+            0,
+            chance=False,
+        ),
+        Claim("The AUC ends at that of the best classifier", FROM_BEST, within(0.5), ours=True),
+    ),
+    departures=(
+        "The paper gives neither batch size nor learning rate. Batches of {batch_size:,} and a rate of "
+        "{learning_rate:g} were chosen for the shape of the curves, from the scan.",
+        "The network goes on where the criterion, {patience} epochs in a row without a smaller validation loss, is met.",
+        "The phases are called by rule, not by eye. How soon the plateau comes depends on the initial weights.",
+        "The scan is made with the first seed, and looks at the networks every {scan_every} steps.",
+    ),
+)

@@ -4,51 +4,26 @@ Ranks count from 1. The paper does not say where it starts, and its first author
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 import numpy as np
 
-from benchmarks.published import FIRST_ANGLE, FIRST_ORDER, TAYLOR_HIGGSML_RANKS
-from taylor import FeatureSet, RankedFeature, TaylorImportance
+from benchmarks.published import FIRST_ANGLE, FIRST_ORDER
+from taylor import FeatureSet, TaylorImportance
+
+N_TOP = 10  # features that are looked at
 
 
-def by_treatment(rows: Sequence[Mapping]) -> dict[str, list[Mapping]]:
-    """The rows of each treatment, one a seed, in the order in which treatments first come."""
-    names = list(dict.fromkeys(row["row"] for row in rows))
-    ordered = sorted(rows, key=lambda row: names.index(row["row"]))
-    return {name: list(group) for name, group in groupby(ordered, key=lambda row: row["row"])}
-
-
-def importance(rows: Sequence[Mapping]) -> TaylorImportance:
+def importance(*rows: Mapping) -> TaylorImportance:
     """<|t|> and its error averaged over the rows, which are of one treatment, with the ranking that follows."""
     features = FeatureSet.complete(tuple(rows[0]["inputs"]), 2)
     mean, error = (np.mean([row[field] for row in rows], axis=0) for field in ("mean", "error"))
     return TaylorImportance(features, mean, error, rows[0]["n_test"], rows[0]["engine"])
 
 
-def ranks(ranking: TaylorImportance, peak: str) -> dict[str, int]:
-    """The ranks that the paper states, by what is ranked; the keys on HiggsML are those of TAYLOR_HIGGSML_RANKS.
-
-    Args:
-        ranking: of all features of the first and second order.
-        peak: the input with the peak of the signal, DER_mass_vis on HiggsML.
-    """
-    labels = [label for label in TAYLOR_HIGGSML_RANKS if label in ranking.features.labels] or [f"{peak}, {peak}", peak]
-    return {
-        **{label: ranking.of(*label.split(", ")).rank for label in labels},
-        FIRST_ORDER: highest_first_order(ranking).rank,
-        FIRST_ANGLE: first_angle(ranking).rank,
-    }
-
-
-def highest_first_order(ranking: TaylorImportance) -> RankedFeature:
-    """The first feature that is a single input."""
-    return next(line for line in ranking.ranking() if line.order == 1)
-
-
-def first_angle(ranking: TaylorImportance) -> RankedFeature:
-    """The first feature that contains a primitive azimuth."""
-    return ranking.ranking()[int(np.argmax(angles(ranking)))]
+def containing(ranking: TaylorImportance, inputs: Sequence[str]) -> np.ndarray:
+    """(n_features,) along the ranking, whether a feature contains one of the inputs."""
+    columns = {ranking.features.names.index(name) for name in inputs}
+    return np.array([not columns.isdisjoint(line.inputs) for line in ranking.ranking()])
 
 
 def angles(ranking: TaylorImportance) -> np.ndarray:
@@ -59,7 +34,33 @@ def angles(ranking: TaylorImportance) -> np.ndarray:
     return containing(ranking, [name for name in ranking.features.names if name.endswith("_phi")])
 
 
-def containing(ranking: TaylorImportance, inputs: Sequence[str]) -> np.ndarray:
-    """(n_features,) along the ranking, whether a feature contains one of the inputs."""
-    columns = {ranking.features.names.index(name) for name in inputs}
-    return np.array([not columns.isdisjoint(line.inputs) for line in ranking.ranking()])
+def rank(what: str, row: Mapping) -> int:
+    """The rank of a feature by its label, or of the first feature of a kind: FIRST_ORDER or FIRST_ANGLE."""
+    ranking = importance(row)
+    if what == FIRST_ANGLE:
+        return 1 + int(np.argmax(angles(ranking)))
+    if what == FIRST_ORDER:
+        return int(ranking.ranks[ranking.features.orders == 1].min())
+    return int(ranking.ranks[ranking.features.labels.index(what)])
+
+
+def rank_of_input(name: str, row: Mapping) -> int:
+    """The rank of an input among the features of the first order."""
+    ranks = importance(row).ranks
+    return int(np.sum(ranks[: len(row["inputs"])] <= ranks[row["inputs"].index(name)]))
+
+
+def n_top(name: str, row: Mapping) -> int:
+    """How many of the first N_TOP features contain an input."""
+    return int(containing(importance(row), [name])[:N_TOP].sum())
+
+
+def angles_low(row: Mapping) -> float:
+    """Share of the features with a primitive azimuth that are in the lower half of the ranking, per cent."""
+    chosen = angles(importance(row))
+    return 100 * float(chosen[len(chosen) // 2 :].sum() / chosen.sum())
+
+
+def large(row: Mapping) -> float:
+    """Share of the features whose <|t|> is above half of the largest, per cent."""
+    return 100 * float(np.mean(np.array(row["mean"]) > max(row["mean"]) / 2))
