@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import pnn_tf
-from benchmarks.claims import Claim, above, below, within
+from benchmarks.claims import Claim, above, below, over_seeds, within
 from benchmarks.data import Standardiser, rescale_weights
 from benchmarks.data.higgsml import UNDEFINED
 from benchmarks.experiment import Experiment
@@ -25,7 +25,6 @@ from benchmarks.tables import Quantity, Table, long, percent, pick, table
 from benchmarks.taylor import higgsml_figures as drawn
 from benchmarks.taylor.higgsml_ranking import N_TOP, angles_low, importance, large, n_top, rank, rank_of_input
 from benchmarks.taylor.higgsml_samples import load_samples
-from benchmarks.taylor.measures import over_seeds
 from benchmarks.taylor.training import Recipe, epochs_shown, train
 from benchmarks.terminal import Display
 from taylor import mean_abs_coefficients, select_features
@@ -59,17 +58,6 @@ class Config(Recipe):
 
 
 EMBEDDED = Config(sample="hepmass-like", treatments=("none",))
-PAPER = pd.DataFrame(
-    [
-        ("inputs", NETWORKS[0], 30),
-        ("inputs", NETWORKS[1], TAYLOR_HIGGSML.n_inputs),
-        ("weighted AUC (%)", NETWORKS[0], TAYLOR_HIGGSML.auc),
-        ("weighted AUC (%)", NETWORKS[1], TAYLOR_HIGGSML.auc),
-        ("AMS, best cut", NETWORKS[0], TAYLOR_HIGGSML.ams),
-    ],
-    columns=["quantity", "at", "paper"],
-)
-PAPER_RANKS = pd.DataFrame(TAYLOR_HIGGSML_RANKS.items(), columns=["quantity", "paper"])
 
 
 def make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
@@ -145,6 +133,7 @@ def by_treatment(rows: Sequence[Mapping]) -> dict[str, list[Mapping]]:
 def tables(record: Mapping) -> Iterator[Table]:
     """Both networks, the ranks that the paper states, the first features, and how sure a ranking is."""
     rows, peak = record["rows"], record["data"]["contours"]["x"][0]
+    groups, is_higgsml = by_treatment(rows), peak == PEAK
     weighted = {"weighted AUC (%)": percent("auc_weighted"), "AUC (%)": percent("auc")}
     weighted |= {"AMS, best cut": Quantity("ams"), "AMS, cut of training": Quantity("ams_unbiased")}
     performance = {
@@ -152,18 +141,23 @@ def tables(record: Mapping) -> Iterator[Table]:
         **(weighted if rows[0]["ams"] else {"AUC (%)": percent("auc")}),
         "epochs": Quantity("epochs", decimals=0, spread=False),
     }
-    frame = long(rows, performance, NETWORKS, PAPER if peak == PEAK else None)
+    paper = {("inputs", 0): 30, ("inputs", 1): N_INPUTS, ("AMS, best cut", 0): AMS}
+    paper |= {("weighted AUC (%)", i): AUC for i in (0, 1)}
+    paper = pd.DataFrame(
+        [(name, NETWORKS[i], x) for (name, i), x in paper.items()], columns=["quantity", "at", "paper"]
+    )
+    frame = long(rows, performance, NETWORKS, paper if is_higgsml else None)
     frame["row"] += ": " + frame["at"]
     yield table("AUC and significance with all inputs and with those kept.", "network", frame, columns="quantity")
 
-    stated = list(TAYLOR_HIGGSML_RANKS) if peak == PEAK else [f"{peak}, {peak}", peak, FIRST_ORDER, FIRST_ANGLE]
+    stated = list(TAYLOR_HIGGSML_RANKS) if is_higgsml else [f"{peak}, {peak}", peak, FIRST_ORDER, FIRST_ANGLE]
     ranks = {what: Quantity(lambda row, what=what: rank(what, row) - np.array([0, 1]), decimals=1) for what in stated}
-    frame = long(rows, ranks, ("from 1", "from 0"), PAPER_RANKS if peak == PEAK else None)
+    paper = pd.DataFrame(TAYLOR_HIGGSML_RANKS.items(), columns=["quantity", "paper"])
+    frame = long(rows, ranks, ("from 1", "from 0"), paper if is_higgsml else None)
     frame["at"] = frame["row"] + ", " + frame["at"]
     yield table("Ranks that the paper states, counted from 1 and from 0.", "rank", frame, lines="quantity")
 
-    name, group = next(iter(by_treatment(rows).items()))
-    ranking = importance(*group)
+    name, group = next(iter(groups.items()))
     top = {
         "<|t|>": Quantity("mean", decimals=4),
         "error": Quantity("error", decimals=4, spread=False),
@@ -171,68 +165,58 @@ def tables(record: Mapping) -> Iterator[Table]:
         "rank, low": Quantity("rank_low", decimals=1, spread=False),
         "rank, high": Quantity("rank_high", decimals=1, spread=False),
     }
-    names = {line.rank: f"{line.rank}  {line.feature}" for line in ranking.ranking()[:N_TOP]}
-    frame = long(group, top, at=ranking.ranks).sort_values("at", kind="stable")
-    frame = frame.assign(feature=frame["at"].map(names)).dropna(subset="feature")
+    first = {line.rank: f"{line.rank}  {line.feature}" for line in importance(*group).ranking()[:N_TOP]}
+    frame = long(group, top, at=importance(*group).ranks).sort_values("at", kind="stable")
+    frame = frame.assign(feature=frame["at"].map(first)).dropna(subset="feature")
     caption = (
-        f"The first {N_TOP} of {len(ranking.mean)} features, by <|t|> averaged over the seeds: {name}. The error is "
+        f"The first {N_TOP} of {len(rows[0]['mean'])} features, by <|t|> averaged over the seeds: {name}. The error is "
         "that of one seed from its finite test sample, the interval of 68 % of its rank is that of the bootstrap."
     )
     yield table(caption, "feature", frame, lines="feature", columns="quantity")
 
-    seeds = {
-        name: np.std([importance(row).ranks for row in group], axis=0) for name, group in by_treatment(rows).items()
-    }
+    of_seeds = {name: pd.DataFrame([importance(row).ranks for row in group]).std() for name, group in groups.items()}
     sure = {
         f"of the first {N_TOP} with {peak}": Quantity(partial(n_top, peak), decimals=1),
-        "width of the interval": Quantity(
-            lambda row: np.median(np.subtract(row["rank_high"], row["rank_low"])), decimals=0
-        ),
-        "s.d. over seeds": Quantity(lambda row: np.median(seeds[row["row"]]), decimals=0, spread=False),
-        "error of the AUC (points)": Quantity(test_error, spread=False),
+        "rank, interval": Quantity(lambda row: np.median(np.subtract(row["rank_high"], row["rank_low"])), decimals=0),
+        "rank, seeds": Quantity(lambda row: of_seeds[row["row"]].median(), decimals=0, spread=False),
+        "error of the AUC": Quantity(error_of_auc),
     }
     caption = (
-        "How sure: for half of the features, the interval of 68 % of the rank from the bootstrap is wider, and its "
-        "standard deviation from seed to seed is larger; and the standard error of the unweighted AUC from the finite "
-        "test sample."
+        "How sure the ranking is, medians over all features: width of the interval of 68 % of the rank from the "
+        "bootstrap, and standard deviation of the rank over seeds. Last, the error of the unweighted AUC, points."
     )
     yield table(caption, "ranking", long(rows, sure), columns="quantity")
-
-
-def test_error(row: Mapping) -> float:
-    """Standard error of the AUC with all inputs from the finite test sample, in points."""
-    return 100 * pnn_tf.auc_error(row["auc"][0], row["n_signal"], row["n_test"] - row["n_signal"])
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """TAYLOR Figs. 3, 4, 5, and the ROC curves."""
     groups, counts = by_treatment(record["rows"]), record["data"]["contours"]
     name, group = next(iter(groups.items()))
-    yield (
-        f"<|t|> of each feature along the ranking, mean over the seeds with its standard deviation: {name}. On the left "
-        "the first ones, on the right all. TAYLOR Fig. 3.",
-        drawn.ranking(group),
+    caption = f"<|t|> along the ranking, mean and standard deviation over the seeds: {name}. TAYLOR Fig. 3."
+    yield caption, drawn.ranking(group)
+    caption = (
+        "The events in the plane of a pair of inputs: signal red, background blue; lines at 10, 30, 50, 70 and 90 % of "
+        "the highest density of the class, without event weights. TAYLOR Fig. 4."
     )
-    yield (
-        "The events in the plane of the first pair of the paper, or what stands for it: signal red, background blue, "
-        "darker where there are more; lines at 10, 30, 50, 70 and 90 % of the highest density of the class, without "
-        "event weights. TAYLOR Fig. 4.",
-        drawn.contours(counts),
-    )
-    yield (
+    yield caption, drawn.contours(counts)
+    caption = (
         f"How many of the features with a primitive φ, and of those with {counts['x'][0]}, have come up to each rank; "
-        "seeds thin, their mean ranking thick. TAYLOR Fig. 5.",
-        drawn.occurrence(groups, counts["x"][0]),
+        "seeds thin, their mean ranking thick. TAYLOR Fig. 5."
     )
-    yield (
-        "ROC curves with all inputs and with those of the upper 5 % of features, weighted where events have weights; "
-        "below, their ratio for each seed.",
-        drawn.roc(groups),
+    yield caption, drawn.occurrence(groups, counts["x"][0])
+    caption = (
+        "ROC curves with all inputs and with those of the upper 5 % of features; below, their ratio for each seed."
     )
+    yield caption, drawn.roc(groups)
+
+
+def error_of_auc(row: Mapping) -> float:
+    """Standard error of the unweighted AUC with all inputs from the finite test sample, points."""
+    return 100 * pnn_tf.auc_error(row["auc"][0], row["n_signal"], row["n_test"] - row["n_signal"])
 
 
 def auc_of_kept(row: Mapping) -> float:
-    """AUC with the kept inputs minus that with all, weighted where there are weights, in points."""
+    """AUC with the kept inputs minus that with all, weighted where there are weights, points."""
     with_all, with_kept = row["auc_weighted"] or row["auc"]
     return 100 * (with_kept - with_all)
 
@@ -242,66 +226,35 @@ def roc_of_kept(row: Mapping) -> dict[str, float]:
     return {f"{at} % of the signal": 100 * (row["roc"][1][at - 1] - row["roc"][0][at - 1]) for at in (10, 50, 90)}
 
 
-OF_BOTH = (  # statement, value of a row, criterion, paper, unit, decimals
+def claims(name: str, entries: Sequence[tuple], scales: tuple[str, ...], ours: bool = False) -> Iterator[Claim]:
+    """The entries as claims on the rows of a name."""
+    for text, value, criterion, paper, unit, decimals, *error in entries:
+        measure = over_seeds(value, partial(pick, row=name), *error)
+        paper = None if ours else paper
+        yield Claim(f"{text} ({'HEPMASS-like' if ours else name})", measure, criterion, paper, "", unit, decimals, ours, scales=scales)
+
+
+AUC, AMS, N_INPUTS, N_PEAK = TAYLOR_HIGGSML
+PAIR, SQUARE = f"{PEAK}, DER_pt_ratio_lep_tau", f"{PEAK}, {PEAK}"
+OF_ANY = (  # statement, what is read off a row, criterion, published, unit, decimals, error from the test sample
     ("No feature with a φ is in the upper 5 %: rank of the first", partial(rank, FIRST_ANGLE), above(25), 82, "", 0),
     ("Features with a φ come last: share in the lower half", angles_low, above(50), None, "%", 0),
     ("Few features count: share with <|t|> above half of the largest", large, below(5), None, "%", 1),
-    ("The kept inputs do as well as all, AUC", auc_of_kept, within(0.5), 0.0, "points", 2),
-    ("The kept inputs do as well as all, background efficiency", roc_of_kept, within(0.5), 0.0, "points", 2),
+    ("The kept inputs do as well as all: AUC", auc_of_kept, within(0.5), 0.0, "points", 2),
+    ("The kept inputs do as well as all: background efficiency", roc_of_kept, within(0.5), 0.0, "points", 2),
 )
-PAIR, SQUARE = f"{PEAK}, DER_pt_ratio_lep_tau", f"{PEAK}, {PEAK}"
-AUC, AMS, N_INPUTS, N_PEAK = TAYLOR_HIGGSML
 OF_HIGGSML = (
-    ("Weighted AUC", lambda row: 100 * row["auc_weighted"][0], within(0.5, of=AUC), AUC, "%", 2),
-    ("AMS of the best cut on the test events", lambda row: row["ams"][0], within(0.26, of=AMS), AMS, "", 2),
-    (
-        "AMS of the best cut on the training events",
-        lambda row: row["ams_unbiased"][0],
-        within(0.26, of=AMS),
-        AMS,
-        "",
-        2,
-    ),
-    (f"({PAIR}) is the first feature: its rank", partial(rank, PAIR), within(0.5, of=1), 1, "", 1),
+    ("Weighted AUC", lambda row: 100 * row["auc_weighted"][0], within(0.5, AUC), AUC, "%", 2, error_of_auc),
+    ("AMS of the best cut on test events", lambda row: row["ams"][0], within(0.26, AMS), AMS, "", 2),
+    ("AMS of the best cut on training events", lambda row: row["ams_unbiased"][0], within(0.26, AMS), AMS, "", 2),
+    (f"({PAIR}) is the first feature: its rank", partial(rank, PAIR), within(0.5, 1), 1, "", 1),
     (f"({SQUARE}) is among the first ten: its rank", partial(rank, SQUARE), below(10.5), 6, "", 1),
     (f"{PEAK} is among the first ten: its rank", partial(rank, PEAK), below(10.5), 10, "", 1),
-    (
-        f"{PEAK} is the first of the inputs: its rank among them",
-        partial(rank_of_input, PEAK),
-        within(0.5, of=1),
-        1,
-        "",
-        1,
-    ),
+    (f"{PEAK} is the first input: its rank among these", partial(rank_of_input, PEAK), within(0.5, 1), 1, "", 1),
     (f"Most of the first ten features contain {PEAK}", partial(n_top, PEAK), above(5), N_PEAK, "features", 1),
-    (
-        "Nine inputs make up the upper 5 % of the features",
-        lambda row: len(row["kept"]),
-        within(1.5, of=9),
-        N_INPUTS,
-        "inputs",
-        1,
-    ),
+    ("Nine inputs make up the upper 5 %", lambda row: len(row["kept"]), within(1.5, N_INPUTS), N_INPUTS, "inputs", 1),
+    *OF_ANY,
 )
-
-
-def claims(names: Sequence[str], entries: Sequence[tuple], scales: tuple[str, ...], ours: bool = False) -> list[Claim]:
-    """Each entry for each of the treatments."""
-    return [
-        Claim(
-            f"{statement} ({name})",
-            over_seeds(value, partial(pick, row=name)),
-            criterion,
-            None if ours else paper,
-            unit=unit,
-            decimals=decimals,
-            ours=ours,
-            scales=scales,
-        )
-        for statement, value, criterion, paper, unit, decimals in entries
-        for name in names
-    ]
-
 
 EXPERIMENT = Experiment(
     id="taylor-higgsml",
@@ -326,17 +279,18 @@ EXPERIMENT = Experiment(
     tables=tables,
     figures=figures,
     claims=(
-        *claims((ROW_NAMES["mean"], ROW_NAMES["keep"]), OF_HIGGSML + OF_BOTH, ("file", "paper")),
-        *claims((ROW_NAMES["none"],), OF_BOTH, ("embedded",), ours=True),
+        *claims(ROW_NAMES["mean"], OF_HIGGSML, ("paper", "file")),
+        *claims(ROW_NAMES["keep"], OF_HIGGSML, ("paper", "file")),
+        *claims(ROW_NAMES["none"], OF_ANY, ("embedded",), ours=True),
     ),
     departures=(
         "The paper has 100,000 HiggsML events for training and as many for the test. HEPMASS-like events are simulated "
-        "for this project, a resonance at 1000 GeV against the background that carries the same mass. Of a file of "
-        "one's own a third is drawn at random for the test; fewer training events make a lower AUC and another ranking.",
+        "for this project, a resonance at 1000 GeV and the background that carries its mass. Of a user's file a third "
+        "is drawn at random for the test; fewer training events make a lower AUC and another ranking.",
         "Batches of {batch_size} and a learning rate of {learning_rate:g}, on which the paper is silent. Weights are "
         "those after the last step. The cross-entropy and <|t|> have no event weights.",
-        "The paper does not say what it does with -999. Standardised by the defined values and set to their mean is the "
-        "first choice here; left at -999, the angles of missing jets tell how many jets there are.",
+        "The paper does not say what it does with -999. Standardised by the defined values and set to their mean is "
+        "the first choice here; left at -999, the angles of missing jets tell how many jets there are.",
         "The AUC is compared with the weighted one: the paper does not say which of them 0.92 is.",
         "AMS has weights rescaled to the whole set and b_r = 10. That of the best cut on the test events is biased "
         "upwards, all the more on few events; the other takes the cut that is best on the training events.",
