@@ -15,7 +15,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import pnn_tf
-from benchmarks.claims import Claim, above, below, over_seeds, within
 from benchmarks.data import Standardiser, rescale_weights
 from benchmarks.data.higgsml import UNDEFINED
 from benchmarks.experiment import Experiment
@@ -23,7 +22,7 @@ from benchmarks.published import FIRST_ANGLE, FIRST_ORDER, TAYLOR_HIGGSML, TAYLO
 from benchmarks.samples import Samples
 from benchmarks.tables import Quantity, Table, long, percent, pick, table
 from benchmarks.taylor import higgsml_figures as drawn
-from benchmarks.taylor.higgsml_ranking import N_TOP, angles_low, importance, large, n_top, rank, rank_of_input
+from benchmarks.taylor.higgsml_claims import N_TOP, PEAK, claims_on, error_of_auc, importance, n_top, rank
 from benchmarks.taylor.higgsml_samples import load_samples
 from benchmarks.taylor.training import Recipe, epochs_shown, train
 from benchmarks.terminal import Display
@@ -32,7 +31,6 @@ from taylor import mean_abs_coefficients, select_features
 ROW_NAMES = {"mean": "undefined at the mean", "keep": "undefined at -999", "none": "nothing undefined"}
 EFFICIENCIES = np.arange(1, 101) / 100  # of the signal, at which the ROC curves are kept
 NETWORKS = ("all inputs", "kept inputs")
-PEAK = "DER_mass_vis"
 
 
 @dataclass(frozen=True)
@@ -141,8 +139,8 @@ def tables(record: Mapping) -> Iterator[Table]:
         **(weighted if rows[0]["ams"] else {"AUC (%)": percent("auc")}),
         "epochs": Quantity("epochs", decimals=0, spread=False),
     }
-    paper = {("inputs", 0): 30, ("inputs", 1): N_INPUTS, ("AMS, best cut", 0): AMS}
-    paper |= {("weighted AUC (%)", i): AUC for i in (0, 1)}
+    paper = {("inputs", 0): 30, ("inputs", 1): TAYLOR_HIGGSML.n_inputs, ("AMS, best cut", 0): TAYLOR_HIGGSML.ams}
+    paper |= {("weighted AUC (%)", i): TAYLOR_HIGGSML.auc for i in (0, 1)}
     paper = pd.DataFrame(
         [(name, NETWORKS[i], x) for (name, i), x in paper.items()], columns=["quantity", "at", "paper"]
     )
@@ -204,57 +202,11 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         "seeds thin, their mean ranking thick. TAYLOR Fig. 5."
     )
     yield caption, drawn.occurrence(groups, counts["x"][0])
-    caption = (
-        "ROC curves with all inputs and with those of the upper 5 % of features; below, their ratio for each seed."
+    yield (
+        "ROC curves with all inputs and with those kept, mean over the seeds, weighted if events are.",
+        drawn.roc(groups),
     )
-    yield caption, drawn.roc(groups)
 
-
-def error_of_auc(row: Mapping) -> float:
-    """Standard error of the unweighted AUC with all inputs from the finite test sample, points."""
-    return 100 * pnn_tf.auc_error(row["auc"][0], row["n_signal"], row["n_test"] - row["n_signal"])
-
-
-def auc_of_kept(row: Mapping) -> float:
-    """AUC with the kept inputs minus that with all, weighted where there are weights, points."""
-    with_all, with_kept = row["auc_weighted"] or row["auc"]
-    return 100 * (with_kept - with_all)
-
-
-def roc_of_kept(row: Mapping) -> dict[str, float]:
-    """The same of the background's efficiency, at some of the signal's."""
-    return {f"{at} % of the signal": 100 * (row["roc"][1][at - 1] - row["roc"][0][at - 1]) for at in (10, 50, 90)}
-
-
-def claims(name: str, entries: Sequence[tuple], scales: tuple[str, ...], ours: bool = False) -> Iterator[Claim]:
-    """The entries as claims on the rows of a name."""
-    for text, value, criterion, paper, unit, decimals, *error in entries:
-        measure = over_seeds(value, partial(pick, row=name), *error)
-        paper = None if ours else paper
-        yield Claim(f"{text} ({'HEPMASS-like' if ours else name})", measure, criterion, paper, "", unit, decimals, ours, scales=scales)
-
-
-AUC, AMS, N_INPUTS, N_PEAK = TAYLOR_HIGGSML
-PAIR, SQUARE = f"{PEAK}, DER_pt_ratio_lep_tau", f"{PEAK}, {PEAK}"
-OF_ANY = (  # statement, what is read off a row, criterion, published, unit, decimals, error from the test sample
-    ("No feature with a φ is in the upper 5 %: rank of the first", partial(rank, FIRST_ANGLE), above(25), 82, "", 0),
-    ("Features with a φ come last: share in the lower half", angles_low, above(50), None, "%", 0),
-    ("Few features count: share with <|t|> above half of the largest", large, below(5), None, "%", 1),
-    ("The kept inputs do as well as all: AUC", auc_of_kept, within(0.5), 0.0, "points", 2),
-    ("The kept inputs do as well as all: background efficiency", roc_of_kept, within(0.5), 0.0, "points", 2),
-)
-OF_HIGGSML = (
-    ("Weighted AUC", lambda row: 100 * row["auc_weighted"][0], within(0.5, AUC), AUC, "%", 2, error_of_auc),
-    ("AMS of the best cut on test events", lambda row: row["ams"][0], within(0.26, AMS), AMS, "", 2),
-    ("AMS of the best cut on training events", lambda row: row["ams_unbiased"][0], within(0.26, AMS), AMS, "", 2),
-    (f"({PAIR}) is the first feature: its rank", partial(rank, PAIR), within(0.5, 1), 1, "", 1),
-    (f"({SQUARE}) is among the first ten: its rank", partial(rank, SQUARE), below(10.5), 6, "", 1),
-    (f"{PEAK} is among the first ten: its rank", partial(rank, PEAK), below(10.5), 10, "", 1),
-    (f"{PEAK} is the first input: its rank among these", partial(rank_of_input, PEAK), within(0.5, 1), 1, "", 1),
-    (f"Most of the first ten features contain {PEAK}", partial(n_top, PEAK), above(5), N_PEAK, "features", 1),
-    ("Nine inputs make up the upper 5 %", lambda row: len(row["kept"]), within(1.5, N_INPUTS), N_INPUTS, "inputs", 1),
-    *OF_ANY,
-)
 
 EXPERIMENT = Experiment(
     id="taylor-higgsml",
@@ -278,11 +230,7 @@ EXPERIMENT = Experiment(
     line=lambda row: f"AUC {row['auc'][0]:.2%}, {row['auc'][1]:.2%} with {len(row['kept'])} of the inputs",
     tables=tables,
     figures=figures,
-    claims=(
-        *claims(ROW_NAMES["mean"], OF_HIGGSML, ("paper", "file")),
-        *claims(ROW_NAMES["keep"], OF_HIGGSML, ("paper", "file")),
-        *claims(ROW_NAMES["none"], OF_ANY, ("embedded",), ours=True),
-    ),
+    claims=claims_on(ROW_NAMES),
     departures=(
         "The paper has 100,000 HiggsML events for training and as many for the test. HEPMASS-like events are simulated "
         "for this project, a resonance at 1000 GeV and the background that carries its mass. Of a user's file a third "

@@ -10,14 +10,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
+import pnn_tf.plots
 import taylor.plots
 from benchmarks.published import FIRST_ANGLE, TAYLOR_HIGGSML_RANKS
 from benchmarks.style import BLUE, INK, ORANGE, QUIET, VERMILION, style
-from benchmarks.taylor.higgsml_ranking import angles, containing, importance
+from benchmarks.taylor.higgsml_claims import ANGLE, importance, matching, with_input
+from pnn_tf import RocCurve
 
 N_BARS = 25  # the upper 5 % of 495
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the highest density
-LINES = ("-", (0, (4, 1.5)))  # one a treatment
 
 
 def ranking(rows: Sequence[Mapping]) -> Figure:
@@ -59,52 +60,35 @@ def contours(counts: Mapping) -> Figure:
 
 def occurrence(groups: Mapping[str, Sequence[Mapping]], peak: str) -> Figure:
     """TAYLOR Fig. 5: the cumulative share of the features with a primitive azimuth, and of those with `peak`."""
-    kinds = (
-        (peak, BLUE, lambda found: containing(found, [peak])),
-        ("primitive \N{GREEK SMALL LETTER PHI}", ORANGE, angles),
-    )
     with style():
         figure = Figure(figsize=(7.2, 5.0))
         axes = figure.subplots()
-        for (name, rows), line in zip(groups.items(), LINES, strict=False):
-            for what, colour, chosen in kinds:
-                for row in rows if len(rows) > 1 else ():
-                    axes.plot(*_cumulative(chosen(importance(row))), color=colour, ls=line, lw=0.7, alpha=0.6)
-                axes.plot(*_cumulative(chosen(importance(*rows))), color=colour, ls=line, lw=2, label=f"{what}, {name}")
-        n = len(rows[0]["mean"])
-        axes.plot([0, n], [0, 1], color=QUIET, lw=0.9, ls=":", label="a ranking at random")
+        for (name, rows), line in zip(groups.items(), taylor.plots.DASHES, strict=False):
+            for what, colour, pattern in ((peak, BLUE, with_input(peak)), ("a primitive φ", ORANGE, ANGLE)):
+                for of_mean, some in ((True, rows), *((False, [row]) for row in rows)):
+                    chosen = matching(pattern, *some)
+                    label, look = (f"{what}, {name}", {"lw": 2}) if of_mean else (None, {"lw": 0.7, "alpha": 0.6})
+                    share = np.append(0, np.cumsum(chosen) / chosen.sum())
+                    axes.plot(np.arange(len(share)), share, color=colour, ls=line, label=label, **look)
+        axes.plot([0, len(chosen)], [0, 1], color=QUIET, lw=0.9, ls=":", label="a ranking at random")
         if peak in TAYLOR_HIGGSML_RANKS:
             first = TAYLOR_HIGGSML_RANKS[FIRST_ANGLE]
-            axes.plot(first, 0, "D", mfc="none", mec=INK, ms=7, clip_on=False, label=f"paper: {FIRST_ANGLE}, {first}")
-        axes.set(xlim=(0, n), ylim=(0, 1.01), xlabel="rank", ylabel="share of such features up to this rank")
+            axes.plot(first, 0, "D", mfc="none", mec=INK, clip_on=False, label=f"paper: {FIRST_ANGLE}, {first}")
+        axes.set(xlim=(0, len(chosen)), ylim=(0, 1.01), xlabel="rank", ylabel="share of such features up to this rank")
         axes.grid()
         figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
-def _cumulative(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.arange(len(chosen) + 1), np.concatenate([[0], np.cumsum(chosen) / chosen.sum()])
-
-
 def roc(groups: Mapping[str, Sequence[Mapping]]) -> Figure:
-    """A column for each treatment: both curves averaged over the seeds, and their ratio for each seed."""
+    """A column for each treatment: the curves of both networks, averaged over the seeds."""
     with style():
-        figure = Figure(figsize=(4.6 * len(groups) + 0.6, 5.2))
-        panels = figure.subplots(2, len(groups), sharex=True, sharey="row", squeeze=False, height_ratios=(2.4, 1))
-        for (name, rows), (curves, ratios) in zip(groups.items(), panels.T, strict=True):
-            of_seeds = np.array([row["roc"] for row in rows])  # (n_seeds, 2, n_efficiencies)
-            efficiency = np.arange(1, of_seeds.shape[2] + 1) / of_seeds.shape[2]
-            for i, (label, colour) in enumerate((("all inputs", INK), ("kept inputs", VERMILION))):
-                curves.plot(efficiency, 1 - of_seeds[:, i].mean(axis=0), color=colour, ls=LINES[i], label=label)
-            wide = efficiency >= 0.1  # below, a handful of background events decide
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ratios.plot(efficiency[wide], (of_seeds[:, 1] / of_seeds[:, 0])[:, wide].T, color=VERMILION, lw=1)
-            ratios.axhline(1, color=INK, lw=0.9)
-            curves.set(title=name, ylim=(0, 1.01))
-            ratios.set(xlabel="signal efficiency", xlim=(0, 1), ylim=(0.5, 2))
-            curves.legend(loc="lower left")
-            for axes in (curves, ratios):
-                axes.grid()
-        panels[0, 0].set_ylabel("background rejection")
-        panels[1, 0].set_ylabel("background,\nkept / all")
+        figure = Figure(figsize=(5.2 * len(groups), 4.6))
+        for part, (name, rows) in zip(np.atleast_1d(figure.subfigures(1, len(groups))), groups.items(), strict=True):
+            background = np.mean([row["roc"] for row in rows], axis=0)  # (2, n_efficiencies)
+            signal = np.arange(1, background.shape[1] + 1) / background.shape[1]
+            labels, colours = ("all inputs", "kept inputs"), {"all inputs": INK, "kept inputs": VERMILION}
+            curves = {label: RocCurve(signal, of_label) for label, of_label in zip(labels, background, strict=True)}
+            pnn_tf.plots.roc(curves, colours=colours, figure=part)
+            part.suptitle(name)
     return figure
