@@ -58,6 +58,25 @@ def over_trainings(values: Sequence[float], test_error: float = 0.0) -> Estimate
     return Estimate(statistics.fmean(values), math.hypot(of_training, test_error), n, spread)
 
 
+def over_seeds(value: Callable, chosen: Callable, test_error: Callable = lambda row: 0.0) -> Callable:
+    """The measure of a claim on one network: something is read off each of its rows, and averaged over the seeds.
+
+    Args:
+        value: from a row, a number, or several by name.
+        chosen: from all rows, those of the network, such as `partial(tables.pick, row="pNN")`.
+        test_error: from the first of these, the standard error that the finite test sample leaves.
+    """
+
+    def measure(rows):
+        of_seeds = chosen(rows)
+        found, error = [value(row) for row in of_seeds], test_error(of_seeds[0])
+        if isinstance(found[0], Mapping):
+            return {name: over_trainings([each[name] for each in found], error) for name in found[0]}
+        return over_trainings(found, error)
+
+    return measure
+
+
 def of_difference(difference) -> Estimate:
     """A difference of AUCs in [-1, 1], which has `value`, `error` and the number of `trainings`, in points."""
     return Estimate(100 * difference.value, 100 * difference.error, difference.trainings)
