@@ -14,6 +14,8 @@ what a network that has learnt the task perfectly has for its Taylor coefficient
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
+from scipy.stats import multivariate_normal
 
 from benchmarks.data.events import Events
 from benchmarks.data.standardiser import Standardiser
@@ -109,7 +111,7 @@ def bayes_posterior(task: str, x: np.ndarray) -> np.ndarray:
     array([0.5   , 0.7311])
     """
     logit, _, _ = _logit(task, x)
-    return _sigmoid(logit)
+    return expit(logit)
 
 
 def bayes_coefficients(task: str, x: np.ndarray) -> np.ndarray:
@@ -127,7 +129,7 @@ def bayes_coefficients(task: str, x: np.ndarray) -> np.ndarray:
     logit, gradient, hessian = _logit(task, x)
     std = gaussian_standardiser(task).std
     gradient, hessian = std * gradient, np.outer(std, std) * hessian  # of the logit, to standardised features
-    p, q = _sigmoid(logit), _sigmoid(-logit)
+    p, q = expit(logit), expit(-logit)
     first = (p * q)[:, None] * gradient
     second = (p * q)[:, None, None] * ((q - p)[:, None, None] * gradient[:, :, None] * gradient[:, None, :] + hessian)
     return np.column_stack([first, second[:, 0, 0] / 2, second[:, 0, 1], second[:, 1, 1] / 2])
@@ -141,23 +143,10 @@ def _task(task: str) -> Task:
 
 def _logit(task: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """l (n_events,), its gradient (n_events, 2) and its Hessian (2, 2), with respect to x."""
-    x = np.asarray(x, np.float64)
+    x, densities = np.asarray(x, np.float64), _task(task)
     if x.ndim != 2 or x.shape[1] != 2:
         raise ValueError(f"Expected x of shape (n_events, 2). Received: shape {x.shape}.")
-    (log_signal, towards_signal, p_signal), (log_background, towards_background, p_background) = (
-        _log_density(gaussian, x) for gaussian in _task(task)
-    )
-    return log_signal - log_background, towards_signal - towards_background, p_background - p_signal
-
-
-def _log_density(gaussian: Gaussian, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """ln N(x) without its ln(2 pi), the gradient -P (x - m) of that, and P, the negative Hessian."""
-    precision = np.linalg.inv(gaussian.covariance)
-    distance = x - gaussian.mean
-    gradient = -distance @ precision
-    log_density = (gradient * distance).sum(axis=1) / 2 + np.linalg.slogdet(precision).logabsdet / 2
-    return log_density, gradient, precision
-
-
-def _sigmoid(logit: np.ndarray) -> np.ndarray:
-    return np.exp(-np.logaddexp(0, -logit))  # precise in both tails, without overflow
+    signal, background = (np.atleast_1d(multivariate_normal(*density).logpdf(x)) for density in densities)
+    precision = [np.linalg.inv(density.covariance) for density in densities]
+    towards = [(density.mean - x) @ p for density, p in zip(densities, precision, strict=True)]
+    return signal - background, towards[0] - towards[1], precision[1] - precision[0]
