@@ -98,14 +98,9 @@ def gaussian_standardiser(task: str) -> Standardiser:
 
 
 def bayes_posterior(task: str, x: np.ndarray) -> np.ndarray:
-    """The probability of signal at x, the output of the best classifier there is.
+    """(n_events,) float64: the probability of signal at x (n_events, 2), features that are not standardised.
 
-    Args:
-        task: "a", "b", "c" or "d".
-        x: (n_events, 2) features, not standardised.
-
-    Returns:
-        (n_events,) float64.
+    The best classifier there is puts it out. ValueError for an unknown task or another shape.
 
     >>> bayes_posterior("a", [[0.0, 0.0], [0.0, 1.0]]).round(4)
     array([0.5   , 0.7311])
@@ -115,16 +110,10 @@ def bayes_posterior(task: str, x: np.ndarray) -> np.ndarray:
 
 
 def bayes_coefficients(task: str, x: np.ndarray) -> np.ndarray:
-    """First and second order Taylor coefficients of the posterior with respect to the standardised features.
+    """(n_events, 5) float64: Taylor coefficients t_1, t_2, t_11, t_12, t_22 of the posterior about x (n_events, 2).
 
-    t_i is the first derivative, t_ii half of the second and t_12 the mixed one: each term of the expansion counts once.
-
-    Args:
-        task: "a", "b", "c" or "d".
-        x: (n_events, 2) features, not standardised, around which the posterior is expanded.
-
-    Returns:
-        (n_events, 5) float64; columns t_1, t_2, t_11, t_12, t_22.
+    They are with respect to the standardised features, x is not standardised. t_i is the first derivative, t_ii half
+    of the second and t_12 the mixed one: each term of the expansion counts once. Errors are those of `bayes_posterior`.
     """
     logit, gradient, hessian = _logit(task, x)
     std = gaussian_standardiser(task).std

@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn
 
 from benchmarks.data import storage
 from benchmarks.data.cache import Cache, DamagedCache, EventFile
+from benchmarks.data.download import progress_bar
 from benchmarks.data.events import Events
 
 FEATURE_NAMES = (
@@ -102,9 +103,7 @@ def _convert(source: Path, cache: Cache) -> None:
             convert_options=csv.ConvertOptions(column_types=dict.fromkeys(SCHEMA.names, pa.float32())),
         ) as batches,
         cache.writing(SCHEMA, use_dictionary=["label", "mass"], use_byte_stream_split=list(FEATURE_NAMES)) as writer,
-        Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        ) as progress,
+        progress_bar(MofNCompleteColumn()) as progress,
     ):
         task = progress.add_task(f"converting {source.name}", total=n_expected)
         for batch in batches:

@@ -5,14 +5,9 @@ Adam-Bourdarios et al., "Learning to discover", record 329. The csv.gz (66 MB) i
 float32 Parquet. Features are in GeV where they are momenta or masses, and not standardised; where one does not exist in
 an event, such as the second jet's in an event with one jet, the file has -999.
 
-Training and test events of an experiment, each standardised by the training events:
-
-    train, test = (load_higgsml(split, n_events=100_000, undefined="keep") for split in ("train", "test"))
-    standardise = Standardiser.fit(train.features, undefined=UNDEFINED)  # or without: -999 is a value like any other
-    inputs, test_inputs = standardise(train.features), standardise(test.features)
-    test = rescale_weights(test)  # for the AMS
-
-An excerpt with training rows only has no test split: `load_higgsml("all", path=...).split(0.5)` makes two parts of it.
+`Standardiser.fit(train.features, undefined=UNDEFINED)` standardises what is defined, `rescale_weights` makes a part of
+the events ready for the AMS. An excerpt with training rows only has no test split:
+`load_higgsml("all", path=...).split(0.5)` makes two parts of it.
 """
 
 from dataclasses import replace
@@ -120,14 +115,9 @@ def load_higgsml(
 
 
 def rescale_weights(events: Events, signal: float = SIGNAL_SUM, background: float = BACKGROUND_SUM) -> Events:
-    """The events with the weights of each class scaled to a given sum, so that a part stands for the whole.
+    """The events with the weights of each class scaled to a given sum, so that a part of them stands for the whole.
 
     The AMS is no ratio of weights: it has its meaning, s and b events in 20.3 / fb, only with those of the whole set.
-
-    Args:
-        events: any part of the events.
-        signal: sum of the signal's weights.
-        background: sum of the background's weights.
 
     Raises:
         ValueError: a class whose weights have no positive sum.

@@ -1,8 +1,7 @@
 """Wall time of training steps of the blob experiment: expected CLs, and cross-entropy with the same blobs or with two.
 
-All go through the same network; a repetition is a few steps of each in turn, so that what else the
-machine does meets all alike. Where NEOS_PYTHON names an interpreter with neos's packages, it runs in between
-two turns of ours.
+All go through the same network; a repetition is a few steps of each in turn. Where NEOS_PYTHON names an interpreter
+with neos's packages, it runs in between two turns of ours.
 """
 
 import json
@@ -19,25 +18,17 @@ from benchmarks.speed import in_turn, ratio_by_turns, show
 
 CLS, BCE, TWO_BLOBS = "CLs", "BCE, four blobs", "BCE, two blobs"
 PEER = Path(__file__).with_name("peer.py")
+PEER_RUNS, PEER_STEPS = 2, 30  # how often the peer is run, ours being measured before and after, and its steps
 
 Steppers = Mapping[str, tuple[Callable[[int], float], float]]  # n steps to the loss, and seconds of the first step
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the measurement.
-
-    Args:
-        repetitions: of `n_steps` steps of each job.
-        n_steps: steps in a turn.
-        peer_runs: how often the peer is run, ours being measured before and after each.
-        peer_steps: steps in a run of the peer.
-    """
+    """Turns of each loss, and steps in a turn."""
 
     repetitions: int = 12
     n_steps: int = 4
-    peer_runs: int = 2
-    peer_steps: int = 30
 
 
 def steppers(recipe=None) -> Steppers:
@@ -92,9 +83,9 @@ def run(config: Config, jobs: Steppers) -> dict[str, list[float]]:
     return {name: [seconds / config.n_steps for seconds in of_turns.wall_s] for name, of_turns in times.items()}
 
 
-def peer(python: str, config: Config) -> dict:
+def peer(python: str) -> dict:
     """What `peer.py` prints."""
-    command = [python, str(PEER), "--steps", str(config.peer_steps)]
+    command = [python, str(PEER), "--steps", str(PEER_STEPS)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -107,9 +98,9 @@ def main() -> None:
         for name, values in times.items()
     ]
     if python := os.environ.get("NEOS_PYTHON"):
-        for _ in range(config.peer_runs):
+        for _ in range(PEER_RUNS):
             ours = run(config, {CLS: jobs[CLS]})[CLS]
-            theirs = peer(python, config)
+            theirs = peer(python)
             ours += run(config, {CLS: jobs[CLS]})[CLS]
             rows.append(_row("CLs, around the peer's run", ours, jobs[CLS][1]))
             ratio = {"CLs / this": median(ours) / theirs["median_s"]}

@@ -42,7 +42,7 @@ def test_the_peer_runs_between_two_turns_of_ours(with_peer, monkeypatch, capsys)
     monkeypatch.setenv("NEOS_PYTHON", "python" if with_peer else "")
     step.main()
     peers = [row for row in rows if row["loss"] == "neos on JAX"]
-    assert len(peers) == (step.Config().peer_runs if with_peer else 0)
+    assert len(peers) == (step.PEER_RUNS if with_peer else 0)
     assert ("NEOS_PYTHON" in capsys.readouterr().out) != with_peer
     for before, row in pairwise(rows):
         if row in peers:

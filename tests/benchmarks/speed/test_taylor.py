@@ -10,7 +10,6 @@ import tensorflow as tf
 from benchmarks.speed import neos, taylor
 from benchmarks.speed.taylor import calls, comparison, memory
 from benchmarks.speed.taylor.ours import (
-    THETA,
     affine_network,
     end_to_end,
     events,
@@ -48,14 +47,6 @@ def test_plain_arrays_are_the_model(network):
     # A few float32 operations.
     np.testing.assert_allclose(network_in_float64(network.layers, network.activation, x), expected, rtol=1e-5)
     assert (network.widths[0], network.widths[-1]) == (3, 1)
-
-
-def test_affine_network_is_shown_theta():
-    network = affine_network(3, (7,))
-    (_, _, scale, _), _ = network.layers
-    layer = network.model.get_layer("affine_1")
-    expected = THETA[0, 0] / 1000 * layer.scale.numpy()[0] + layer.scale.numpy()[1]
-    np.testing.assert_allclose(scale, expected, rtol=1e-6)  # one float32 product
 
 
 def test_jobs_of_ours_give_the_sums(network, uncompiled):
