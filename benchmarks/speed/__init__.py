@@ -100,10 +100,11 @@ def run_parts(package: str, parts: Sequence[str]) -> None:
 def show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Prints rows as a table: a list as its median (minimum to maximum), what a row lacks as nothing."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    table = Table(*columns, title=title, title_justify="left", box=None)
+    table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(_text(row.get(name)) for name in columns))
-    Console(width=250, highlight=False).print(table, "")
+    print(f"\n{title}")
+    Console(width=250, highlight=False, markup=False).print(table)
 
 
 def _text(value) -> str:

@@ -54,10 +54,10 @@ def test_peak_memory_of_a_fresh_process_is_its_own():
 
 
 def test_table_has_what_each_row_has(capsys):
-    show("title", [{"row": "a", "ms": [1.0, 4.0, 2.0]}, {"row": "b", "ratio": 1.23456, "way": None}])
-    title, header, a, b, _ = (line.split() for line in capsys.readouterr().out.splitlines())
+    show("title", [{"row": "a", "ms": [1.0, 4.0, 2.0]}, {"row": "b[c]", "ratio": 1.23456, "way": None}])
+    _, title, header, a, b = (line.split() for line in capsys.readouterr().out.splitlines())
     assert (title, header) == (["title"], ["row", "ms", "ratio", "way"])
-    assert (a, b) == (["a", "2", "(1", "to", "4)"], ["b", "1.23"])
+    assert (a, b) == (["a", "2", "(1", "to", "4)"], ["b[c]", "1.23"])
 
 
 def test_order_of_triton_and_tensorflow(monkeypatch):
