@@ -44,14 +44,14 @@ def write_stand_in(data_home: Path, files: Mapping[str, EventFile] = FILES, n_to
 
 def measure(experiment: str, data_home: str) -> tuple[int, int]:
     """Peaks of this process in bytes: after a small run of the experiment, and after one of its paper scale."""
-    from benchmarks.experiments import load
+    from benchmarks.experiment import find
 
     os.environ["KERAS_HEP_DATA"] = data_home
-    module = load(experiment)
-    config = replace(module.SCALES["paper"], epochs=1)
+    found = find(experiment)
+    config = replace(found.scales["paper"], epochs=1)
     peaks = []
     for one in (replace(config, sample="hepmass-like", n_train=N_SMALL, n_test=N_SMALL), config):
-        module.make_row(one, module.load(one), ROWS[experiment], 42, Silent())
+        found.make_row(one, found.load(one), ROWS[experiment], 42, Silent())
         peaks.append(bytes_in_use())
     return tuple(peaks)
 
