@@ -6,6 +6,7 @@ from benchmarks.claims import Claim, Criterion, over_trainings
 from benchmarks.tables import Quantity, by_seed, long
 
 LOG_CLS, MU, GAMMA = "log10 CLs", "sigma_mu", "sigma_gamma"
+LABELS = {"cls": r"expected $CL_s$", MU: r"$\sigma_\mu$", GAMMA: r"$\sigma_\gamma$"}  # of axes, by field
 # Standard errors that the 2,000 test events of each blob leave, which all methods and seeds share.
 TEST_ERRORS = {LOG_CLS: 0.1, MU: 0.01, GAMMA: 0.02}
 

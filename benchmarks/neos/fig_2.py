@@ -24,7 +24,11 @@ from neos_tf import binned_kde, hard_histogram
 
 PANELS = (0.05, 0.2, 1.0)  # bandwidths that are drawn, in bin widths
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-LOOKS = (("bias", BLUE, "o"), ("standard deviation", GREEN, "s"), ("both together", VERMILION, "D"))
+LOOKS = {
+    "bias": {"color": BLUE, "marker": "o"},
+    "standard deviation": {"color": GREEN, "marker": "s"},
+    "both together": {"color": VERMILION, "marker": "D", "ms": 9, "mfc": "none"},
+}
 KERNEL_HEIGHT = 0.06  # of the drawn kernels, per unit of t: a kernel of 1 / n of unit area would not be seen
 FIGURE_3 = Recipe()
 
@@ -130,21 +134,23 @@ def by_bandwidth(rows: Sequence[Mapping]) -> dict[float, list[Mapping]]:
     return {h: pick(rows, bandwidth=h) for h in sorted({row["bandwidth"] for row in rows})}
 
 
+MEASURED = {
+    "counts: bias (events)": Quantity("count_bias"),
+    "counts: st. dev. (events)": Quantity("count_deviation"),
+    "slopes: bias (%)": percent("slope_bias", 1),
+    "slopes: st. dev. (%)": percent("slope_deviation", 1),
+    "slopes: both (%)": percent(slope_error, 1),
+}
+
+
 def tables(record: Mapping) -> Iterator[Table]:
-    """What is measured."""
-    measured = {
-        "counts: bias (events)": Quantity("count_bias"),
-        "counts: st. dev. (events)": Quantity("count_deviation"),
-        "slopes: bias (%)": percent("slope_bias", 1),
-        "slopes: st. dev. (%)": percent("slope_deviation", 1),
-        "slopes: both (%)": percent(slope_error, 1),
-    }
+    """What is measured, against the bandwidth."""
     yield table(
         "Root mean squares over the bins, of counts in events and of slopes, which are their derivatives to the "
         "location of the mixture, relative to the true slopes. Bandwidths are in bin widths. The mean count of a bin "
         "is uncertain by its standard deviation over the square root of {n_draws:,}, the number of draws.",
         "root mean square over bins",
-        long(sorted(record["rows"], key=lambda row: row["bandwidth"]), measured),
+        long(sorted(record["rows"], key=lambda row: row["bandwidth"]), MEASURED),
         columns="quantity",
     )
 
@@ -203,9 +209,9 @@ def _errors(axes, groups: Mapping[float, list[Mapping]], of: str, scale: float) 
         return scale * np.array([*means, np.hypot(*means)])
 
     bandwidths = [h for h in groups if h]
-    for (label, colour, marker), measured, exact in zip(LOOKS, parts(""), parts("exact_"), strict=True):
-        axes.plot(bandwidths, exact, color=colour, lw=1.2)
-        axes.plot(bandwidths, measured, marker, ms=6, color=colour, mfc="none", label=label)
+    for label, measured, exact in zip(LOOKS, parts(""), parts("exact_"), strict=True):
+        axes.plot(bandwidths, exact, color=LOOKS[label]["color"], lw=1.2)
+        axes.plot(bandwidths, measured, ls="", label=label, **{"ms": 5} | LOOKS[label])
     axes.set_xscale("log")
     axes.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
     axes.set_xticks([], minor=True)

@@ -20,7 +20,7 @@ import neos_tf.plots
 from benchmarks.claims import Claim, above, below
 from benchmarks.data.blobs import MEANS
 from benchmarks.experiment import Experiment
-from benchmarks.neos.comparison import GAMMA, LOG_CLS, MU, claim
+from benchmarks.neos.comparison import GAMMA, LABELS, LOG_CLS, MU, claim
 from benchmarks.neos.training import Recipe, Samples, load_samples, measurement, summary_statistic, train
 from benchmarks.style import BLUE, GREEN, ORANGE, PURPLE, QUIET, VERMILION, style
 from benchmarks.tables import Cell, Quantity, Table, long
@@ -34,7 +34,6 @@ LOSSES = {
     INFERNO: neos_tf.POIVarianceLoss(),
 }
 COLOURS = dict(zip(LOSSES, (VERMILION, PURPLE, BLUE, ORANGE, GREEN), strict=True))
-LABELS = {"cls": r"expected $CL_s$", "sigma_mu": r"$\sigma_\mu$", "sigma_gamma": r"$\sigma_\gamma$"}
 METRICS = {  # after the last epoch
     LOG_CLS: Quantity(lambda row: np.log10(row["cls"][-1])),
     MU: Quantity(lambda row: row[MU][-1], decimals=3),

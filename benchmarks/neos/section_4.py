@@ -18,7 +18,7 @@ import neos_tf
 from benchmarks.claims import Claim, above
 from benchmarks.experiment import Experiment
 from benchmarks.neos import search
-from benchmarks.neos.comparison import GAMMA, LOG_CLS, MU, claim
+from benchmarks.neos.comparison import GAMMA, LABELS, LOG_CLS, MU, claim
 from benchmarks.neos.training import NUISANCE, Blobs, Recipe, load_samples, measurement, summary_statistic, train
 from benchmarks.style import BLUE, GREEN, INK, ORANGE, PURPLE, QUIET, SKY, VERMILION, style
 from benchmarks.tables import Quantity, Table, long, table
@@ -228,7 +228,7 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
             for i, row in enumerate(group):
                 label, width = (None, 0.7) if i else (method, 1.6)
                 course.plot(row["course_s"], row["course_cls"], label=label, lw=width, **look)
-        course.set(yscale="log", xlabel="time (s)", ylabel=r"expected $CL_s$")
+        course.set(yscale="log", xlabel="time (s)", ylabel=LABELS["cls"])
         course.grid()
         equal = np.linspace(0, 1, record["configuration"]["n_bins"] + 1)
         learned = {
@@ -238,9 +238,9 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
             if not np.allclose(row["edges"], equal)
         }
         _marks(edges, learned, equal, "edges, in units of the summary statistic", marker="|", ms=16, mew=2)
-        for axes, field, nominal in ((mu, "sigma_mu", ()), (gamma, "sigma_gamma", (1,))):
+        for axes, field, nominal in ((mu, MU, ()), (gamma, GAMMA, (1,))):
             values = {method: ([row[field] for row in group], COLOURS[method]) for method, group in groups.items()}
-            _marks(axes, values, nominal, rf"$\{field}$", marker="o", ms=6, mec=INK)
+            _marks(axes, values, nominal, LABELS[field], marker="o", ms=6, mec=INK)
         figure.legend(*course.get_legend_handles_labels(), loc="outside lower center", ncols=len(groups))
     yield (
         "Expected CLs of the test events in the course of time, thin lines for further seeds; bin edges, sigma_mu and "

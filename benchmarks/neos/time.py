@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.claims import Claim, Estimate, below, over_trainings, within
@@ -83,8 +84,7 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         for place, (name, colour) in enumerate(COLOURS.items()):
             times = [time for row in pick(record["rows"], row=name) for time in row["step_ms"]]
             axes.bar(name, statistics.median(times), 0.6, color=colour, alpha=0.6)
-            offsets = [place + 0.4 * (i / max(len(times) - 1, 1) - 0.5) for i in range(len(times))]
-            axes.plot(offsets, times, ".", color=colour, ms=4)
+            axes.plot(np.linspace(place - 0.2, place + 0.2, len(times)), times, ".", color=colour, ms=4)
         axes.set_ylabel("time of a step (ms)")
         axes.grid(axis="y")
     yield "Time of a step; points are turns, bars their median.", figure
