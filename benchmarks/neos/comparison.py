@@ -7,8 +7,9 @@ from benchmarks.tables import Quantity, by_seed, long
 
 LOG_CLS, MU, GAMMA = "log10 CLs", "sigma_mu", "sigma_gamma"
 LABELS = {"cls": r"expected $CL_s$", MU: r"$\sigma_\mu$", GAMMA: r"$\sigma_\gamma$"}  # of axes, by field
-# Standard errors that the 2,000 test events of each blob leave, which all methods and seeds share.
-TEST_ERRORS = {LOG_CLS: 0.1, MU: 0.01, GAMMA: 0.02}
+# Standard errors of differences that the 2,000 test events of each blob leave, which all methods and seeds share:
+# networks of one seed on 40 independent test samples, with the means of the authors' code. CLs itself varies by 0.17.
+TEST_ERRORS = {LOG_CLS: 0.13, MU: 0.01, GAMMA: 0.04}
 
 
 def claim(

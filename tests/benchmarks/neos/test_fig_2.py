@@ -1,40 +1,34 @@
-"""NEOS Fig. 2 from end to end with few draws, and what is said of it."""
-
-from dataclasses import replace
+"""NEOS Fig. 2 with few draws, and the claims on it."""
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from benchmarks import record as records
-from benchmarks import runner
-from benchmarks.neos import figure_2, mixture
-from benchmarks.neos.figure_2_section import PANELS, by_bandwidth, plot, slope_error
+from benchmarks import experiment
+from benchmarks.neos import fig_2, mixture
+from benchmarks.neos.fig_2 import EXPERIMENT, PANELS, slope_error
 
-CONFIG = replace(figure_2.SCALES["smoke"], n_draws=200)
+CONFIG = EXPERIMENT.scales["smoke"]
 SEED = 3
 
 
 @pytest.fixture(scope="module")
-def finished_run(tmp_path_factory):
-    """Folder and record of a run with one seed, through everything that the command line does."""
-    out = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figure_2, "SCALES", {"smoke": CONFIG})
-        runner.run_experiments(["neos-fig-2"], "smoke", (SEED,), out)
-    (path,) = out.glob("*.json")
-    return out, records.read_record(path)
+def record(tmp_path_factory) -> dict:
+    """Of a run of the smoke scale with one seed."""
+    return experiment.run(EXPERIMENT, "smoke", (SEED,), tmp_path_factory.mktemp("runs"), Console(quiet=True))
 
 
-@pytest.fixture
-def rows(finished_run):
-    """By bandwidth, of the one seed."""
-    _, record = finished_run
-    return {h: row for h, (row,) in by_bandwidth(record["rows"]).items()}
+@pytest.fixture(scope="module")
+def rows(record) -> dict[float, dict]:
+    """By bandwidth."""
+    return {row["bandwidth"]: row for row in record["rows"]}
 
 
-def test_there_is_a_row_for_the_histogram_and_each_bandwidth(rows):
-    assert [row["row"] for row in rows.values()] == ["histogram", *(f"bandwidth {h:g}" for h in CONFIG.bandwidths)]
-    assert {row["seed"] for row in rows.values()} == {SEED}
+def test_a_smoke_run_says_all(record):
+    section = experiment.read(record)
+    assert not section.missing
+    assert [name for name, _ in section.tables[0].lines] == [row["row"] for row in record["rows"]]
+    assert [judged.estimate is None for judged in section.claims] == [True] + 6 * [False]  # 0.02 is not in it
 
 
 def test_the_histogram_is_numpys_and_has_no_slopes(rows):
@@ -51,10 +45,9 @@ def test_the_histogram_is_numpys_and_has_no_slopes(rows):
     assert histogram["count_bias"] < 2 * multinomial / np.sqrt(CONFIG.n_draws)
 
 
-@pytest.mark.parametrize("h", CONFIG.bandwidths)
+@pytest.mark.parametrize("h", PANELS)
 def test_measured_biases_and_deviations_are_those_of_the_closed_forms(rows, h):
-    row = rows[h]
-    n = CONFIG.n_draws
+    row, n = rows[h], CONFIG.n_draws
     assert row["slope_deviation"] == pytest.approx(row["exact_slope_deviation"], rel=5 * np.sqrt(0.5 / n))  # as above
     for of in ("count", "slope"):
         noise = row[f"{of}_deviation"] / np.sqrt(n)  # of the mean over draws; squares of it are taken off
@@ -62,40 +55,33 @@ def test_measured_biases_and_deviations_are_those_of_the_closed_forms(rows, h):
         assert row[f"{of}_bias"] ** 2 == pytest.approx(exact**2, abs=5 * noise * (exact + noise))
 
 
-def test_kernels_trade_variance_for_bias(rows):
-    narrow, middle, wide = (rows[h] for h in PANELS)
-    assert narrow["slope_deviation"] > middle["slope_deviation"] > wide["slope_deviation"]
-    assert narrow["exact_slope_bias"] < middle["exact_slope_bias"] < wide["exact_slope_bias"]
-    assert slope_error(middle) < min(slope_error(narrow), slope_error(wide), slope_error(rows[0.0]))
+def test_gaps_are_of_pairs_of_bandwidths(rows):
+    noise, bias, error = (claim.measure(list(rows.values())) for claim in EXPERIMENT.claims[1:4])
+    gap = noise["bandwidth 0.05 above bandwidth 0.2"].value
+    assert gap == pytest.approx(100 * (rows[0.05]["slope_deviation"] - rows[0.2]["slope_deviation"]))
+    gap = bias["bandwidth 1 above bandwidth 0.2"].value
+    assert gap == pytest.approx(100 * (rows[1.0]["slope_bias"] - rows[0.2]["slope_bias"]))
+    assert error["histogram above bandwidth 0.2"].value == pytest.approx(100 - 100 * slope_error(rows[0.2]))
 
 
-def test_findings_are_made_of_the_rows(finished_run):
-    out, record = finished_run
-    assert "NEOS Fig. 2" in (out / "report.html").read_text()
-    changed = [
-        row | {"slope_bias": 0.125, "slope_deviation": 0.3} if row["bandwidth"] == 1.0 else row
-        for row in record["rows"]
+def test_without_bandwidth_counts_are_those_of_the_histogram():
+    rows = [
+        {"row": name, "seed": 1, "counts": counts}
+        for name, counts in (("histogram", [4, 9]), ("bandwidth 0.02", [7, 5]))
     ]
-    findings = {f.heading: f.text for f in figure_2.section(record | {"rows": changed}).findings}
-    assert (
-        "at a bandwidth of 1 bin widths: 32 % of the true slopes, of which 12 % are bias" in findings["The trade-off"]
-    )
+    assert fig_2.from_histogram(rows).value == pytest.approx(np.sqrt((3**2 + 4**2) / 2))
 
 
-def test_the_table_is_in_events_and_per_cent(finished_run):
-    _, record = finished_run
-    _, table = figure_2.section(record).tables[0]
-    name, cells = table.rows[0]
-    assert name == "histogram"
-    assert [c.ours for c in cells[2:]] == [100.0, 0.0, 100.0]
-    assert table.rows[-1][1][0].ours == record["rows"][-1]["count_bias"]
+def test_the_best_bandwidth_is_the_least_error_of_measured_slopes(rows):
+    fine = fig_2.best_bandwidth(list(rows.values()), 200)
+    best = min(PANELS, key=lambda h: np.hypot(rows[h]["exact_slope_bias"], rows[h]["exact_slope_deviation"]))
+    assert best == min(PANELS, key=lambda h: abs(np.log(h / fine)))
+    # Noise of 100 times the samples is a tenth: it pays to be narrower.
+    assert fig_2.best_bandwidth(list(rows.values()), 20_000) < fine
 
 
-def test_the_figure_has_estimates_of_unit_area_above_and_the_errors_below(finished_run):
-    _, record = finished_run
-    figure = plot(record["rows"])
-    *panels, counts, slopes = figure.axes
-    assert [axes.get_title(loc="left") for axes in panels] == [f"Bandwidth {h:g} bin widths" for h in PANELS]
+def test_the_figure_has_estimates_of_unit_area_above_and_the_errors_below(record, rows):
+    *panels, counts, slopes = next(fig_2.figures(record))[1].axes
     for axes in panels:
         for values, edges, _ in (patch.get_data() for patch in axes.patches):  # histogram and estimate
             # Up to what falls beyond the edges, most with the widest kernels.
@@ -103,5 +89,4 @@ def test_the_figure_has_estimates_of_unit_area_above_and_the_errors_below(finish
         assert len(axes.collections[0].get_segments()) == CONFIG.n_samples
     for axes, of, scale in ((counts, "count", 1), (slopes, "slope", 100)):
         (points,) = (line for line in axes.get_lines() if line.get_label() == "bias")
-        biases = [scale * row[f"{of}_bias"] for row in record["rows"][1:]]
-        np.testing.assert_allclose(points.get_ydata(), biases)
+        np.testing.assert_allclose(points.get_ydata(), [scale * rows[h][f"{of}_bias"] for h in PANELS])
