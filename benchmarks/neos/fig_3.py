@@ -123,7 +123,8 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
             part.axes[0].set_title(SAID[means])
             part.axes[2].axhline(1, color=QUIET, lw=0.8, ls="--", zorder=0)
     yield (
-        "On the test events, before the first epoch and after each: mean over the seeds, and standard deviation.",
+        "On the test events, before the first epoch and after each: mean over the seeds and standard deviation, of the "
+        "logarithm where the axis is logarithmic.",
         figure,
     )
 

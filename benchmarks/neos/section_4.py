@@ -201,25 +201,22 @@ def tables(record: Mapping) -> Iterator[Table]:
         long(rows, REACHED),
         columns="quantity",
     )
-    learned = [row for row in rows if row["row"] in (EDGES, CUTS, BAYES)]
     inner = range(1, record["configuration"]["n_bins"])
-    quantities = {f"edge {i}": Quantity(lambda row, i=i: row["edges"][i]) for i in inner} | {
-        "cut on y": Quantity(lambda row: row["cuts"] or np.nan),
-        "trials": Quantity("n_trials", decimals=0),
-    }
+    learned = {f"edge {i}": Quantity(lambda row, i=i: row["edges"][i]) for i in inner}
+    learned |= {"cut on y": Quantity(lambda row: row["cuts"] or np.nan), "trials": Quantity("n_trials", decimals=0)}
     yield table(
         "Inner edges, in units of the summary statistic, cut, which starts at {cut:g}, and candidates tried; mean over "
         "the seeds.",
         "learned",
-        long(learned, quantities),
+        long([row for row in rows if row["row"] in (EDGES, CUTS, BAYES)], learned),
         columns="quantity",
     )
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """CLs against time; what edges were learned; both uncertainties."""
-    groups = {method: [row for row in record["rows"] if row["row"] == method] for method in COLOURS}
-    groups = {method: group for method, group in groups.items() if group}
+    rows = record["rows"]
+    groups = {method: group for method in COLOURS if (group := [row for row in rows if row["row"] == method])}
     with style():
         figure = Figure(figsize=(10.2, 6.4))
         (course, edges), (mu, gamma) = figure.subplots(2, 2)
@@ -271,10 +268,9 @@ EXPERIMENT = Experiment(
     where="section 4",
     summary="beyond the network: learned edges and cuts, three terms, Bayesian optimisation",
     introduction=(
-        "What the paper suggests beyond its experiment, on the same blobs: learned bin edges, a learned cut, a sum of "
-        "three objectives, and Bayesian optimisation for comparison. {data[n_train]:,} training and {data[n_test]:,} "
-        "test events of each blob, {epochs} epochs, {seeds}. All numbers are of the test events, with ordinary "
-        "histograms and sharp cuts. Simpson and Heinrich, arXiv:2203.05570, give none."
+        "What Simpson and Heinrich, arXiv:2203.05570, suggest beyond their experiment, on the same blobs: learned bin "
+        "edges, a learned cut, a sum of three objectives, and Bayesian optimisation for comparison. {data[n_train]:,} "
+        "training and {data[n_test]:,} test events of each blob, {epochs} epochs, {seeds}."
     ),
     scales={  # the events are drawn, not read: nothing keeps the embedded scale from the paper's size
         "smoke": Config(n_events=1000, units=(16, 16), batch_size=400, epochs=2, learning_rate=0.01, search_time=0.1),
@@ -298,18 +294,13 @@ EXPERIMENT = Experiment(
         say("neos reaches a lower CLs than Bayesian optimisation in the same time", LOG_CLS, BAYES, NEOS, ours=True),
     ),
     departures=(
-        "The paper suggests these without numbers; all settings beyond those of Fig. 3 are ours.",
-        "Edges and cuts have a learning rate of {rate_of_few:g}, the network {learning_rate:g}: with the latter they "
-        "would hardly move in so few steps.",
-        "The cut keeps y above a threshold that starts at {cut:g}, with a sigmoid of width {cut_width:g} in training, "
-        "sharp in the test.",
-        "neos, learned edges and cuts are trained on the logarithm of CLs. The three terms are {weights[0]:g} CLs + "
-        "{weights[1]:g} sigma_mu + {weights[2]:g} (1 - sigma_gamma)^2, with CLs itself as in the paper: once it is "
-        "small, the other two decide.",
-        "Bayesian optimisation (Optuna, tree-structured Parzen estimator), for {search_time:g} of the time of neos, "
-        "which includes building its graphs, has a quadratic discriminant with five coefficients and {n_bins} bin "
-        "widths for parameters, not a network, whose weights are too many for it. Its objective is the exact expected "
-        "CLs of the training events.",
-        "Expected counts below {floor:g} are raised to it, as in Fig. 3.",
+        "The paper has no numbers; settings beyond those of Fig. 3 are ours. Counts below {floor:g} are raised to it.",
+        "Edges and cuts have a learning rate of {rate_of_few:g}; the network's, {learning_rate:g}, would hardly move them.",
+        "The cut keeps y above a threshold, by a sigmoid of width {cut_width:g} in training, sharp in the test.",
+        "neos, edges and cuts are trained on log CLs; the three terms are {weights[0]:g} CLs + {weights[1]:g} sigma_mu "
+        "+ {weights[2]:g} (1 - sigma_gamma)^2, with CLs itself as in the paper: once it is small, the others decide.",
+        "Bayesian optimisation (Optuna, tree-structured Parzen estimator) takes {search_time:g} of the time of neos, "
+        "building of graphs included. It has five coefficients of a quadratic discriminant and {n_bins} bin widths, as "
+        "a network has too many weights; its objective is the exact expected CLs of the training events.",
     ),
 )
