@@ -295,7 +295,7 @@ EXPERIMENT = Experiment(
     ),
     departures=(
         "The paper has no numbers; settings beyond those of Fig. 3 are ours. Counts below {floor:g} are raised to it.",
-        "Edges and cuts have a learning rate of {rate_of_few:g}; the network's, {learning_rate:g}, would hardly move them.",
+        "Edges and cuts have a learning rate of {rate_of_few:g}: the network's, {learning_rate:g}, hardly moves them.",
         "The cut keeps y above a threshold, by a sigmoid of width {cut_width:g} in training, sharp in the test.",
         "neos, edges and cuts are trained on log CLs; the three terms are {weights[0]:g} CLs + {weights[1]:g} sigma_mu "
         "+ {weights[2]:g} (1 - sigma_gamma)^2, with CLs itself as in the paper: once it is small, the others decide.",
