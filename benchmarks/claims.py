@@ -47,10 +47,15 @@ def over_trainings(values: Sequence[float], test_error: float = 0.0) -> Estimate
         An Estimate whose error is that of the mean, stretched by Student's t so that two of it hold 95 % for few
         trainings too, and the test sample's in quadrature.
 
+    Raises:
+        Missing: there is no training, such as where two networks have no seed in common.
+
     >>> over_trainings([1.0, 1.2, 1.4]).value, round(over_trainings([1.0, 1.2, 1.4]).error, 3)
     (1.2, 0.248)
     """
     values = [float(value) for value in values]
+    if not values:
+        raise Missing("not finished with one seed")
     n, of_training, spread = len(values), 0.0, None
     if n > 1:
         spread = statistics.stdev(values)
