@@ -91,9 +91,8 @@ def _run(options: argparse.Namespace) -> None:
             able = ", ".join(e.id for e in all_experiments() if FILE in e.scales)
             raise SystemExit(f"{experiment.id} cannot read events of your own. Of the experiments, {able} can.")
     seeds = range(options.seed, options.seed + options.seeds)
-    console, records = Console(), []
-    for experiment in experiments:
-        records.append(run(experiment, options.scale, seeds, options.out, console, options.data))
+    console = Console()
+    records = [run(experiment, options.scale, seeds, options.out, console, options.data) for experiment in experiments]
     _show(console, read_all(records), options.out)
 
 

@@ -115,8 +115,8 @@ class Claim:
 
     Args:
         statement: in one sentence, without the number.
-        measure: from rows, the estimate that answers it; or several by name, all of which have to meet the criterion (an
-            ordering: each of the gaps above zero). Raises Missing where rows are not finished.
+        measure: from rows, the estimate that answers it; or several by name, all of which have to meet the criterion
+            (an ordering: each of the gaps above zero). Raises Missing where rows are not finished.
         criterion: set beforehand.
         published: the paper's number of what is measured; None if there is none.
         where: figure, table or section, if not that of the experiment.

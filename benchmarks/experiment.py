@@ -44,7 +44,8 @@ class Experiment:
         where: in the paper, such as "Figs. 7 and 8"; it decides the order of the report. Of our own: what it is about.
         summary: one line for `python -m benchmarks list`.
         introduction: what was done, on which events.
-        scales: by name, a configuration (a dataclass): "smoke", "embedded", "paper", and FILE if it reads a user's file.
+        scales: by name, a configuration (a dataclass): "smoke", "embedded", "paper", and FILE if it reads a file of the
+            user's.
         load: from the configuration (and for FILE, `path=`), the samples: an object with `data`, what the record says
             of the events.
         names: from the configuration, names of the rows; each is made once with each seed.

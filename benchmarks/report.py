@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing else, which opens with every claim and its verdict; the same as Markdown."""
+"""The report: one HTML page that needs nothing else and opens with all claims and verdicts; and the same as Markdown."""
 
 import re
 from collections import Counter

@@ -1,8 +1,8 @@
 """Tables of our numbers beside the paper's, all made from one long frame of rows.
 
-A long frame has a line for each number: `row` and `seed` of the experiment's row, `quantity`, `at` (a mass, say; empty
-for a number that has no such place), `value`, how many `decimals` it is given with, whether its `spread` over seeds says
-something, and the published number, `paper`, or NaN.
+A long frame has a line for each number: `row` and `seed` of the experiment's row, `quantity`, its place `at` (a mass,
+say), `value`, how many `decimals` it is given with, whether its `spread` over seeds says something, and the published
+number, `paper`, or NaN.
 """
 
 import math

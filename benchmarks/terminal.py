@@ -1,4 +1,4 @@
-"""What a run shows in the terminal: progress while it lasts, then the tables ours, paper, difference, and the claims."""
+"""What a run shows in the terminal: its progress, then the tables (ours, paper, difference), then its claims."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""AUC and significance ratio at each mass, ours beside the paper's, as tables, figure and claims: Tables 3 to 5 of AFFINE.
+"""AUC and significance ratio at each mass beside the paper's, as tables, figure and claims: Tables 3 to 5 of AFFINE.
 
 Rows are those of `benchmarks.affine.networks.make_row`.
 """

@@ -5,8 +5,9 @@ CIRCUMSTANCES = (
     "{epochs} epochs, {seeds}"
 )
 SIMULATED = (
-    "HEPMASS-like events are simulated for this project after the description of HEPMASS, with a spin-2 resonance as the "
-    "signal, and far fewer than its 7 million. Differences to the paper of a point or two can come from the physics alone."
+    "HEPMASS-like events are simulated for this project after the description of HEPMASS, with a spin-2 resonance as "
+    "the signal, and far fewer than its 7 million. Differences to the paper of a point or two can come from the "
+    "physics alone."
 )
 OF_START = (
     "Affine layers start as the identity, in the paper at random as Dense layers do: see affine-start, affine-variants."
