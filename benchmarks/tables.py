@@ -198,3 +198,15 @@ def by_seed(frame: pd.DataFrame, row: str | Sequence[str], at=None, quantity: st
         raise Missing(f"not finished with one seed: {', '.join(names)}")
     kept = kept[kept["seed"].isin(seeds)]
     return kept.groupby(["seed", "row"])["value"].mean().groupby("seed").mean()
+
+
+def paired(frame: pd.DataFrame, first: str | Sequence[str], second: str | Sequence[str], **where) -> pd.Series:
+    """`by_seed` of the first rows minus that of the second, for each seed with which both are finished.
+
+    Raises:
+        Missing: there is no such seed.
+    """
+    differences = (by_seed(frame, first, **where) - by_seed(frame, second, **where)).dropna()
+    if differences.empty:
+        raise Missing(f"not finished with one seed: {first} and {second}")
+    return differences
