@@ -85,7 +85,8 @@ def baselines(curves: Mapping[str, list[Mapping]]) -> Figure:
             axes.set(xlim=(-0.02, 1.02), ylim=(0, 1.02), xlabel="cut", ylabel="significance ratio")
         for axes in panels.flat:
             axes.grid()
-            axes.label_outer(remove_inner_ticks=False)
+        for axes in panels[:, 1:].flat:
+            axes.set_ylabel("")
         figure.legend(handles=panels[0, 0].get_lines(), loc="outside lower center", ncols=3)
     return figure
 
@@ -126,7 +127,7 @@ def separations(curves: Mapping[str, Mapping], shares: Mapping[str, Mapping]) ->
 
 def _roc(axes, curve: Mapping, look: Mapping) -> None:
     axes.plot(curve["background"], curve["signal"], **look)
-    axes.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="background eff.", ylabel="signal efficiency")
+    axes.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="background efficiency", ylabel="signal efficiency")
 
 
 def _precision_recall(axes, curve: Mapping, look: Mapping) -> None:

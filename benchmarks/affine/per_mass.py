@@ -103,6 +103,7 @@ def dot_plot(table: Table) -> Figure:
             for y, (name, cells) in enumerate(table.lines):
                 _draw(axes, y, cells[i], KIND_COLOURS[name.split()[0]])
             axes.set_title(column)
+            axes.set_xlabel(table.corner.replace("in %", "(%)"))
             axes.grid(axis="x")
             if any(cells[i].ours < 0 for _, cells in table.lines):
                 axes.axvline(0, color=QUIET, lw=0.8, zorder=0)
@@ -110,7 +111,6 @@ def dot_plot(table: Table) -> Figure:
             axes.locator_params(axis="x", nbins=3)
             axes.tick_params(left=False)
             axes.spines["left"].set_visible(False)
-        figure.supxlabel(table.corner.replace("in %", "(%)"))
         panels[0].set_yticks(range(len(table.lines)), [name for name, _ in table.lines])
         panels[0].set_ylim(len(table.lines) - 0.5, -0.5)
         handles = [Line2D([], [], color=INK, marker="o", ls="", label="this run")]
