@@ -57,7 +57,8 @@ def auc(
         held_out = _held_out([one.theta for one in of_name], _of_name(trained_on, name))
         values, errors = ([getattr(one, field) for one in of_name] for field in ("auc", "auc_error"))
         x = _theta_axis(axes, [one.theta for one in of_name])
-        _points(axes, x, 100 * np.array(values), 100 * np.array(errors), held_out, looks[name]["color"], "-")
+        line = "-" if len(of_name[0].theta) == 1 else ""
+        _points(axes, x, 100 * np.array(values), 100 * np.array(errors), held_out, looks[name]["color"], line)
         any_open |= held_out.any()
     axes.set_xlabel(label)
     axes.set_ylabel("AUC (%)")
@@ -183,7 +184,7 @@ def sculpting(
         axes.stairs(
             result.after / np.diff(result.edges),
             result.edges,
-            **looks[name] | {"label": f"{name or 'after the cut'}: {result.efficiency:.2g} passes"},
+            **looks[name] | {"label": f"{name or 'after the cut'}: {100 * result.efficiency:.3g} % passes"},
         )
     axes.set_xlim(first.edges[0], first.edges[-1])
     axes.set_xlabel(label)
@@ -364,8 +365,12 @@ def _trained_handles() -> list[Line2D]:
 
 
 def _legend(figure, handles) -> None:
+    """Below, in as many columns as the labels leave room for."""
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4))
+        size = rcParams["font.size"] / 72  # inches; a letter is about 0.6 as wide as it is high, a handle takes 4 of it
+        width = size * (4 + 0.6 * max(len(handle.get_label()) for handle in handles))
+        n_columns = max(1, min(len(handles), int(figure.bbox.width / figure.dpi / width)))
+        figure.legend(handles=handles, loc="outside lower center", ncols=n_columns)
 
 
 def _ink() -> str:
