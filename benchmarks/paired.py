@@ -1,9 +1,7 @@
 """How a report tells a difference of AUCs, which `pnn_tf.compare` measures: as a cell of a table, and in words."""
 
 from benchmarks.comparison import Cell
-from pnn_tf.compare import Difference, Placements, difference, over_trainings, placements
-
-__all__ = ["INDISTINCT", "Difference", "Placements", "cell", "difference", "over_trainings", "placements", "verdict"]
+from pnn_tf.compare import Difference
 
 INDISTINCT = "neither better nor worse within two standard errors"
 
@@ -22,6 +20,5 @@ def verdict(difference: Difference) -> str:
     """
     if not difference.sign:
         return INDISTINCT
-    return ("better" if difference.sign > 0 else "worse") + (
-        " in this one training" if difference.trainings == 1 else ""
-    )
+    where = " in this one training" if difference.trainings == 1 else ""
+    return ("better" if difference.sign > 0 else "worse") + where
