@@ -106,9 +106,11 @@ def test_calibration_draws_distances_beside_chance():
 def test_densities_of_inner_bins_with_events():
     bins = pnn_tf.Bins(np.array([0, 0.2, 0.5, 0.8, 1]), np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.4, 0.3, 0.2, 0.1]))
     label, score = np.repeat([1, 0], 4), [0.1, 0.3, 0.6, 0.9, 0.1, 0.3, 0.3, 0.6]
-    found = plots.find(bins, label, score, np.repeat([2.0, 1.0], 4))
+    found = pnn_tf.events_in_bins(bins, label, score, np.repeat([2.0, 1.0], 4))
     np.testing.assert_allclose(found.background, [0.25, 0.5, 0.25, 0])
     assert found.n_signal == found.n_background == 4
+    with pytest.raises(ValueError, match="none of label 1"):
+        pnn_tf.events_in_bins(bins, [1, 0], [0.5, 0.5], [0, 1])
     figure = plots.densities(bins, found)
     (axes,) = figure.axes
     width = np.log(4)  # of both, in the logit
