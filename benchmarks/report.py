@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing else and opens with all claims and verdicts; and the same as Markdown."""
+"""The report: a page that needs nothing else and opens with all claims and verdicts; the same as Markdown."""
 
 import re
 from collections import Counter
@@ -84,9 +84,7 @@ def _filled(template: str, sections: Sequence[Section], autoescape: bool) -> str
         "ours": ours,
     }
     environment.globals |= {"tint": tint, "verdicts": VERDICTS}
-    return environment.get_template(template).render(
-        parts=parts(sections), counts=counts(sections), n_claims=sum(len(section.claims) for section in sections)
-    )
+    return environment.get_template(template).render(parts=parts(sections), counts=counts(sections))
 
 
 def anchor(title: str) -> str:

@@ -1,21 +1,19 @@
 """The command line: what it prints at once, and how it refuses."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import data
+from benchmarks import data, experiment
 from benchmarks.__main__ import main
+from benchmarks.experiment import all_experiments
+from benchmarks.record import new_record, write_record
 
-ROOT = Path(__file__).parent.parent.parent
 
-
-def test_listing_does_not_load_tensorflow():
-    code = "import sys; from benchmarks.__main__ import main; main(['list']); assert 'tensorflow' not in sys.modules"
-    listing = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "affine-table-3" in listing.stdout
+def test_the_list_names_every_experiment(capsys):
+    main(["list"])
+    listed = capsys.readouterr().out
+    assert all(experiment.id in listed for experiment in all_experiments())
 
 
 def test_help_names_the_commands(capsys):
@@ -53,25 +51,40 @@ def test_download_prints_where_the_sample_is(sample, monkeypatch, capsys):
     assert capsys.readouterr().out == f"{sample}: cache/events.parquet\n"
 
 
+@pytest.mark.parametrize("text", ["{", '{"format": 0}'])
+def test_a_damaged_record_is_refused_by_name(text, tmp_path):
+    (tmp_path / "broken.json").write_text(text)
+    with pytest.raises(SystemExit, match=r"broken\.json"):
+        main(["report", "--out", str(tmp_path)])
+
+
+def test_a_record_of_an_unknown_experiment_is_refused(tmp_path):
+    record = new_record("no-such-table", "smoke", {}, {"name": "events", "fingerprint": "abc"})
+    write_record(tmp_path / "unknown.json", record)
+    with pytest.raises(SystemExit, match="no-such-table"):
+        main(["report", "--out", str(tmp_path)])
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], (["affine-table-3"], "embedded", (42,), Path("runs"), None)),
-        (
-            ["--scale", "smoke", "--seed", "7", "--seeds", "2"],
-            (["affine-table-3"], "smoke", (7, 8), Path("runs"), None),
-        ),
-        (["run", "affine-table-3", "--out", "there"], (["affine-table-3"], "embedded", (42,), Path("there"), None)),
+        ([], ("affine-table-3", "embedded", (42,), Path("runs"), None)),
+        (["--scale", "smoke", "--seed", "7", "--seeds", "2"], ("affine-table-3", "smoke", (7, 8), Path("runs"), None)),
+        (["run", "affine-table-4", "--out", "there"], ("affine-table-4", "embedded", (42,), Path("there"), None)),
         (
             ["run", "taylor-higgsml", "--data", "mine.csv"],
-            (["taylor-higgsml"], "embedded", (42,), Path("runs"), Path("mine.csv")),
+            ("taylor-higgsml", "embedded", (42,), Path("runs"), Path("mine.csv")),
         ),
     ],
 )
 def test_a_run_is_the_default_command(arguments, expected, monkeypatch):
-    from benchmarks import runner
-
     asked = []
-    monkeypatch.setattr(runner, "run_experiments", lambda *what: asked.append(what))
+
+    def run(of, scale, seeds, out, console, data):
+        asked.append((of.id, scale, tuple(seeds), out, data))
+
+    monkeypatch.setattr(experiment, "run", run)
+    monkeypatch.setattr(experiment, "read_all", list)
+    monkeypatch.setattr("benchmarks.__main__._show", lambda *what: None)
     main(arguments)
     assert asked == [expected]
