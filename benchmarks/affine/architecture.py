@@ -20,7 +20,7 @@ from benchmarks.experiment import Experiment
 from benchmarks.published import AFFINE_PARAMETERS, AFFINE_TABLE_2
 from benchmarks.record import fingerprint
 from benchmarks.samples import Samples
-from benchmarks.tables import Cell, Table, pick
+from benchmarks.tables import Cell, Table, pick, table_of
 from benchmarks.training import Recipe
 
 CONDITIONING = {"Single-NN": None, "pNN": "concat", "Affine": "affine"}
@@ -78,23 +78,25 @@ def networks(rows: Sequence[Mapping]) -> dict[str, Mapping]:
 def tables(record: Mapping) -> Iterator[Table]:
     """Parameters of each network, and the layers of the affine one, beside the paper's."""
     rows = networks(record["rows"])
-    cells = {
-        name: (Cell(row["n_parameters"], paper=AFFINE_PARAMETERS[name]), Cell(of_theta(row)))
+    lines = {
+        name: {"parameters": Cell(row["n_parameters"], paper=AFFINE_PARAMETERS[name]), "of theta": of_theta(row)}
         for name, row in rows.items()
     }
     caption = (
         "Parameters of each network, beside those of the code of the paper's authors, and how many of them multiply "
         "theta or are added to such a product."
     )
-    yield Table(caption, "network", ("parameters", "of theta"), tuple(cells.items()), (0, 0))
+    yield table_of(caption, "network", lines, decimals=0)
     units = iter([*np.repeat(AFFINE_TABLE_2, 2), 1])
-    cells = {
-        f"{layer['kind']} {layer['name']}": (Cell(layer["units"], paper=next(units)), Cell(layer["n_parameters"]))
+    lines = {
+        f"{layer['kind']} {layer['name']}": {
+            "units": Cell(layer["units"], paper=next(units)),
+            "parameters": layer["n_parameters"],
+        }
         for layer in rows["Affine"]["layers"]
         if layer["kind"] in ("Dense", "AffineConditioning")
     }
-    caption = "Table 2: the affine network, layer by layer."
-    yield Table(caption, "layer", ("units", "parameters"), tuple(cells.items()), (0, 0))
+    yield table_of("Table 2: the affine network, layer by layer.", "layer", lines, decimals=0)
 
 
 def of_theta(row: Mapping) -> int:
