@@ -129,7 +129,7 @@ def contrast(rows: Sequence[Row], pair: Pair, where: str | int) -> Difference:
         pair: networks that were compared.
         where: the name of a group, or the place of a mass.
     """
-    return over_trainings([_of(row, pair, where) for row in rows])
+    return over_trainings([_of(row, pair, where) for row in pick(rows)])
 
 
 def _of(row: Row, pair: Pair, where: str | int) -> Difference:

@@ -23,7 +23,7 @@ from benchmarks.experiment import Experiment
 from benchmarks.published import AFFINE_TABLE_1, DataSet
 from benchmarks.samples import Samples, Source
 from benchmarks.style import BLUE, INK, MASS_COLOURS, QUIET, VERMILION, style
-from benchmarks.tables import Cell, Table, table_of
+from benchmarks.tables import Cell, Table, pick, table_of
 
 DRAWN = {  # features of Figs. 2a and 3a to 3d
     "m_wwbb": "$m_{WWbb}$",
@@ -238,17 +238,18 @@ def _colour(mass: float) -> str:
 
 def of_features(measure: Callable[[Mapping], float], *features: str):
     """From rows, a number of each feature's histogram."""
-    return lambda rows: {name: Estimate(measure(rows[0]["histograms"][name])) for name in features}
+    return lambda rows: {name: Estimate(measure(pick(rows)[0]["histograms"][name])) for name in features}
 
 
 def of_imbalanced(field: str):
     """From rows, a number of HEPMASS-IMB."""
-    return lambda rows: Estimate(getattr(of_set(rows[0], "imbalanced"), field))
+    return lambda rows: Estimate(getattr(of_set(pick(rows)[0], "imbalanced"), field))
 
 
 def correlated(rows: Sequence[Mapping]) -> dict[str, Estimate]:
     """The size of the correlation of each pair of features."""
-    names, matrix = rows[0]["features"], np.abs(rows[0]["correlations"])
+    row = pick(rows)[0]
+    names, matrix = row["features"], np.abs(row["correlations"])
     return {f"{names[i]}, {names[j]}": Estimate(matrix[i][j]) for i, j in combinations(range(len(names)), 2)}
 
 
