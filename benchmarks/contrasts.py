@@ -11,18 +11,17 @@ from typing import TypedDict
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 import pnn_tf
 from benchmarks.claims import Estimate, of_difference
 from benchmarks.data.events import Events
-from benchmarks.paired import Difference, Placements, difference, over_trainings, placements
-from benchmarks.style import INK, style
-from benchmarks.tables import AVERAGE, Table, long, percent, table
+from benchmarks.style import style
+from benchmarks.tables import AVERAGE, Cell, Table, long, percent, pick, table
 from benchmarks.training import QUICK, Recipe
+from pnn_tf import plots
+from pnn_tf.compare import Difference, Placements, difference, over_trainings, placements
 
 Pair = tuple[str, str]  # a network, and the one whose AUC is subtracted
-SHIFT = 14.0  # GeV between the points of two networks at one mass, to keep their error bars apart
 
 
 @dataclass(frozen=True)
@@ -42,24 +41,11 @@ class Trainings(Recipe):
     trainings: int = 3
 
 
-class Contrast(TypedDict):
-    """AUC of `network` minus that of `reference`, in [-1, 1], with the standard error from the finite test sample.
-
-    `difference` and `error` are at each mass; `groups` holds difference and error of the mean over some masses.
-    """
-
-    network: str
-    reference: str
-    difference: list[float]
-    error: list[float]
-    groups: dict[str, list[float]]
-
-
 class Row(TypedDict):
     """One training of all networks. `auc` has a list for each, in [0, 1], in the order of `masses`, GeV.
 
     `n_signal` (at each mass) and `n_background` count test events, `n_train` the training events of each network
-    without validation; `best_epoch` has an entry for each training of a network.
+    without validation; `best_epoch` has an entry for each training of a network; `contrasts` are those of `measure`.
     """
 
     row: str
@@ -68,7 +54,7 @@ class Row(TypedDict):
     n_signal: list[int]
     n_background: int
     auc: dict[str, list[float]]
-    contrasts: list[Contrast]
+    contrasts: list[dict]
     best_epoch: dict[str, list[int]]
     n_train: dict[str, int]
     wall_s: float
@@ -98,12 +84,17 @@ def at_mass(model, test: Events, mass: float) -> Placements:
 
 
 def measure(placed: Mapping[str, Sequence[Placements]], pairs: Collection[Pair], groups: Mapping[str, Sequence[int]]):
-    """`auc`, `contrasts`, `n_signal` and `n_background` of a row.
+    """What a row holds of one training of all networks.
 
     Args:
         placed: of each network, the placements at each mass.
         pairs: which networks to compare.
         groups: by name, indices of the masses to average over.
+
+    Returns:
+        `n_signal` (a mass) and `n_background` count test events; `auc` has a list for each network, in [0, 1]. For each
+        pair, `contrasts` has AUC of `network` minus that of `reference`, in [-1, 1]: `difference` and its standard
+        `error` from the finite test sample at each mass, and both for the mean over each of `groups`.
     """
     contrasts = []
     for network, reference in pairs:
@@ -113,13 +104,13 @@ def measure(placed: Mapping[str, Sequence[Placements]], pairs: Collection[Pair],
             for name, masses in groups.items()
         }
         contrasts.append(
-            Contrast(
-                network=network,
-                reference=reference,
-                difference=[d.value for d in alone],
-                error=[d.error for d in alone],
-                groups={name: [d.value, d.error] for name, d in of_groups.items()},
-            )
+            {
+                "network": network,
+                "reference": reference,
+                "difference": [d.value for d in alone],
+                "error": [d.error for d in alone],
+                "groups": {name: [d.value, d.error] for name, d in of_groups.items()},
+            }
         )
     some = next(iter(placed.values()))
     return {
@@ -138,11 +129,11 @@ def contrast(rows: Sequence[Row], pair: Pair, where: str | int) -> Difference:
         pair: networks that were compared.
         where: the name of a group, or the place of a mass.
     """
-    return over_trainings([_of(row, pair, where) for row in rows])
+    return over_trainings([_of(row, pair, where) for row in pick(rows)])
 
 
 def _of(row: Row, pair: Pair, where: str | int) -> Difference:
-    (found,) = (c for c in row["contrasts"] if (c["network"], c["reference"]) == pair)
+    (found,) = pick(row["contrasts"], network=pair[0], reference=pair[1])
     if isinstance(where, str):
         return Difference(*found["groups"][where])
     return Difference(found["difference"][where], found["error"][where])
@@ -173,13 +164,14 @@ def difference_table(caption: str, rows: Sequence[Row], columns: Mapping[str, Pa
     places = {f"{mass:g}": i for i, mass in enumerate(rows[0]["masses"])}
     places |= {f"mean {group}": group for group in rows[0]["contrasts"][0]["groups"]}
     lines = tuple(
-        (name, tuple(contrast(rows, pair, where).cell for pair in columns.values())) for name, where in places.items()
+        (name, tuple(Cell(*estimate(pair, where)(rows)[:2]) for pair in columns.values()))
+        for name, where in places.items()
     )
     return Table(caption, "mass (GeV)", tuple(columns), lines, (2,) * len(columns))
 
 
 def figure(
-    rows: Sequence[Row],
+    rows: Sequence[Mapping],
     panels: Mapping[str, Sequence[str]],
     colours: Mapping[str, str],
     trained_on: Mapping[str, Collection[float]],
@@ -192,42 +184,29 @@ def figure(
         colours: of the networks.
         trained_on: masses that a network was trained on, where that is not all of them; the others are open squares.
     """
-    masses, n_background = np.array(rows[0]["masses"]), rows[0]["n_background"]
+    masses = rows[0]["masses"]
+    n_events = rows[0]["n_signal"], [rows[0]["n_background"]] * len(masses)
     with style():
-        drawn = Figure(figsize=(4.6 * len(panels) + 0.6, 6.2))
-        axes = drawn.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
-        for (title, (first, *others)), (upper, lower) in zip(panels.items(), axes.T, strict=True):
-            for network in (first, *others):
-                auc = np.mean([row["auc"][network] for row in rows], axis=0)
-                error = [pnn_tf.auc_error(a, n, n_background) for a, n in zip(auc, rows[0]["n_signal"], strict=True)]
-                points = masses, 100 * auc, 100 * np.array(error)
-                _draw(upper, *points, colours[network], trained_on.get(network, masses), line="-")
-            lower.axhline(0, color=colours[first])
-            for place, network in enumerate(others):
-                cells = [contrast(rows, (network, first), i).cell for i in range(len(masses))]
-                shifted = masses + SHIFT * (place - (len(others) - 1) / 2)
-                points = shifted, [c.ours for c in cells], [c.spread for c in cells]
-                filled = shifted[np.isin(masses, trained_on.get(network, masses))]
-                _draw(lower, *points, colours[network], filled, line="")
-            upper.set_title(title)
-            lower.set_xlabel("mass (GeV)")
-            lower.set_title(f"minus {first}")
-        axes[0, 0].set_ylabel("AUC (%)")
-        axes[1, 0].set_ylabel("difference (points)")
-        for panel in axes.flat:
-            panel.grid(axis="y")
-        names = dict.fromkeys(network for panel in panels.values() for network in panel)
-        handles = [Line2D([], [], color=colours[name], label=name) for name in names]
-        if trained_on:
-            handles.append(Line2D([], [], color=INK, marker="o", ls="", ms=5, label="trained there"))
-            handles.append(Line2D([], [], color=INK, marker="s", ls="", ms=6, mfc="none", label="not trained there"))
-        drawn.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4))
+        drawn = Figure(figsize=(min(4.6 * len(panels) + 0.6, 10.2), 7.4))
+        columns = drawn.subfigures(2, len(panels), squeeze=False, height_ratios=(1.15, 1)).T
+        for (title, (first, *others)), (upper, lower) in zip(panels.items(), columns, strict=True):
+            results = {
+                network: [
+                    pnn_tf.HypothesisResult((mass,), np.mean([row["auc"][network][i] for row in rows]), None, *counts)
+                    for i, (mass, *counts) in enumerate(zip(masses, *n_events, strict=True))
+                ]
+                for network in (first, *others)
+            }
+            plots.auc(results, trained_on, label="mass (GeV)", colours=colours, figure=upper)
+            found = {
+                network: {mass: contrast(rows, (network, first), i) for i, mass in enumerate(masses)}
+                for network in others
+            }
+            plots.differences(found, trained_on, label="mass (GeV)", colours=colours, legend=False, figure=lower)
+            upper.axes[0].set_title(title)
+            lower.axes[0].set_title(f"minus {first}")
+        for line in columns.T:
+            limits = [part.axes[0].get_ylim() for part in line]
+            for part in line:
+                part.axes[0].set_ylim(np.min(limits), np.max(limits))
     return drawn
-
-
-def _draw(axes, x, y, error, colour: str, filled: Collection[float], line: str) -> None:
-    """Points with error bars: full circles at the x that are in `filled`, open squares elsewhere."""
-    axes.errorbar(x, y, error, color=colour, ls=line, lw=1.2, elinewidth=1.2)
-    full = np.isin(x, filled)
-    axes.plot(x[full], np.asarray(y)[full], "o", color=colour, ms=5)
-    axes.plot(x[~full], np.asarray(y)[~full], "s", mec=colour, mfc="none", mew=1.4, ms=6)

@@ -18,6 +18,7 @@ from benchmarks.data.events import Events
 from benchmarks.style import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, style
 from benchmarks.tables import Table, long, percent, table, with_average
 from benchmarks.training import Recipe, train
+from pnn_tf import plots
 
 COLOURS = (BLUE, ORANGE, VERMILION, GREEN, PURPLE, SKY)
 Hypotheses = tuple[tuple[float, ...], ...]
@@ -171,6 +172,14 @@ def auc_table(caption: str, rows: Sequence[Mapping], corner: str = "AUC in %") -
     return table(caption, corner, with_average(long(rows, {"auc": percent("auc")}, at=labels)))
 
 
+class Point(NamedTuple):
+    """An AUC at one hypothesis, and its standard error, in [0, 1]."""
+
+    theta: tuple[float, ...]
+    auc: float
+    auc_error: float
+
+
 def curves(
     panels: Mapping[str, Mapping[str, Sequence[Mapping]]], axis: str, colours: Mapping[str, str] | None = None
 ) -> Figure:
@@ -188,18 +197,16 @@ def curves(
     n_columns = min(len(panels), 3)
     n_lines = -(-len(panels) // n_columns)
     with style():
-        figure = Figure(figsize=(3.3 * n_columns + 0.5, 2.7 * n_lines + 0.5))
-        grid = figure.subplots(n_lines, n_columns, sharey=True, squeeze=False).ravel()
-        for axes, (title, lines) in zip(grid, panels.items(), strict=False):
-            for name, group in lines.items():
-                _curve(axes, group, colours[name])
-            axes.set_title(title)
-            axes.set_xlabel(axis)
-            axes.grid()
-        for axes in grid[len(panels) :]:
-            axes.remove()
-        for axes in grid[::n_columns]:
-            axes.set_ylabel("AUC (%)")
+        figure = Figure(figsize=(3.3 * n_columns + 0.3, 2.8 * n_lines + 0.5))
+        parts = figure.subfigures(n_lines, n_columns, squeeze=False).ravel()[: len(panels)]
+        for part, (title, lines) in zip(parts, panels.items(), strict=True):
+            results = {name: _mean_points(group) for name, group in lines.items()}
+            trained_on = {name: group[0]["trained_on"] for name, group in lines.items()}
+            plots.auc(results, trained_on, label=axis, colours=colours, legend=False, figure=part)
+            part.axes[0].set_title(title)
+        limits = [part.axes[0].get_ylim() for part in parts]
+        for part in parts:
+            part.axes[0].set_ylim(np.min(limits), np.max(limits))
         handles = [Line2D([], [], color=colours[name], label=name) for name in names] + [
             Line2D([], [], color=INK, marker="o", ls="", ms=5, label="trained on"),
             Line2D([], [], color=INK, marker="s", ls="", ms=7, mfc="none", mew=1.6, label="held out"),
@@ -208,16 +215,10 @@ def curves(
     return figure
 
 
-def _curve(axes, group: Sequence[Mapping], colour: str) -> None:
-    row = group[0]
-    auc, error = (100 * np.mean([row[field] for row in group], axis=0) for field in ("auc", "error"))
-    points = row["hypotheses"]
-    x = np.array(points)[:, 0] if len(points[0]) == 1 else np.arange(len(points))
-    axes.set_xticks(x, [label(point) for point in points])
-    axes.errorbar(x, auc, error, color=colour, lw=1.4, elinewidth=1)
-    out = held_out(row)
-    axes.plot(x[~out], auc[~out], "o", color=colour, ms=5)
-    axes.plot(x[out], auc[out], "s", mec=colour, mfc="none", mew=1.6, ms=7)
+def _mean_points(group: Sequence[Mapping]) -> list[Point]:
+    """Means over rows that differ in the seed."""
+    auc, error = (np.mean([row[field] for row in group], axis=0) for field in ("auc", "error"))
+    return list(map(Point, group[0]["hypotheses"], auc, error))
 
 
 def _points(hypotheses, at_least: int = 1) -> Hypotheses:

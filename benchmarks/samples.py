@@ -1,5 +1,6 @@
 """The events that experiments on parametric networks train and test on."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from benchmarks.data import SOURCES
@@ -15,6 +16,25 @@ class Samples(NamedTuple):
     train: Events
     test: Events
     data: dict
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which events an experiment uses; a base of its configuration.
+
+    Args:
+        sample: "hepmass-like", simulated and part of the checkout, or "hepmass", the official files by download.
+        n_train: training events drawn from the sample, validation included; None for all.
+        n_test: test events drawn; None for all.
+    """
+
+    sample: str = "hepmass-like"
+    n_train: int | None = None
+    n_test: int | None = None
+
+    def load(self) -> Samples:
+        """Reads them."""
+        return load_samples(self.sample, self.n_train, self.n_test)
 
 
 def load_samples(sample: str, n_train: int | None = None, n_test: int | None = None) -> Samples:

@@ -153,6 +153,25 @@ def table(
     )
 
 
+def table_of(
+    caption: str, corner: str, lines: Mapping[str, Mapping[str, float | Cell]], decimals: int | Sequence[int] = 2
+) -> Table:
+    """A table of cells, or of numbers that no mean is taken of.
+
+    Args:
+        caption, corner: as of Table.
+        lines: by name of the line, cells by heading; all lines have the same headings.
+        decimals: digits after the point, one for all or one a column.
+    """
+    columns = tuple(next(iter(lines.values())))
+    cells = {
+        name: tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in of_line.values())
+        for name, of_line in lines.items()
+    }
+    decimals = (decimals,) * len(columns) if isinstance(decimals, int) else tuple(decimals)
+    return Table(caption, corner, columns, tuple(cells.items()), decimals)
+
+
 def shortest(name) -> str:
     """A name, or a number as it prints shortest.
 
@@ -198,3 +217,15 @@ def by_seed(frame: pd.DataFrame, row: str | Sequence[str], at=None, quantity: st
         raise Missing(f"not finished with one seed: {', '.join(names)}")
     kept = kept[kept["seed"].isin(seeds)]
     return kept.groupby(["seed", "row"])["value"].mean().groupby("seed").mean()
+
+
+def paired(frame: pd.DataFrame, first: str | Sequence[str], second: str | Sequence[str], **where) -> pd.Series:
+    """`by_seed` of the first rows minus that of the second, for each seed with which both are finished.
+
+    Raises:
+        Missing: there is no such seed.
+    """
+    differences = (by_seed(frame, first, **where) - by_seed(frame, second, **where)).dropna()
+    if differences.empty:
+        raise Missing(f"not finished with one seed: {first} and {second}")
+    return differences

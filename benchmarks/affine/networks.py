@@ -7,22 +7,25 @@ validation AUC, and those of the last.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 
 import pnn_tf
 from benchmarks.affine.binned_significance import binned_significance_ratio
-from benchmarks.affine.reconstructed_mass import nearest_hypothesis
 from benchmarks.data import imbalanced
 from benchmarks.data.events import Events
+from benchmarks.data.hepmass_like import read_recipe
 from benchmarks.interpolation import training_events
 from benchmarks.published import MASSES
-from benchmarks.samples import Samples, events_fingerprint, load_samples
-from benchmarks.terminal import Display
-from benchmarks.training import Recipe, show_epochs, train
+from benchmarks.samples import Samples, Source, events_fingerprint
+from benchmarks.training import QUICK, Recipe, show_epochs, train
 
 BACKGROUND_WEIGHT = 1 / len(MASSES)  # in tests: the background then weighs as much as the signal of one mass
+M_WWBB = "m_wwbb"  # the feature that is the reconstructed mass
+# Mean and standard deviation of m_WWbb in HEPMASS before its standardisation, GeV. The official files do not have them:
+# these are of 140 000 events, printed at github.com/angarmin/hepmass.
+HEPMASS_M_WWBB = (1005.874941, 560.295364)
 
 
 class Setup(NamedTuple):
@@ -47,65 +50,35 @@ class Setup(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Config(Recipe):
-    """The recipe of training, and what is particular to AFFINE's tables.
+class Config(Source, Recipe):
+    """The recipe of training, the events, and what is particular to AFFINE's tables.
 
     Args:
-        sample: "hepmass-like", simulated and part of the checkout, or "hepmass", the official files by download.
-        n_train: training events drawn from the sample, validation included; None for all.
-        n_test: test events drawn; None for all.
         uniform_range: range of the uniform background masses, GeV.
         individual_background: "own" trains each individual network on the background that carries its mass, "all" on
             the whole background.
         imbalanced: whether the training events are made a HEPMASS-IMB, see `benchmarks.data.hepmass_imb`.
     """
 
-    sample: str = "hepmass-like"
-    n_train: int | None = None
-    n_test: int | None = None
     uniform_range: tuple[float, float] = (500.0, 1500.0)
     individual_background: str = "own"
     imbalanced: bool = False
 
-
-class Row(TypedDict):
-    """One row of a table with one seed; lists are per mass, in the order of `masses`, GeV.
-
-    AUC and significance ratios are of the epoch with the best validation AUC, those with `_last` of the last one; all
-    in [0, 1]. `significance` is the exact ratio, `significance_authors` and `significance_repaired` the binned ones,
-    with different ranges and with a common one (`benchmarks.affine.binned_significance`). `n_signal` and `n_background`
-    count test events; `best_epoch` and `n_train` (training events without validation) have an entry for each network.
-    """
-
-    row: str
-    seed: int
-    conditioning: str | None
-    background: str | None
-    assignment: str | None
-    balance: str
-    masses: list[float]
-    auc: list[float]
-    mean_auc: float
-    auc_last: list[float]
-    mean_auc_last: float
-    significance: list[float]
-    significance_last: list[float]
-    significance_authors: list[float]
-    significance_authors_last: list[float]
-    significance_repaired: list[float]
-    significance_repaired_last: list[float]
-    n_signal: list[int]
-    n_background: int
-    best_epoch: list[int]
-    epochs: int
-    n_train: list[int]
-    wall_s: float
+    def load(self) -> Samples:
+        samples = super().load()
+        return make_imbalanced(samples) if self.imbalanced else samples
 
 
-def load(config: Config) -> Samples:
-    """Reads the events of a configuration."""
-    samples = load_samples(config.sample, config.n_train, config.n_test)
-    return make_imbalanced(samples) if config.imbalanced else samples
+SCALES = {
+    "smoke": Config(epochs=2, n_train=20_000, n_test=10_000, **QUICK),
+    "embedded": Config(epochs=10, **QUICK),
+    "paper": Config(sample="hepmass"),
+}
+IMBALANCED_SCALES = {
+    "smoke": Config(epochs=1, n_train=20_000, n_test=5_000, imbalanced=True, **QUICK),
+    "embedded": Config(epochs=15, imbalanced=True, **QUICK),
+    "paper": Config(sample="hepmass", imbalanced=True),
+}
 
 
 def make_imbalanced(samples: Samples) -> Samples:
@@ -121,13 +94,23 @@ def make_imbalanced(samples: Samples) -> Samples:
     return Samples(train, test, data)
 
 
+def rows_of(setups: Mapping[str, Setup]) -> dict[str, Callable]:
+    """Fields of an Experiment: its rows, by name, are what the setups train."""
+    return {
+        "load": Config.load,
+        "names": lambda config: setups,
+        "make_row": lambda config, samples, name, *rest: make_row(config, samples, setups[name], name, *rest),
+        "line": lambda row: f"mean AUC {100 * row['mean_auc']:.2f} %",
+    }
+
+
 def make_row(
     config: Config,
     samples: Samples,
     setup: Setup,
     title: str,
     seed: int,
-    display: Display,
+    display,
     measure: Callable[..., Mapping[str, Sequence]] | None = None,
 ) -> dict:
     """Trains and tests the networks of one row.
@@ -140,17 +123,19 @@ def make_row(
         seed: of the training.
         display: told each epoch.
         measure: from a model, the test events and the hypotheses (n, 1) that it is tested at, lists of what is
-            measured; `auc_and_significance` if None. Those of the last epoch are called "..._last" in the row.
+            measured; `auc_and_significance` if None.
 
     Returns:
-        What `Row` describes, without `row`, `seed` and `wall_s`, and whatever else is measured.
+        The setup, lists per mass, in the order of `masses` (GeV), of what is measured at the epoch with the best
+        validation AUC, and at the last epoch with `_last` in their names; `mean_auc` and `mean_auc_last` over the
+        masses; `n_signal` and `n_background` of the test; and with an entry for each network `best_epoch` and `n_train`
+        (training events without validation).
     """
     measure = measure or auc_and_significance
     measured, best_epoch, n_train = {}, [], []
     parts = training_parts(config, samples, setup, seed)
     for number, (events, hypotheses) in enumerate(parts, 1):
-        which = f" {number}/{len(parts)}" if setup.individual else ""
-        network = f"{title}{which}, seed {seed}"
+        network = f"{title}{f' {number}/{len(parts)}' if setup.individual else ''}, seed {seed}"
         display.advance(0, f"{network}: preparing")
         trained = train(
             replace(config, balance=setup.balance),
@@ -213,15 +198,39 @@ def background_theta(config: Config, samples: Samples, setup: Setup):
     return pnn_tf.Identical(hypotheses, sampled=True) if sampled else None
 
 
+def nearest_hypothesis(sample: str, events: Events) -> pnn_tf.Binned:
+    """Each background event gets the hypothesis that is nearest to its m_WWbb: edges half-way between hypotheses.
+
+    This is the third strategy of section 4.2, which the paper describes and leaves out of its experiments.
+
+    Args:
+        sample: "hepmass-like" or "hepmass", by whose constants m_WWbb is standardised.
+        events: of the sample, with at least two hypotheses (GeV).
+
+    Raises:
+        ValueError: events without the feature "m_wwbb".
+    """
+    if M_WWBB not in events.names:
+        raise ValueError(f"Expected events with {M_WWBB!r}, the reconstructed mass. They have: {events.names}.")
+    mean, std = m_wwbb_scale(sample)
+    masses = events.hypotheses[:, 0].astype(float)
+    edges = np.array([-np.inf, *(masses[1:] + masses[:-1]) / 2, np.inf])
+    return pnn_tf.Binned((edges - mean) / std, masses, events.names.index(M_WWBB))
+
+
+def m_wwbb_scale(sample: str) -> tuple[float, float]:
+    """Mean and standard deviation of m_WWbb before standardisation, GeV."""
+    if sample == "hepmass":
+        return HEPMASS_M_WWBB
+    recipe = read_recipe()
+    at = recipe["features"].index(M_WWBB)
+    return recipe["mean"][at], recipe["std"][at]
+
+
 def scores_at(model, test: Events, hypothesis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Labels and scores of the signal of one hypothesis (1,) and of the whole background, all shown at it."""
     which = (test.label == 0) | (test.theta == hypothesis).all(axis=1)
     return test.label[which], pnn_tf.predict_scores(model, test.features[which], hypothesis[None])
-
-
-def event_weight(label: np.ndarray) -> np.ndarray:
-    """1 for signal, BACKGROUND_WEIGHT for background."""
-    return np.where(label == 1, 1.0, BACKGROUND_WEIGHT)
 
 
 def auc_and_significance(model, test: Events, hypotheses: np.ndarray) -> dict[str, list[float]]:
@@ -231,16 +240,15 @@ def auc_and_significance(model, test: Events, hypotheses: np.ndarray) -> dict[st
 
 
 def at_one_mass(label: np.ndarray, score: np.ndarray) -> dict[str, float]:
-    """AUC and the three significance ratios, from what `scores_at` gives."""
-    ranking, weight = pnn_tf.Ranking(label, score), event_weight(label)
+    """AUC and three significance ratios, all in [0, 1], from what `scores_at` gives.
+
+    `significance` is exact, with every score a cut; `significance_authors` and `significance_repaired` are from bins of
+    different ranges and of a common one, see `benchmarks.affine.binned_significance`.
+    """
+    ranking, weight = pnn_tf.Ranking(label, score), np.where(label == 1, 1.0, BACKGROUND_WEIGHT)
     return {
         "auc": ranking.auc(),
         "significance": ranking.significance(weight).ratio,
         "significance_authors": binned_significance_ratio(label, score, weight),
         "significance_repaired": binned_significance_ratio(label, score, weight, common_range=True),
     }
-
-
-def line(row: Row) -> str:
-    """What a log says of a finished row."""
-    return f"mean AUC {100 * row['mean_auc']:.2f} %"

@@ -1,21 +1,23 @@
-"""AUC and significance ratio at each mass beside the paper's, as tables, figure and claims: Tables 3 to 5 of AFFINE.
+"""AUC and significance ratio at each mass, ours beside the paper's: what Tables 3 to 5 of AFFINE have in common.
 
 Rows are those of `benchmarks.affine.networks.make_row`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.claims import Estimate, over_trainings
+from benchmarks.claims import Claim, Criterion, Estimate, over_trainings
 from benchmarks.published import MASSES, PerMass
 from benchmarks.style import INK, KIND_COLOURS, QUIET, style
-from benchmarks.tables import AVERAGE, Cell, Quantity, Table, by_seed, long, percent, table, with_average
+from benchmarks.tables import AVERAGE, Cell, Quantity, Table, long, paired, percent, table, with_average
 
+PUBLISHED_AS = {"auc": "auc", "significance_authors": "significance"}  # field of the rows: that of `PerMass`
+AT_EACH_MASS = "At each mass. Each panel has its own scale; a line joins this run and the paper."  # of `dot_plot`
+NOISE = 0.2  # points: differences of this size are what another seed makes
 SIGNIFICANCES = {  # field of the rows, and how the ratio is computed
     "significance": "exact",
     "significance_authors": "authors' bins",
@@ -37,61 +39,54 @@ COSTS = {  # what any table of averages ends with
 }
 
 
-class Contrast(NamedTuple):
-    """Mean AUC or significance ratio of some networks minus that of others, in points.
+def claim(
+    statement: str,
+    first: Sequence[str],
+    second: Sequence[str],
+    criterion: Criterion,
+    paper: Mapping[str, PerMass],
+    *,
+    mass: float | Sequence[float] | None = None,
+    field: str = "auc",
+    **more,
+) -> Claim:
+    """A claim about the mean of some networks minus that of others, in points, seed by seed, and the paper's beside it.
 
     Args:
+        statement, criterion: of the claim, as is `more`.
         first: names of rows, whose mean is taken.
         second: names of those that are subtracted.
-        mass: one of MASSES, GeV; None for the average over all.
+        paper: its numbers; shown for a field that it has, if it has all the rows.
+        mass: GeV, one or several to average over; None for all.
+        field: of the rows, in [0, 1] at each mass.
     """
+    published = None
+    if field in PUBLISHED_AS and {*first, *second} <= set(paper):
+        at = np.isin(MASSES, MASSES if mass is None else mass)
+        means = (
+            np.mean([np.array(getattr(paper[n], PUBLISHED_AS[field]))[at] for n in some]) for some in (first, second)
+        )
+        published = float(np.subtract(*means))
 
-    first: Sequence[str]
-    second: Sequence[str]
-    mass: int | None = None
+    def measure(rows: Sequence[Mapping]) -> Estimate:
+        return over_trainings(paired(long(rows, {field: percent(field)}, at="masses"), first, second, at=mass))
 
-    def measure(self, field: str = "auc") -> Callable[[Sequence[Mapping]], Estimate]:
-        """From rows, the difference of a field over the seeds; the test events are the same for all networks."""
-
-        def of_rows(rows: Sequence[Mapping]) -> Estimate:
-            frame = long(rows, {field: percent(field)}, at="masses")
-            first, second = (by_seed(frame, names, self.mass) for names in (self.first, self.second))
-            return over_trainings((first - second).dropna())
-
-        return of_rows
-
-    def published(self, paper: Mapping[str, PerMass], quantity: str = "auc") -> float | None:
-        """The paper's difference; None where its table lacks one of the networks."""
-        if not all(name in paper for name in (*self.first, *self.second)):
-            return None
-        at = slice(None) if self.mass is None else MASSES.index(self.mass)
-        means = [
-            np.mean([np.array(getattr(paper[n], quantity))[at] for n in some]) for some in (self.first, self.second)
-        ]
-        return float(means[0] - means[1])
+    return Claim(statement, measure, criterion, published, **more)
 
 
-def published_frame(paper: Mapping[str, PerMass], quantity: str) -> pd.DataFrame:
-    """A table of the paper, its printed averages at AVERAGE: columns `row`, `at`, `paper`."""
-    lines = [
+def comparison(caption: str, rows: Sequence[Mapping], paper: Mapping[str, PerMass], field: str = "auc") -> Table:
+    """A field in per cent at each mass and on average, with the paper's AUC or ratio where it has the row."""
+    quantity = "auc" if field.startswith("auc") else "significance"
+    published = [
         (name, at, number)
-        for name, of in paper.items()
+        for name, row in paper.items()
         for at, number in zip(
-            (*MASSES, AVERAGE), (*getattr(of, quantity), getattr(of, f"mean_{quantity}")), strict=True
+            (*MASSES, AVERAGE), (*getattr(row, quantity), getattr(row, f"mean_{quantity}")), strict=True
         )
     ]
-    return pd.DataFrame(lines, columns=["row", "at", "paper"]).astype({"at": object})
-
-
-def comparison(
-    caption: str, rows: Sequence[Mapping], paper: Mapping[str, PerMass], field: str = "auc", quantity: str = "auc"
-) -> Table:
-    """Per cent at each mass and on average, with the paper's where it has the row; `quantity` is that of `PerMass`."""
-    published = published_frame(paper, quantity)
-    frame = with_average(long(rows, {field: percent(field)}, at="masses"))
-    frame = frame.drop(columns="paper").merge(published, how="left", on=["row", "at"])
-    corner = "AUC in %" if field.startswith("auc") else "significance ratio in %"
-    return table(caption, corner, frame, heading="{} GeV")
+    frame = with_average(long(rows, {field: percent(field)}, at="masses")).drop(columns="paper")
+    frame = frame.merge(pd.DataFrame(published, columns=["row", "at", "paper"]).astype({"at": object}), how="left")
+    return table(caption, "AUC in %" if quantity == "auc" else "significance ratio in %", frame, heading="{} GeV")
 
 
 def averages(caption: str, rows: Sequence[Mapping], quantities: Mapping[str, Quantity]) -> Table:
@@ -102,7 +97,7 @@ def averages(caption: str, rows: Sequence[Mapping], quantities: Mapping[str, Qua
 def dot_plot(table: Table) -> Figure:
     """One panel a column: ours as a dot with its spread over seeds, the paper's, if any, as an open diamond."""
     with style():
-        figure = Figure(figsize=(1.72 * len(table.columns) + 1.2, 0.27 * len(table.lines) + 1.25))
+        figure = Figure(figsize=(1.5 * len(table.columns) + 1.4, 0.27 * len(table.lines) + 1.25))
         panels = figure.subplots(1, len(table.columns), sharey=True)
         for i, (axes, column) in enumerate(zip(panels, table.columns, strict=True)):
             for y, (name, cells) in enumerate(table.lines):
@@ -110,6 +105,8 @@ def dot_plot(table: Table) -> Figure:
             axes.set_title(column)
             axes.set_xlabel(table.corner.replace("in %", "(%)"))
             axes.grid(axis="x")
+            if any(cells[i].ours < 0 for _, cells in table.lines):
+                axes.axvline(0, color=QUIET, lw=0.8, zorder=0)
             axes.margins(x=0.12)
             axes.locator_params(axis="x", nbins=3)
             axes.tick_params(left=False)

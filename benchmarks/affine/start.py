@@ -8,24 +8,24 @@ starts its affine layers as the identity instead.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypedDict
 
 import numpy as np
 from matplotlib.figure import Figure
 
 import pnn_tf
-from benchmarks.comparison import Cell, Comparison, Finding, Section
+from benchmarks.affine.texts import PAPER, SIMULATED
+from benchmarks.claims import Claim, Estimate, above, over_trainings
 from benchmarks.data import load_hepmass_like
 from benchmarks.data.events import Events
-from benchmarks.rows import by_name, in_turn
-from benchmarks.samples import events_fingerprint
+from benchmarks.experiment import Experiment
+from benchmarks.samples import NAMES, Samples, events_fingerprint
 from benchmarks.style import BLUE, ORANGE, style
+from benchmarks.tables import Table, pick, table_of
 from benchmarks.training import QUICK, Recipe, train
 
-STARTS = {"identity": "From the identity", "glorot_uniform": "from random maps"}
-COLOURS = {"identity": BLUE, "glorot_uniform": ORANGE}
+COLOURS = {"identity": BLUE, "glorot_uniform": ORANGE}  # of the starts
 CONSTANT = 1e-3  # standard deviation of the scores at one mass below which an output is called constant
 
 
@@ -46,54 +46,27 @@ class Config(Recipe):
     trainings: int = 8
 
 
-SCALES = {
-    "smoke": Config(epochs=1, batch_size=512, n_signal=2000, n_background=4000, trainings=1),
-    "embedded": Config(epochs=2, batch_size=512, trainings=24),
-    "paper": Config(epochs=5, trainings=20),
-}
-
-
-class Samples(NamedTuple):
-    """Training events, and what the record says of them."""
-
-    train: Events
-    data: dict
-
-
-class Row(TypedDict):
-    """Trainings from one start at one rate.
-
-    Of each, the validation AUC at the last epoch, in [0, 1], and the standard deviation of its scores at the middle
-    mass over events of the training sample.
-    """
-
-    row: str
-    seed: int
-    start: str
-    rate: float
-    auc: list[float]
-    spread: list[float]
-    wall_s: float
-
-
 def load(config: Config) -> Samples:
-    """Reads the events of a configuration."""
+    """Reads the events of a configuration; all are for training."""
     events = load_hepmass_like("train")
-    parts = [events.select(events.label == label) for label in (1, 0)]
-    counts = config.n_signal, config.n_background
-    train_events = Events.concatenate([part.draw(n) for part, n in zip(parts, counts, strict=True)])
-    name = "HEPMASS-like (simulated)"
-    fingerprint = events_fingerprint(train_events)
-    return Samples(train_events, {"name": name, "n_train": len(train_events), "fingerprint": fingerprint})
+    counts = {1: config.n_signal, 0: config.n_background}
+    train = Events.concatenate([events.select(events.label == label).draw(n) for label, n in counts.items()])
+    data = {"name": NAMES["hepmass-like"], "n_train": len(train), "fingerprint": events_fingerprint(train)}
+    return Samples(train, None, data)
 
 
 def row_names(config: Config) -> dict[str, tuple[str, float]]:
     """The names of the rows, with start and rate of each."""
-    return {f"{start}, rate {rate:g}": (start, rate) for rate in config.rates for start in STARTS}
+    return {f"{start}, rate {rate:g}": (start, rate) for rate in config.rates for start in COLOURS}
 
 
 def make_row(config: Config, samples: Samples, name: str, seed: int, display) -> dict:
-    """Trains again and again, each time with another seed."""
+    """Trains again and again, each time with another seed.
+
+    Returns:
+        Of each training, the validation `auc` at the last epoch, in [0, 1], and the `spread`, the standard deviation of
+        its scores at the middle mass over events of the training sample.
+    """
     start, rate = row_names(config)[name]
     auc, spread = [], []
     middle, some = np.median(samples.train.hypotheses), samples.train.features[:: max(len(samples.train) // 5000, 1)]
@@ -109,77 +82,105 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display) ->
         )
         auc.append(float(last[-1]))
         spread.append(float(pnn_tf.predict_scores(trained.model, some, middle).std()))
-        status = (
-            f"{name}, seed {seed}: {training + 1} of {config.trainings} trainings, validation AUC {100 * auc[-1]:.2f} %"
-        )
+        status = f"{name}, seed {seed}: {training + 1} of {config.trainings}, validation AUC {100 * auc[-1]:.2f} %"
         display.advance(1 / config.trainings, status)
     return {"start": start, "rate": rate, "auc": auc, "spread": spread}
 
 
-run = in_turn(row_names, make_row)
+def joined(rows: Sequence[Mapping], field: str, **where) -> np.ndarray:
+    """A field of all trainings of the rows where fields have these values, seed after seed."""
+    return np.concatenate([row[field] for row in pick(rows, **where)])
 
 
-def one_line(row: Row) -> str:
-    """What a log says of a finished row."""
-    return f"{row['row']}, seed {row['seed']}: {_n_constant(row)} of {len(row['auc'])} trainings with a constant output"
+def n_constant(rows: Sequence[Mapping], **where) -> int:
+    """How many trainings end with a constant output."""
+    return int(np.count_nonzero(joined(rows, "spread", **where) < CONSTANT))
 
 
-def _n_constant(row: Mapping) -> int:
-    return sum(spread < CONSTANT for spread in row["spread"])
-
-
-def section(record: dict) -> Section:
-    """Everything for the report."""
-    rows, data, config = record["rows"], record["data"], record["configuration"]
-    return Section(
-        title="How affine layers should start",
-        introduction=(
-            f"Affine networks after {config['epochs']} epochs of {data['n_train']:,} {data['name']} events, a third of "
-            "them signal, with the L2 penalties of Anzalone et al., from affine layers that are the identity, and from "
-            "those that the paper names, which are Keras' defaults for Dense layers."
-        ),
-        findings=tuple(_findings(rows)),
-        tables=(("Trainings, those that end with a constant output, and the AUC of the others.", _table(rows)),),
-        figures=(("Validation AUC of each training.", plot(rows)),),
-        departures=("Batches are smaller than the paper's, and one of the two rates is larger.",),
-    )
-
-
-def _table(rows: Sequence[Mapping]) -> Comparison:
-    table = []
-    for name, of_name in by_name(rows).items():
-        n_constant = sum(_n_constant(row) for row in of_name)
-        auc, spread = (np.concatenate([row[field] for row in of_name]) for field in ("auc", "spread"))
+def tables(record: Mapping) -> Iterator[Table]:
+    """Trainings and their AUCs."""
+    rows, lines = record["rows"], {}
+    for name in dict.fromkeys(row["row"] for row in rows):
+        auc, spread = (joined(rows, field, row=name) for field in ("auc", "spread"))
         learnt = 100 * auc[spread >= CONSTANT]
-        cells = Cell(len(auc)), Cell(n_constant), Cell(float(learnt.mean()) if len(learnt) else math.nan)
-        table.append((name, cells))
-    return Comparison("start", ("trainings", "constant", "AUC of the others (%)"), tuple(table), (0, 0, 2))
+        lines[name] = {
+            "trainings": len(auc),
+            "constant": n_constant(rows, row=name),
+            "AUC of the others (%)": float(learnt.mean()) if len(learnt) else math.nan,
+            "lowest AUC (%)": 100 * min(auc),
+            "highest AUC (%)": 100 * max(auc),
+        }
+    caption = "Trainings, those that end with a constant output, and the validation AUC."
+    yield table_of(caption, "start", lines, (0, 0, 2, 1, 1))
 
 
-def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
-    said = []
-    for start, label in STARTS.items():
-        of_start = [row for row in rows if row["start"] == start]
-        auc = 100 * np.concatenate([row["auc"] for row in of_start])
-        said.append(
-            f"{label}, {sum(map(_n_constant, of_start))} of {len(auc)} trainings end with a constant output, and the "
-            f"validation AUC of all lies between {auc.min():.1f} and {auc.max():.1f} %"
-        )
-    yield Finding("Start as the identity", f"{'; '.join(said)}.")
-
-
-def plot(rows: Sequence[Mapping]) -> Figure:
+def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """A dot for each training."""
-    groups = by_name(rows)
+    rows = record["rows"]
+    names = list(dict.fromkeys(row["row"] for row in rows))
     with style():
-        figure = Figure(figsize=(6.4, 0.45 * len(groups) + 1.1))
+        figure = Figure(figsize=(6.4, 0.45 * len(names) + 1.1))
         axes = figure.subplots()
-        for y, (name, of_name) in enumerate(groups.items()):
-            auc = np.concatenate([row["auc"] for row in of_name])
-            colour = COLOURS[name.partition(",")[0]]
-            axes.plot(100 * auc, np.full(len(auc), y), "o", color=colour, ms=6, alpha=0.6)
-        axes.set_yticks(range(len(groups)), list(groups))
-        axes.set_ylim(len(groups) - 0.5, -0.5)
+        for name in names:
+            auc = 100 * joined(rows, "auc", row=name)
+            axes.plot(auc, [name] * len(auc), "o", color=COLOURS[name.partition(",")[0]], ms=6, alpha=0.6)
+        axes.set(ylim=(len(names) - 0.5, -0.5), xlabel="validation AUC (%)")
         axes.grid(axis="x")
-        axes.set_xlabel("validation AUC (%)")
-    return figure
+    yield "Validation AUC of each training.", figure
+
+
+def gain(rate: float) -> Callable[[Sequence[Mapping]], Estimate]:
+    """From rows, AUC from the identity minus that from random maps, in points, training by training."""
+
+    def measure(rows: Sequence[Mapping]) -> Estimate:
+        identity, random = (joined(rows, "auc", start=start, rate=rate) for start in COLOURS)
+        return over_trainings([100 * (a - b) for a, b in zip(identity, random, strict=False)])
+
+    return measure
+
+
+def more_constant(rows: Sequence[Mapping]) -> Estimate:
+    """Trainings with a constant output from random maps minus those from the identity; the error is Poisson's."""
+    identity, random = (n_constant(rows, start=start) for start in COLOURS)
+    return Estimate(random - identity, math.sqrt(random + identity), len(joined(rows, "auc", start="identity")))
+
+
+EXPERIMENT = Experiment(
+    id="affine-start",
+    where="how affine layers should start",
+    summary="how far affine networks come in two epochs, by how their layers start",
+    introduction="Affine networks after {epochs} epochs of {data[n_train]:,} {data[name]} events, a third of them "
+    f"signal, from affine layers that are the identity, and from Keras' default for Dense layers, that of {PAPER}.",
+    scales={
+        "smoke": Config(epochs=1, batch_size=512, n_signal=2000, n_background=4000, trainings=1),
+        "embedded": Config(epochs=2, batch_size=512, trainings=24),
+        "paper": Config(epochs=5, trainings=20),
+    },
+    load=load,
+    names=row_names,
+    make_row=make_row,
+    line=lambda row: f"{n_constant([row])} of {len(row['auc'])} trainings with a constant output",
+    tables=tables,
+    figures=figures,
+    claims=(
+        Claim(
+            "More trainings end with a constant output from random maps than from the identity",
+            more_constant,
+            above(0),
+            unit="trainings",
+            decimals=0,
+            ours=True,
+        ),
+        *(
+            Claim(
+                f"Trainings from the identity are ahead after the first epochs, learning rate {rate:g}",
+                gain(rate),
+                above(0),
+                ours=True,
+            )
+            for rate in Config.rates
+        ),
+    ),
+    departures=(SIMULATED, "Batches are smaller than the paper's, and one of the two rates is larger."),
+    ours=True,
+)

@@ -6,67 +6,206 @@ different ranges; and from histograms of one range, as the code had it later. Fi
 that some of the rows keep.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from benchmarks.affine import networks
-from benchmarks.affine.curves import Curve, Separation, separation, thinned_curve
-from benchmarks.affine.networks import Config, load, one_line
-from benchmarks.affine.table_5_rows import BASELINES, SEPARATED, SEPARATION_MASS, SETUPS
-from benchmarks.affine.table_5_section import plot, section
-from benchmarks.data.events import Events
-from benchmarks.rows import in_turn
+from benchmarks.affine import curves, networks, per_mass
+from benchmarks.affine.networks import IMBALANCED_SCALES, Config, Setup
+from benchmarks.affine.per_mass import NOISE
+from benchmarks.affine.texts import BALANCED, CIRCUMSTANCES, DEPARTURES, IMBALANCED, INDIVIDUAL, PAPER
+from benchmarks.claims import Claim, Estimate, above, below, over_trainings, within
+from benchmarks.experiment import Experiment
+from benchmarks.published import AFFINE_TABLE_5 as PUBLISHED
 from benchmarks.samples import Samples
-from benchmarks.terminal import Display
-from benchmarks.training import QUICK
+from benchmarks.tables import Quantity, Table, by_seed, long, paired, percent, pick, table
 
-__all__ = ["SCALES", "load", "one_line", "plot", "run", "section"]
-
-SCALES = {
-    "smoke": Config(epochs=1, n_train=20_000, n_test=5_000, imbalanced=True, individual_background="all", **QUICK),
-    "embedded": Config(epochs=15, imbalanced=True, individual_background="all", **QUICK),
-    "paper": Config(sample="hepmass", imbalanced=True, individual_background="all"),
+SETUPS = {
+    "Single-NN": Setup(None),
+    "Individual-NNs": Setup(None, individual=True),
+    **{
+        f"{kind}{' (full)' if full else ''} {background} ({assignment})": Setup(
+            conditioning, background, assignment, balance="full" if full else "none"
+        )
+        for background in ("identical", "uniform")
+        for assignment in ("fixed", "sampled")
+        for kind, full, conditioning in (("pNN", False, "concat"), ("pNN", True, "concat"), ("Affine", True, "affine"))
+    },
 }
+SINGLE, INDIVIDUALS = ["Single-NN"], ["Individual-NNs"]
+BASELINES = (*SINGLE, *INDIVIDUALS, "pNN identical (fixed)")  # of Fig. 11, at each mass
+SEPARATED = ("pNN uniform (fixed)", "Affine (full) identical (fixed)")  # of Fig. 13
+SEPARATION_MASS = 750  # GeV
+PNN, FULL_PNN, FULL_AFFINE, FULL_UNIFORM_PNN, FULL_UNIFORM_AFFINE = (
+    [f"{kind} {background} ({assignment})" for assignment in ("fixed", "sampled")]
+    for kind, background in (
+        ("pNN", "identical"),
+        ("pNN (full)", "identical"),
+        ("Affine (full)", "identical"),
+        ("pNN (full)", "uniform"),
+        ("Affine (full)", "uniform"),
+    )
+)
+UNIFORM, IDENTICAL = FULL_UNIFORM_PNN + FULL_UNIFORM_AFFINE, FULL_PNN + FULL_AFFINE  # in full balance
+claim = partial(per_mass.claim, paper=PUBLISHED)
 
 
-class Row(networks.Row):
-    """One row of the table with one seed.
+def make_row(config: Config, samples: Samples, name: str, seed: int, display) -> dict:
+    """Trains and tests the networks of one row.
 
     Rows that the figures need have `curves`, and those of Fig. 13 `separations`, of the epoch kept, each with its
     `mass` in GeV; the lists of the others are empty.
     """
-
-    curves: list[Curve]
-    separations: list[Separation]
-
-
-def row_names(config: Config) -> tuple[str, ...]:
-    """The rows of the table."""
-    return tuple(SETUPS)
-
-
-def make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
-    """Trains and tests the networks of one row."""
-    row = networks.make_row(config, samples, SETUPS[name], name, seed, display, partial(_measure, name))
+    row = networks.make_row(config, samples, SETUPS[name], name, seed, display, partial(measure, name))
     del row["curves_last"], row["separations_last"]
     return row
 
 
-run = in_turn(row_names, make_row)
-
-
-def _measure(name: str, model, test: Events, hypotheses: np.ndarray) -> dict[str, list]:
+def measure(name: str, model, test, hypotheses: np.ndarray) -> dict[str, list]:
     """What a row holds of one network, at each hypothesis; the curves at those that a figure shows."""
-    measured, curves, separations = [], [], []
+    lists = {"curves": [], "separations": []}
     for hypothesis in hypotheses:
         label, score = networks.scores_at(model, test, hypothesis)
-        measured.append(networks.at_one_mass(label, score))
+        for field, value in networks.at_one_mass(label, score).items():
+            lists.setdefault(field, []).append(value)
         mass = float(hypothesis[0])
         in_fig_13 = name in SEPARATED and mass == SEPARATION_MASS
         if name in BASELINES or in_fig_13:
-            curves.append({"mass": mass, **thinned_curve(label, score)})
+            lists["curves"].append({"mass": mass, **curves.curve_of(label, score)})
         if in_fig_13:
-            separations.append({"mass": mass, **separation(label, score)})
-    lists = {field: [of_mass[field] for of_mass in measured] for field in measured[0]}
-    return lists | {"curves": curves, "separations": separations}
+            lists["separations"].append({"mass": mass, **curves.separation(label, score)})
+    return lists
+
+
+def at_separation_mass(row: Mapping, field: str = "curves") -> Mapping:
+    """A row's curve, or its separation, at SEPARATION_MASS."""
+    return pick(row[field], mass=SEPARATION_MASS)[0]
+
+
+def best_cuts(rows: Sequence[Mapping]):
+    """The long frame of the best cuts at SEPARATION_MASS."""
+    quantity = Quantity(lambda row: curves.best(at_separation_mass(row)).cut)
+    return long([row for row in rows if row["row"] in SEPARATED], {f"best cut at {SEPARATION_MASS} GeV": quantity})
+
+
+def tables(record: Mapping) -> Iterator[Table]:
+    """AUC and significance ratio at both epochs beside the paper's, and averages of the rest."""
+    rows = record["rows"]
+    epochs = {"": "at the epoch with the best validation AUC", "_last": "at the last epoch"}
+    for field, what in (
+        ("auc", "AUC in per cent"),
+        ("significance_authors", "Significance ratio in per cent, as the authors' code had it"),
+        ("significance", "Significance ratio in per cent, exact"),
+    ):
+        for suffix, when in epochs.items():
+            caption = f"{what}, {when}, with the paper's."
+            yield per_mass.comparison(caption, rows, PUBLISHED, f"{field}{suffix}")
+    yield per_mass.averages("Averages over masses, and the cost.", rows, per_mass.QUALITY | per_mass.COSTS)
+    if not (cuts := best_cuts(rows)).empty:
+        yield table("The cut with the largest significance ratio, Fig. 13.", "network", cuts, columns="quantity")
+
+
+def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
+    """AUC at each mass and the paper's; Figs. 11 and 13 of the first seed."""
+    rows = record["rows"]
+    yield per_mass.AT_EACH_MASS, per_mass.dot_plot(next(tables(record)))
+    seed = min(row["seed"] for row in rows)
+    kept = {name: pick(rows, row=name, seed=seed)[0] for name in (*BASELINES, *SEPARATED)}
+    yield (
+        "Fig. 11, the baselines at each mass. From above: ROC curve, precision-recall curve, and significance ratio "
+        f"against the cut, with the best cut as a dot. Background weight 1/5 but in the ROC; seed {seed}.",
+        curves.baselines({name: kept[name]["curves"] for name in BASELINES}),
+    )
+    yield (
+        f"Fig. 13, two networks at {SEPARATION_MASS} GeV. Left: scores of signal and background, all signal and all "
+        "background weighing the same, the significance ratio of a cut (line) and the best cut (dashed). Right: ROC "
+        f"and precision-recall curves. Seed {seed}.",
+        curves.separations(
+            *(
+                {name: at_separation_mass(kept[name], field) for name in SEPARATED}
+                for field in ("curves", "separations")
+            )
+        ),
+    )
+
+
+def cost_of_bins(rows: Sequence[Mapping]) -> Estimate:
+    """The ratio in the authors' bins minus the exact one at 1500 GeV, of the networks whose balance is compared."""
+    change = percent(lambda row: np.subtract(row["significance_authors"], row["significance"]))
+    return over_trainings(by_seed(long(rows, {"change": change}, at="masses"), PNN + FULL_PNN, 1500))
+
+
+def distance_of_cuts(rows: Sequence[Mapping]) -> Estimate:
+    """Distance of the best cuts of the two networks of Fig. 13."""
+    return over_trainings(paired(best_cuts(rows), SEPARATED[1], SEPARATED[0]).abs())
+
+
+EXPERIMENT = Experiment(
+    id="affine-table-5",
+    where="Table 5, Figs. 11 and 13",
+    summary="AUC and significance ratio on HEPMASS-IMB: baselines, networks, background masses, balanced training",
+    introduction="Baselines, parametric networks and balanced training where the signal is rare, and rarer at each "
+    f"higher mass: {CIRCUMSTANCES}. Published: {PAPER}.",
+    scales={name: replace(config, individual_background="all") for name, config in IMBALANCED_SCALES.items()},
+    **networks.rows_of(SETUPS) | {"make_row": make_row},
+    tables=tables,
+    figures=figures,
+    claims=(
+        claim(
+            "Full balance raises the significance ratio of the pNN at 1500 GeV, in the authors' bins",
+            *(FULL_PNN, PNN, above(0)),
+            mass=1500,
+            field="significance_authors",
+        ),
+        claim(
+            "Full balance changes the ratio at 1500 GeV by less than a point in repaired bins, of one range",
+            *(FULL_PNN, PNN, within(1)),
+            mass=1500,
+            field="significance_repaired",
+            ours=True,
+        ),
+        claim(
+            "Full balance changes the exact ratio at 1500 GeV by less than a point: the gain is not the network's",
+            *(FULL_PNN, PNN, within(1)),
+            mass=1500,
+            field="significance",
+            ours=True,
+        ),
+        claim("Full balance leaves the AUC of the pNN at 1500 GeV as it is", FULL_PNN, PNN, within(NOISE), mass=1500),
+        Claim(
+            "The authors' bins alone lower the ratio of these networks at 1500 GeV", cost_of_bins, below(0), ours=True
+        ),
+        claim("The pNN beats individual networks where signal is rare: mean AUC", PNN, INDIVIDUALS, above(0)),
+        claim("The pNN beats a single network, told no mass: mean AUC", PNN, SINGLE, above(0)),
+        claim("Affine beats the pNN, both in full balance: mean AUC", FULL_AFFINE, FULL_PNN, above(0)),
+        claim("Uniform background masses cost AUC at 500 GeV in full balance", UNIFORM, IDENTICAL, below(0), mass=500),
+        claim(
+            "Uniform background masses cost AUC at 500 GeV in full balance at the last epoch too",
+            *(UNIFORM, IDENTICAL, below(0)),
+            mass=500,
+            field="auc_last",
+            ours=True,
+        ),
+        Claim(
+            "The two networks of Fig. 13 opt for rather different cuts on the score",
+            distance_of_cuts,
+            above(0.1),
+            where="Fig. 13",
+            unit="",
+        ),
+    ),
+    departures=(
+        *DEPARTURES,
+        INDIVIDUAL,
+        BALANCED,
+        IMBALANCED,
+        "The paper's significance ratio is from two histograms of 50 bins, each of the range of its own scores, "
+        "divided index by index. It stands beside ours of the same kind and beside the exact one, for which every "
+        "distinct score is a cut; the repaired bins are those of one range.",
+        "Background has the weight 1/5 in every significance ratio and in precision-recall curves, and no weight in "
+        "AUC and ROC curves.",
+    ),
+)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 import pnn_tf
-from benchmarks import contrasts
+from benchmarks import contrasts, paired
 from benchmarks.affine.departures import OF_START
 from benchmarks.comparison import Finding, Section, listed
 from benchmarks.contrasts import Row, Trainings, contrast
@@ -224,31 +224,32 @@ def _findings(rows: list[Row], config: dict) -> Iterator[Finding]:
     yield Finding(
         "pNN minus individual",
         f"Mean AUC at masses that the parametrised network does not know, with {config['n_signal']:,} signal events at "
-        f"each that it knows: it is {gain['pNN', INDIVIDUAL].verdict}. Its lowest is {alone[lowest]} points at "
+        f"each that it knows: it is {paired.verdict(gain['pNN', INDIVIDUAL])}. Its lowest is {alone[lowest]} points at "
         f"{lowest:g} GeV.",
-        gain["pNN", INDIVIDUAL].cell,
+        paired.cell(gain["pNN", INDIVIDUAL]),
     )
     there = gain["pNN, there", INDIVIDUAL]
     yield Finding(
         "pNN minus pNN there",
         "What not knowing the mass costs: against the same network trained at the masses of the test, it is "
-        f"{gain['pNN', 'pNN, there'].verdict}. What learning from four other masses brings: that one, against the "
-        f"individual networks, is {there.verdict} ({there}).",
-        gain["pNN", "pNN, there"].cell,
+        f"{paired.verdict(gain['pNN', 'pNN, there'])}. What learning from four other masses brings: that one, against "
+        f"the individual networks, is {paired.verdict(there)} ({there}).",
+        paired.cell(gain["pNN", "pNN, there"]),
     )
     yield Finding(
         "pNN with a fifth minus individual",
         f"Trained on {config['n_signal']:,} signal events in all, as many as each individual network, it is "
-        f"{gain['pNN, a fifth', INDIVIDUAL].verdict}.",
-        gain["pNN, a fifth", INDIVIDUAL].cell,
+        f"{paired.verdict(gain['pNN, a fifth', INDIVIDUAL])}.",
+        paired.cell(gain["pNN, a fifth", INDIVIDUAL]),
     )
     yield Finding(
         "Affine minus individual",
-        f"Affine conditioning, on the same events as the pNN: {gain['Affine', INDIVIDUAL].verdict}.",
-        gain["Affine", INDIVIDUAL].cell,
+        f"Affine conditioning, on the same events as the pNN: {paired.verdict(gain['Affine', INDIVIDUAL])}.",
+        paired.cell(gain["Affine", INDIVIDUAL]),
     )
     yield Finding(
         "Single minus individual",
-        f"One network that is told no mass, on the same events as the pNN: {gain['single', INDIVIDUAL].verdict}.",
-        gain["single", INDIVIDUAL].cell,
+        "One network that is told no mass, on the same events as the pNN: "
+        f"{paired.verdict(gain['single', INDIVIDUAL])}.",
+        paired.cell(gain["single", INDIVIDUAL]),
     )

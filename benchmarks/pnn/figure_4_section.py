@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from benchmarks import paired
 from benchmarks.comparison import Cell, Comparison, Finding, Section, cell
 from benchmarks.pnn.distributions import draw
 from benchmarks.pnn.roc import draw_curves
@@ -105,7 +106,7 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
     yield Finding(
         "Parametrised minus fixed",
         f"The paper: a parametrised network that has not seen {focus:g} GeV matches or nearly matches the one trained "
-        f"there. Difference of the AUC on the same test events: {gap} points, {gap.verdict}.",
+        f"there. Difference of the AUC on the same test events: {gap} points, {paired.verdict(gap)}.",
     )
     lost = {name: auc_difference(tested[name], tested[RATIO]) for name in (FIXED, PARAMETRISED, RISING)}
     from_rising = {name: auc_difference(tested[name], tested[RISING]) for name in (FIXED, PARAMETRISED)}

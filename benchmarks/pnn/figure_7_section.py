@@ -5,14 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks import paired
 from benchmarks.comparison import Comparison, Finding, Section, cell
-from benchmarks.paired import INDISTINCT, Difference
+from benchmarks.paired import INDISTINCT
 from benchmarks.pnn.recipes import Deep
 from benchmarks.pnn.roc import draw_curves
 from benchmarks.pnn.tested import AtTheta, auc_difference
 from benchmarks.rows import by_name, complete
 from benchmarks.style import BLUE, GREEN, ORANGE, PURPLE, style
 from pnn_tf import auc_error
+from pnn_tf.compare import Difference
 
 LABELS = {
     "parametrised": "parametrised",
@@ -167,7 +169,7 @@ def _findings(rows: Sequence[Mapping], focus: float) -> Iterator[Finding]:
             yield Finding(
                 f"{features}: {LABELS[network].format(focus)}",
                 f"The paper: {statement}. AUC at {focus:g} GeV minus that of the parametrised network, on the same "
-                f"test events: {difference} points, {difference.verdict}.",
+                f"test events: {difference} points, {paired.verdict(difference)}.",
             )
     for features, networks in found.items():
         elsewhere = {
@@ -184,7 +186,7 @@ def _findings(rows: Sequence[Mapping], focus: float) -> Iterator[Finding]:
             )
     low, everything = found["low-level"], found["all"]
     listed = {network: auc_difference(low[network][focus], everything[network][focus]) for network in LINES}
-    same = [network for network, difference in listed.items() if difference.verdict == INDISTINCT]
+    same = [network for network, difference in listed.items() if paired.verdict(difference) == INDISTINCT]
     yield Finding(
         "Low-level minus all features",
         "The paper: the results are indistinguishable, with its seven million training events. AUC at "

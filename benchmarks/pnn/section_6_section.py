@@ -7,12 +7,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import pnn_tf
+from benchmarks import paired
 from benchmarks.affine.departures import OF_START
 from benchmarks.comparison import Comparison, Finding, Section, cell
-from benchmarks.paired import Difference, difference, over_trainings
 from benchmarks.pnn.tested import AtTheta, placed
 from benchmarks.rows import complete
 from benchmarks.style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION, style
+from pnn_tf.compare import Difference, difference, over_trainings
 
 BOTH = "mass and scale"
 HELD_OUT = "without 0.95, 1.05"  # told mass and scale, and never shown these scales
@@ -127,7 +128,7 @@ def _by_point(rows: Sequence[Mapping]) -> Comparison:
         return Comparison("no seed is complete", (), (), ())
     masses, scales = (sorted({point[axis] for point in rows[0]["points"]}) for axis in (0, 1))
     table = tuple(
-        (f"{mass:.0f} GeV", tuple(_minus(rows, BOTH, NOMINAL, [(mass, scale)]).cell for scale in scales))
+        (f"{mass:.0f} GeV", tuple(paired.cell(_minus(rows, BOTH, NOMINAL, [(mass, scale)])) for scale in scales))
         for mass in masses
     )
     return Comparison("points", tuple(f"{scale:.2f}" for scale in scales), table, (2,) * len(scales))
@@ -144,30 +145,30 @@ def _findings(rows: Sequence[Mapping]) -> Iterator[Finding]:
     gain, there = (_minus(rows, BOTH, NOMINAL, where) for where in (far, nominal))
     yield Finding(
         "Told the scale, against trained at the nominal one",
-        f"Mean AUC at the scales 0.90 and 1.10: {gain.verdict}. At the nominal scale, where the other network has five "
-        f"times as many training events, it is {there.verdict} ({there}).",
-        gain.cell,
+        f"Mean AUC at the scales 0.90 and 1.10: {paired.verdict(gain)}. At the nominal scale, where the other network "
+        f"has five times as many training events, it is {paired.verdict(there)} ({there}).",
+        paired.cell(gain),
     )
     gain, there = (_minus(rows, BOTH, MIXTURE, where) for where in (far, nominal))
     yield Finding(
         "Told the scale, against trained at all scales without being told",
         f"What parametrising in the nuisance parameter adds to training on its variations: at 0.90 and 1.10 it is "
-        f"{gain.verdict}, at the nominal scale {there.verdict} ({there}).",
-        gain.cell,
+        f"{paired.verdict(gain)}, at the nominal scale {paired.verdict(there)} ({there}).",
+        paired.cell(gain),
     )
     loss = _minus(rows, SHOWN_NOMINAL, BOTH, far)
     yield Finding(
         "Told the nominal scale where it is another",
         "The same network at 0.90 and 1.10, told that the scale is nominal, against told the truth, as a fit would "
-        f"choose that profiles the scale: {loss.verdict}.",
-        loss.cell,
+        f"choose that profiles the scale: {paired.verdict(loss)}.",
+        paired.cell(loss),
     )
     loss = _minus(rows, HELD_OUT, BOTH, beside)
     yield Finding(
         "Interpolation in the nuisance parameter",
         "Mean AUC at the scales 0.95 and 1.05 of a network that never saw them, against the one that did: "
-        f"{loss.verdict}. It has three fifths of the training events.",
-        loss.cell,
+        f"{paired.verdict(loss)}. It has three fifths of the training events.",
+        paired.cell(loss),
     )
 
 

@@ -1,6 +1,6 @@
 """What a row keeps of a network's scores: AUC, ROC curve, and enough to compare it with another on the same events.
 
-The error of a difference of AUCs needs the covariance of the two networks, event by event (`benchmarks.paired`). Rows
+The error of a difference of AUCs needs the covariance of the two networks, event by event (`pnn_tf.compare`). Rows
 are made one by one, so they keep the mean placements in groups of events instead: independent, and as good for an error
 to one part in ten.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 import pnn_tf
 from benchmarks.data.events import Events
-from benchmarks.paired import Difference, Placements, difference, over_trainings, placements
+from pnn_tf.compare import Difference, Placements, difference, over_trainings, placements
 
 N_GROUPS = 50  # an error of relative precision 1 / sqrt(2 N_GROUPS)
 SIGNAL_EFFICIENCY = np.linspace(0, 1, 101)[1:]  # where ROC curves are kept

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from benchmarks import contrasts
+from benchmarks.claims import Missing
 from benchmarks.data.events import Events
-from benchmarks.paired import difference, placements
 from pnn_tf import auc_error
+from pnn_tf.compare import difference, placements
 
 MASSES = [500.0, 700.0]
 
@@ -34,7 +35,9 @@ def rows(placed):
             "groups": {name: [value + shift, error] for name, (value, error) in c["groups"].items()},
         }
         auc = {"a": [value + shift for value in measured["auc"]["a"]], "b": measured["auc"]["b"]}
-        rows.append({"row": f"training {number}", "masses": MASSES, **measured, "auc": auc, "contrasts": [c]})
+        rows.append(
+            {"row": f"training {number}", "seed": 1, "masses": MASSES, **measured, "auc": auc, "contrasts": [c]}
+        )
     return rows
 
 
@@ -76,21 +79,30 @@ def test_a_difference_over_trainings_has_both_errors(rows):
         assert both == (pytest.approx(value + 0.005), pytest.approx(np.hypot(error, 0.005 * 12.706 / 2), rel=1e-4), 2)
 
 
+def test_a_measure_is_the_difference_in_points(rows):
+    found = contrasts.estimate(("a", "b"), "both")(rows)
+    expected = contrasts.contrast(rows, ("a", "b"), "both")
+    assert found[:3] == pytest.approx((100 * expected.value, 100 * expected.error, 2))
+    with pytest.raises(Missing):
+        contrasts.estimate(("a", "b"), 0)([])
+    with pytest.raises(Missing):
+        contrasts.estimate(("b", "a"), 0)(rows)
+
+
 def test_the_tables_hold_every_mass_and_the_means(rows):
-    auc, differences = contrasts.auc_table(rows), contrasts.difference_table(rows, {"a minus b": ("a", "b")})
-    assert [name for name, _ in auc.rows] == ["500", "700", "average"] and auc.columns == ("a", "b")
-    assert [name for name, _ in differences.rows] == ["500", "700", "mean both"] and differences.columns == (
-        "a minus b",
-    )
-    mean = dict(auc.rows)["average"]
-    assert mean[0].ours - mean[1].ours == pytest.approx(dict(differences.rows)["mean both"][0].ours)
+    auc = contrasts.auc_table("caption", rows)
+    differences = contrasts.difference_table("caption", rows, {"a minus b": ("a", "b")})
+    assert [name for name, _ in auc.lines] == ["500", "700", "average"] and auc.columns == ("a", "b")
+    assert [name for name, _ in differences.lines] == ["500", "700", "mean both"]
+    assert differences.columns == ("a minus b",)
+    mean = dict(auc.lines)["average"]
+    assert mean[0].ours - mean[1].ours == pytest.approx(dict(differences.lines)["mean both"][0].ours)
     assert mean[0].spread == pytest.approx(100 * 0.01 / np.sqrt(2)) and mean[1].spread == 0
 
 
 def test_the_figure_shows_auc_and_difference_with_errors(rows):
     figure = contrasts.figure(rows, {"title": ("b", "a")}, {"a": "#aa0000", "b": "#0000bb"}, {"a": [500.0]})
     upper, lower = figure.axes
-    assert upper.get_title(loc="left") == "title" and lower.get_title(loc="left") == "minus b"
     full, empty = (
         [line.get_xydata() for line in upper.get_lines() if line.get_marker() == marker and len(line.get_xdata())]
         for marker in ("o", "s")
@@ -101,8 +113,8 @@ def test_the_figure_shows_auc_and_difference_with_errors(rows):
     np.testing.assert_allclose(empty[0], [[700, auc["a"][1]]])
     (bars,) = (container for container in lower.containers)
     ends = np.array([segment[:, 1] for segment in bars[2][0].get_segments()])
-    cells = [contrasts.contrast(rows, ("a", "b"), i).cell for i in range(2)]
-    np.testing.assert_allclose(ends, [[c.ours - c.spread, c.ours + c.spread] for c in cells])
+    found = [contrasts.estimate(("a", "b"), i)(rows) for i in range(2)]
+    np.testing.assert_allclose(ends, [[e.value - e.error, e.value + e.error] for e in found])
     ends = np.array([segment[:, 1] for segment in upper.containers[0][2][0].get_segments()])
     errors = [100 * auc_error(a / 100, 30, 40) for a in auc["b"]]
     np.testing.assert_allclose(ends[:, 1] - ends[:, 0], 2 * np.array(errors))

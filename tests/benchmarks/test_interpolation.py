@@ -107,9 +107,9 @@ def test_a_network_is_tested_at_all_hypotheses(row):
 
 def test_the_table_is_in_per_cent_with_a_spread_over_seeds(row):
     rows = [row | {"row": "a", "seed": 1}, row | {"row": "a", "seed": 2, "auc": [0.9] * 5}]
-    table = interpolation.table([*rows, row | {"row": "b", "seed": 1}])
+    table = interpolation.auc_table("caption", [*rows, row | {"row": "b", "seed": 1}])
     assert table.columns == ("500", "750", "1000", "1250", "1500", "average")
-    (a, cells), (b, others) = table.rows
+    (a, cells), (b, others) = table.lines
     assert (a, b) == ("a", "b")
     assert cells[1].ours == pytest.approx(100 * (row["auc"][1] + 0.9) / 2)
     assert cells[1].spread == pytest.approx(100 * abs(row["auc"][1] - 0.9) / np.sqrt(2))

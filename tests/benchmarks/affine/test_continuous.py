@@ -5,14 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import data, runner
-from benchmarks import record as records
+from benchmarks import data
 from benchmarks.affine import continuous
 from benchmarks.data.events import Events
 from benchmarks.published import MASSES
+from tests.benchmarks.affine.conftest import cells
+from tests.benchmarks.silent import Silent
 
 TINY = replace(
-    continuous.SCALES["smoke"], epochs=3, units=(8,), batch_size=128, learning_rate=0.02, dropout=0.0, trainings=2
+    continuous.EXPERIMENT.scales["smoke"],
+    epochs=3,
+    units=(8,),
+    batch_size=128,
+    learning_rate=0.02,
+    dropout=0.0,
+    trainings=2,
 )
 BETWEEN = (525, 600, 875, 1125, 1375)
 
@@ -67,66 +74,42 @@ def test_both_networks_have_the_same_background_and_as_much_signal(samples):
     assert len(samples.test) == 2500 and samples.data["n_train"] == 2500
 
 
-@pytest.fixture(scope="module")
-def record(samples, tmp_path_factory):
-    """Of a run of two trainings, through everything that the command line does."""
-    out = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(continuous, "SCALES", {"smoke": TINY})
-        patch.setattr(continuous, "load", lambda config: samples)
-        runner.run_experiments(["affine-continuous"], "smoke", (3,), out)
-    (path,) = out.glob("*.json")
-    return records.read_record(path)
-
-
-def test_rows_are_trainings_of_four_networks(record):
-    assert [row["row"] for row in record["rows"]] == ["training 1", "training 2"]
-    for row in record["rows"]:
+@pytest.mark.slow
+def test_rows_are_trainings_of_four_networks(samples):
+    display = Silent()
+    first, second = (continuous.make_row(TINY, samples, name, 3, display) for name in ("training 1", "training 2"))
+    assert display.work == pytest.approx(2)
+    for row in (first, second):
         assert row["n_signal"] == [200, 100, 100, 200, 100, 200, 100, 200, 100, 200]  # half of 2000 at 5, 1000 at 5
         assert set(row["n_train"].values()) == {1875}  # without the quarter that validates
         # The best AUC is Phi(mass / 1000 GeV / sqrt 2): 0.856 at 1500 GeV, with an error of 0.014 and the networks'.
         assert all(auc[-1] == pytest.approx(0.856, abs=0.07) for auc in row["auc"].values())
-    first, second = (row["auc"] for row in record["rows"])
-    assert all(first[network] != second[network] for network in first)  # seeds differ
+    assert all(first["auc"][network] != second["auc"][network] for network in first["auc"])  # seeds differ
 
 
-def made_up(gain_between, gain_at_five, error):
-    """One training in which the range gains so much, in units of 0.01, and nothing else differs."""
+@pytest.fixture(scope="module")
+def rows():
+    """One training in which the range gains 0.006 between the points, loses 0.005 at them, and nothing else differs."""
     masses = sorted((*map(float, MASSES), *map(float, BETWEEN)))
-    gains = [0.01 * (gain_at_five if mass in MASSES else gain_between) for mass in masses]
-    auc = {network: [0.9] * 10 for network in continuous.COLOURS}
-    pairs = []
+    gains = [-0.005 if mass in MASSES else 0.006 for mass in masses]
+    contrasts = []
     for network, reference in continuous.PAIRS.values():
         by_range = network.endswith("range") and reference.endswith("points")
         difference = gains if by_range else [0.0] * 10
-        groups = {
-            name: [float(np.mean([difference[i] for i in where])), error]
-            for name, where in continuous.groups(masses).items()
-        }
-        pairs.append(
-            {
-                "network": network,
-                "reference": reference,
-                "difference": difference,
-                "error": [error] * 10,
-                "groups": groups,
-            }
-        )
-    return {"masses": masses, "n_signal": [100] * 10, "n_background": 1000, "auc": auc, "contrasts": pairs}
+        groups = {n: [float(np.mean(np.take(difference, at))), 0.001] for n, at in continuous.groups(masses).items()}
+        pair = {"network": network, "reference": reference, "difference": difference, "error": [0.001] * 10}
+        contrasts.append(pair | {"groups": groups})
+    auc = {network: [0.9] * 10 for network in continuous.COLOURS}
+    events = {"masses": masses, "n_signal": [100] * 10, "n_background": 1000}
+    return [{"row": "training 1", "seed": 1, "auc": auc, "contrasts": contrasts} | events]
 
 
-def test_findings_are_made_of_the_rows(record):
-    rows = [made_up(gain_between=0.6, gain_at_five=-0.5, error=0.001) | {"row": "training 1", "seed": 1}]
-    findings = {finding.heading: finding for finding in continuous.section(record | {"rows": rows}).findings}
-    between = findings["Affine: range minus five points, between the points"]
-    assert between.points.ours == pytest.approx(0.6) and between.points.spread == pytest.approx(0.1)
-    assert "525, 600, 875, 1125 and 1375 GeV: trained on the range it is better in this one training." in between.text
-    assert "At the five points themselves it is worse in this one training (-0.50 ± 0.10)" in between.text
-    # Four of the five masses and three of those between: (3 x 0.6 - 4 x 0.5) / 7.
-    assert "from 750 GeV on neither better nor worse within two standard errors (-0.029 ± 0.100)" in between.text
-    assert "neither" in findings["Affine minus pNN, range, between the points"].text
-    assert "Chance in training" not in findings  # needs two
-
-    section = continuous.section(record)
-    assert section.findings[-1].heading == "Chance in training"
-    assert len(section.tables[0][1].rows) == 11 and len(section.figures[0][1].axes) == 4
+def test_claims_and_tables_are_made_of_the_rows(rows):
+    values = [claim.measure(rows).value for claim in continuous.EXPERIMENT.claims]
+    # Four of the five masses and three of those between are heavy: (3 x 0.6 - 4 x 0.5) / 7.
+    assert values == pytest.approx([0.6, -0.5, -0.2 / 7] * 2 + [0] * 6)
+    auc, differences = map(cells, continuous.tables({"rows": rows}))
+    assert len(auc) == 11 and len(differences) == 13
+    assert differences["mean between"]["pNN: range minus points"] == (pytest.approx(0.6), pytest.approx(0.1), None)
+    ((_, figure),) = continuous.figures({"rows": rows})
+    assert len(figure.axes) == 4

@@ -1,34 +1,24 @@
-"""Thinned curves against the exact ones."""
+"""Curves that rows keep, what follows from them, and the figures that are drawn of them."""
 
 import numpy as np
 import pytest
 
 import pnn_tf
 from benchmarks.affine import curves
+from benchmarks.published import MASSES
 
 
 @pytest.fixture(scope="module")
 def events():
-    """Labels and scores of 1000 signal and 5000 background events, a third of the latter at one score."""
-    generator = np.random.default_rng(3)
+    """Labels and scores of 1000 signal and 5000 background events."""
     label = np.repeat([1, 0], [1000, 5000])
-    score = 1 / (1 + np.exp(-generator.normal(2.5 * label)))
-    score[-1700:] = 0.25
-    return label, score
+    return label, 1 / (1 + np.exp(-np.random.default_rng(3).normal(2.5 * label)))
 
 
-def test_a_thinned_curve_keeps_its_area_and_its_best_cut(events):
+def test_a_curve_keeps_the_best_cut(events):
     label, score = events
-    curve = curves.thinned_curve(label, score)
-    assert 60 < len(curve["cut"]) <= curves.N_POINTS
-    assert all(len(values) == len(curve["cut"]) for values in curve.values())
-    assert np.all(np.diff(curve["cut"]) < 0) and curve["signal"][-1] == curve["background"][-1] == 1
-    for cut, efficiency in zip(curve["cut"], curve["background"], strict=True):
-        # The cut has five digits: it moves by 5e-6 at most, past 1 of 6000 events here.
-        assert np.mean(score[label == 0] >= cut) == pytest.approx(efficiency, abs=3 / 5000)
-    area = np.trapezoid([0, *curve["signal"]], [0, *curve["background"]])
-    # Trapezoids over a convex curve of at least 39 steps in each efficiency: below the exact area by 1/39^2 or less.
-    assert area == pytest.approx(pnn_tf.roc_auc(label, score), abs=1e-3)
+    curve = curves.curve_of(label, score)
+    assert {len(values) for values in curve.values()} == {len(curve["cut"])} and len(curve["cut"]) <= 120
     exact = pnn_tf.significance_ratio(label, score, np.where(label == 1, 1.0, 1 / 5))
     assert curves.best(curve) == pytest.approx((exact.cut, exact.ratio), rel=1e-4)  # five digits
 
@@ -45,3 +35,22 @@ def test_separation_holds_the_shares_of_each_class():
     assert sum(shares["signal"]) == sum(shares["background"]) == 1
     assert shares["signal"][49] == 0.5 and shares["signal"][25] == 0.25 and shares["signal"][0] == 0.25
     assert shares["background"][:2] == [0.5, 0.5]
+
+
+def test_fig_11_draws_three_curves_a_mass(events):
+    curve = curves.curve_of(*events)
+    figure = curves.baselines({name: [curve | {"mass": mass} for mass in MASSES] for name in ("Single-NN", "pNN x")})
+    roc, precision_recall, significance = figure.axes[0], figure.axes[5], figure.axes[10]
+    assert [axes.get_title(loc="left") for axes in figure.axes[:5]] == [f"{mass} GeV" for mass in MASSES]
+    assert np.array_equal(roc.get_lines()[1].get_xydata(), np.transpose([curve["background"], curve["signal"]]))
+    assert np.array_equal(precision_recall.get_lines()[0].get_ydata(), curves.purity(curve))
+    assert significance.get_lines()[1].get_xydata().tolist() == [list(curves.best(curve))]
+
+
+def test_fig_13_shows_the_classes_and_the_best_cut(events):
+    curve, shares = curves.curve_of(*events), curves.separation(*events)
+    figure = curves.separations({"pNN x": curve, "Affine y": curve}, {"pNN x": shares, "Affine y": shares})
+    classes = figure.axes[0].patches
+    assert [sum(patch.get_data().values) for patch in classes] == pytest.approx([1] * 4, abs=1e-3)  # five digits
+    twins = [axes for axes in figure.axes if axes.get_ylabel() == "significance ratio"]
+    assert [axes.get_lines()[1].get_xdata()[0] for axes in twins] == [curves.best(curve).cut] * 2

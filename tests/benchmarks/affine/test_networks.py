@@ -4,15 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 import pnn_tf
 from benchmarks.affine import networks
 from benchmarks.affine.networks import Config, Setup
 from benchmarks.data.events import Events
 from benchmarks.samples import Samples
-from benchmarks.terminal import Display
 from benchmarks.training import Trained
+from tests.benchmarks.silent import Silent
 
 TINY = Config(epochs=2, units=(8,), batch_size=256, learning_rate=0.02, dropout=0.0)
 
@@ -85,7 +84,7 @@ def test_tests_are_those_of_evaluate_hypotheses(samples, model):
 
 
 def test_a_row_measures_both_epochs_of_every_network(samples, model, monkeypatch):
-    trained, advances, seen = [], [], []
+    trained, seen, display = [], [], Silent()
     first = model.get_weights()
     better = [weights + 1 for weights in first]
 
@@ -100,16 +99,12 @@ def test_a_row_measures_both_epochs_of_every_network(samples, model, monkeypatch
         seen.append(model.get_weights())
         return {"auc": [0.1 * len(seen)] * len(hypotheses)}
 
-    class Listening(Display):
-        def advance(self, work, status):
-            advances.append(work)
-
     monkeypatch.setattr(networks, "train", train)
     setup = Setup(None, individual=True, balance="full")
-    row = networks.make_row(TINY, samples, setup, "Individual-NNs", 7, Listening(Console(quiet=True)), measure)
+    row = networks.make_row(TINY, samples, setup, "Individual-NNs", 7, display, measure)
     model.set_weights(first)
     assert trained == [(replace(TINY, balance="full"), 800, None, None, 7)] * 5
-    assert sum(advances) == pytest.approx(1)
+    assert display.work == pytest.approx(1)
     for weights, expected in zip(seen, [first, better] * 5, strict=True):
         assert all(np.array_equal(one, other) for one, other in zip(weights, expected, strict=True))
     assert row["auc_last"] == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
@@ -117,3 +112,20 @@ def test_a_row_measures_both_epochs_of_every_network(samples, model, monkeypatch
     assert row["mean_auc_last"] == pytest.approx(0.5) and row["mean_auc"] == pytest.approx(0.6)
     assert row["balance"] == "full" and row["n_signal"] == [200] * 5 and row["n_background"] == 1000
     assert row["n_train"] == [600] * 5 and row["best_epoch"] == [1] * 5 and row["masses"][0] == 500
+
+
+def test_binned_background_gets_the_nearest_hypothesis():
+    mean, std = networks.m_wwbb_scale("hepmass-like")
+    mass = np.array([100.0, 624.0, 626.0, 1000.0, 1374.0, 1376.0, 5000.0])  # GeV
+    features = np.stack([np.zeros(7), (mass - mean) / std], axis=1)
+    hypotheses = [500, 750, 1000, 1250, 1500, 500, 750]
+    events = Events(features, hypotheses, np.ones(7), names=("other", "m_wwbb"))
+    strategy = networks.nearest_hypothesis("hepmass-like", events)
+    drawn = strategy.draw(7, seed=None, features=features).numpy()[:, 0]
+    assert drawn.tolist() == [500, 500, 750, 1000, 1250, 1500, 1500] and not strategy.sampled
+    assert networks.nearest_hypothesis("hepmass", events).edges != strategy.edges
+
+
+def test_events_without_the_reconstructed_mass_are_refused():
+    with pytest.raises(ValueError, match="m_wwbb"):
+        networks.nearest_hypothesis("hepmass-like", Events(np.zeros((2, 1)), [500, 750], [1, 1]))

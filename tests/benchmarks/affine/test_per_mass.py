@@ -1,39 +1,67 @@
-"""AUC at each mass beside the paper's: numbers in the table, contrasts, and the figure."""
+"""AUC at each mass beside the paper's: numbers in the table, claims, and the figure."""
 
 import numpy as np
 import pytest
 
-from benchmarks.affine import per_mass
-from benchmarks.comparison import Cell
+from benchmarks.affine import per_mass, table_3, table_4, table_5
+from benchmarks.claims import Missing, above
 from benchmarks.published import AFFINE_TABLE_3
+from benchmarks.tables import Cell
+from tests.benchmarks.affine.conftest import made_up_rows
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return made_up_rows(AFFINE_TABLE_3)
+
+
+def contrast(first, second, rows, **more):
+    claim = per_mass.claim("says so", first, second, above(0), AFFINE_TABLE_3, **more)
+    return claim.published, claim.measure(rows)
 
 
 def test_the_table_holds_mean_spread_and_paper(rows):
-    table = per_mass.comparison(rows, AFFINE_TABLE_3)
+    table = per_mass.comparison("caption", rows, AFFINE_TABLE_3)
     assert table.columns == ("500 GeV", "750 GeV", "1000 GeV", "1250 GeV", "1500 GeV", "average")
-    assert [name for name, _ in table.rows] == list(AFFINE_TABLE_3)
-    for name, cells in table.rows:
-        for measured, paper in zip(cells, (*AFFINE_TABLE_3[name].auc, AFFINE_TABLE_3[name].mean_auc), strict=True):
+    assert [name for name, _ in table.lines] == list(AFFINE_TABLE_3)
+    for name, line in table.lines:
+        for measured, paper in zip(line, (*AFFINE_TABLE_3[name].auc, AFFINE_TABLE_3[name].mean_auc), strict=True):
             # The paper's average is rounded to 0.01.
             assert measured == Cell(pytest.approx(paper - 1, abs=0.005), pytest.approx(2**0.5), paper)
 
 
-def test_a_contrast_is_the_difference_seed_by_seed(rows):
-    all_masses = per_mass.contrast(rows, AFFINE_TABLE_3, ["Affine identical (fixed)"], ["Single-NN"])
-    assert all_masses.paper == pytest.approx(93.228 - 90.212)
-    assert all_masses.ours == pytest.approx(all_masses.paper)  # the shift of a seed cancels
-    assert all_masses.spread == pytest.approx(0, abs=1e-9)
+def test_a_claim_is_about_the_difference_seed_by_seed(rows):
+    paper, ours = contrast(["Affine identical (fixed)"], ["Single-NN"], rows)
+    assert paper == pytest.approx(93.228 - 90.212)
+    # The shift of a seed cancels.
+    assert ours.value == pytest.approx(paper) and ours.error == pytest.approx(0, abs=1e-9) and ours.trainings == 2
 
     later = [row | {"auc": None, "auc_last": [0.5] * 5} if row["row"] == "Single-NN" else row for row in rows]
-    at_the_end = per_mass.contrast(later, AFFINE_TABLE_3, ["pNN uniform (fixed)"], ["Single-NN"], 500, field="auc_last")
-    assert at_the_end.ours == pytest.approx(70.95 - 1 - 0.2 - 50)
+    paper, ours = contrast(["pNN uniform (fixed)"], ["Single-NN"], later, mass=500, field="auc_last")
+    assert paper is None and ours.value == pytest.approx(70.95 - 1 - 0.2 - 50)
 
-    light = per_mass.contrast(rows, AFFINE_TABLE_3, ["pNN uniform (fixed)", "Single-NN"], ["Individual-NNs"], mass=500)
-    assert light.ours == pytest.approx((70.95 + 68.55) / 2 - 77.35)
+    paper, ours = contrast(["pNN uniform (fixed)", "Single-NN"], ["Individual-NNs"], rows, mass=[500, 750])
+    expected = (70.95 + 91.80 + 68.55 + 89.37) / 4 - (77.35 + 92.59) / 2
+    assert paper == pytest.approx(expected) and ours.value == pytest.approx(expected)
+
+    with pytest.raises(Missing):
+        contrast(["pNN binned"], ["Single-NN"], rows)
+
+
+@pytest.mark.parametrize("module", [table_3, table_4, table_5])
+def test_claims_of_the_tables_find_the_papers_numbers_in_its_rows(module):
+    rows = made_up_rows(module.PUBLISHED)
+    published = [claim for claim in module.EXPERIMENT.claims if claim.published is not None]
+    assert len(published) >= 4
+    for claim in published:
+        assert claim.measure(rows).value == pytest.approx(claim.published)
+    for claim in published:  # one of a network needs all its seeds, and all its rows
+        with pytest.raises(Missing):
+            claim.measure(rows[:1])
 
 
 def test_the_figure_has_a_dot_and_a_diamond_for_every_number(rows):
-    table = per_mass.comparison(rows, AFFINE_TABLE_3)
+    table = per_mass.comparison("caption", rows, AFFINE_TABLE_3)
     figure = per_mass.dot_plot(table)
     assert len(figure.axes) == 6
     for i, axes in enumerate(figure.axes):
@@ -41,7 +69,7 @@ def test_the_figure_has_a_dot_and_a_diamond_for_every_number(rows):
         for line in axes.get_lines():
             if line.get_marker() in drawn:
                 drawn[line.get_marker()].append((float(line.get_ydata()[0]), float(line.get_xdata()[0])))
-        assert np.allclose(drawn["o"], [(y, cells[i].ours) for y, (_, cells) in enumerate(table.rows)])
-        assert np.allclose(drawn["D"], [(y, cells[i].paper) for y, (_, cells) in enumerate(table.rows)])
+        assert np.allclose(drawn["o"], [(y, cells[i].ours) for y, (_, cells) in enumerate(table.lines)])
+        assert np.allclose(drawn["D"], [(y, cells[i].paper) for y, (_, cells) in enumerate(table.lines)])
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == list(AFFINE_TABLE_3)
     assert figure.axes[0].yaxis_inverted()

@@ -1,16 +1,14 @@
-"""Sections 4.2 and 4.3: the leak of a rule that a network could learn, and what the section says."""
-
-from dataclasses import asdict
+"""Sections 4.2 and 4.3: the leak of a rule that a network could learn, and what is made of rows."""
 
 import keras
 import numpy as np
 import pytest
 
 import pnn_tf
-from benchmarks import record as records
-from benchmarks.affine import section_4, section_4_section
-from benchmarks.affine.section_4_section import BINNED, RULES, SETUPS
+from benchmarks.affine import section_4
+from benchmarks.affine.section_4 import BINNED, EXPERIMENT, RULES, SETUPS
 from benchmarks.published import AFFINE_TABLE_5
+from tests.benchmarks.affine.conftest import cells, made_up_rows
 
 
 @pytest.fixture(scope="module")
@@ -27,49 +25,47 @@ def test_uniform_masses_leak_wholly_into_such_a_network(samples, knows_the_hypot
     uniform = section_4.theta_by(pnn_tf.Uniform(500.0, 1500.0, sampled=False), test, seed=1)
     assert np.array_equal(uniform[test.label == 1], test.theta[test.label == 1])
     masses = {"identical": section_4.theta_by(None, test, seed=1), "uniform": uniform}
-    measured = section_4._measure(masses, knows_the_hypotheses, test, test.hypotheses)
+    measured = section_4.measure(masses, knows_the_hypotheses, test, test.hypotheses)
     assert measured["joint_auc_identical"] == [0.5] and measured["joint_auc_uniform"] == [1.0]
     assert measured["auc"] == [0.5] * 5 and len(measured["significance"]) == 5
 
 
-@pytest.fixture
-def record(rows_of_table_5, samples):
+@pytest.fixture(scope="module")
+def rows():
     """A made-up run: the rows that Table 5 has are the paper's, the others are one of these."""
-    record = records.new_record("affine-section-4", "smoke", asdict(section_4.SCALES["smoke"]), samples.data)
-    plain = {row["seed"]: row for row in rows_of_table_5 if row["row"] == "pNN identical (fixed)"}
-    there = {(row["row"], row["seed"]): row for row in rows_of_table_5}
+    there = {(row["row"], row["seed"]): row for row in made_up_rows(AFFINE_TABLE_5)}
+    rows = []
     for seed in (1, 2):
         for name in SETUPS:
-            row = there.get((name, seed), plain[seed])
-            joint = {f"joint_auc_{rule}{suffix}": [0.9] for rule in RULES for suffix in ("", "_last")}
+            row = there.get((name, seed), there[section_4.PLAIN, seed]) | {"row": name}
+            row |= {f"joint_auc_{rule}{suffix}": [0.9] for rule in RULES for suffix in ("", "_last")}
             if name == BINNED:
-                joint |= {"joint_auc_binned": [0.95], "joint_auc_binned_last": [0.9 + 0.01 * seed]}
-                joint |= {"auc": [value - 0.1 for value in row["auc"]]}
-            record["rows"].append(row | joint | {"row": name})
-    return record
+                row |= {"joint_auc_binned": [0.95], "joint_auc_binned_last": [0.9 + 0.01 * seed]}
+                row |= {"auc": [value - 0.1 for value in row["auc"]]}
+            rows.append(row)
+    return rows
 
 
-def test_the_section_is_made_of_the_rows(record):
-    section = section_4.section(record)
-    findings = {finding.heading: finding for finding in section.findings}
-    kept, last = (findings[f"Binned masses, at the {epoch}"] for epoch in ("epoch kept", "last epoch"))
-    assert kept.points.ours == pytest.approx(-10) and kept.points.paper is None
-    assert "has 95.00 % where the one on identical masses has 90.00 %: a leak of +5.00 ± 0.00" in kept.text
-    assert "+1.50 ± 0.71" in last.text
-    balance = findings["Full balance"].points
-    expected = np.mean(AFFINE_TABLE_5["pNN (full) identical (fixed)"].auc) - np.mean(
-        AFFINE_TABLE_5["pNN identical (fixed)"].auc
-    )
-    assert balance.ours == pytest.approx(expected) and balance.paper == pytest.approx(expected)
-    uniform = findings["Uniform masses"].points
-    assert uniform.paper == pytest.approx((76.67 + 72.20 - 76.71 - 76.71) / 2)
-    leaks = dict(section.tables[1][1].rows)
-    assert [cell.ours for cell in leaks[BINNED]] == pytest.approx([90, 90, 95, 90, 90, 91.5])
-    assert dict(section.tables[0][1].rows)[BINNED][0].paper is None
+def test_a_leak_is_what_is_gained_by_the_rule_of_the_training(rows):
+    kept, last = (section_4.leak(BINNED, epoch)(rows) for epoch in section_4.EPOCHS)
+    assert (kept.value, kept.error) == (pytest.approx(5), pytest.approx(0, abs=1e-9))
+    assert (last.value, last.spread) == (pytest.approx(1.5), pytest.approx(np.sqrt(0.5)))
+    assert section_4.leak("pNN uniform (fixed)", "epoch kept")(rows).value == pytest.approx(0)
 
 
-def test_the_figure_has_a_dot_for_each_rule(record):
-    axes = section_4_section.joint_plot(record["rows"]).axes[0]
+def test_claims_and_tables_are_made_of_the_rows(rows):
+    claims = {claim: claim.measure(rows).value for claim in EXPERIMENT.claims}
+    assert sum(claim.published is not None for claim in claims) == 5
+    for claim, value in claims.items():
+        assert claim.published is None or value == pytest.approx(claim.published)
+    main, joint, _ = map(cells, section_4.tables({"rows": rows}))
+    assert [cell.ours for cell in joint[BINNED].values()] == pytest.approx([90, 90, 95, 90, 90, 91.5])
+    assert main[BINNED]["500 GeV"].paper is None and main[BINNED]["500 GeV"].ours == pytest.approx(76.71 - 1 - 10)
+
+
+def test_the_figure_has_a_dot_for_each_rule(rows):
+    (_, _), (_, figure) = section_4.figures({"rows": rows})
+    (axes,) = figure.axes
     at = list(SETUPS).index(BINNED)
     assert [line.get_xdata()[at] for line in axes.get_lines()] == pytest.approx([90, 90, 91.5])
     assert [label.get_text() for label in axes.get_yticklabels()] == list(SETUPS)

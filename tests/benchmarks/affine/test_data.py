@@ -1,21 +1,19 @@
 """Counts, histograms and correlations of events with known distributions."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from benchmarks import record as records
-from benchmarks.affine import data_set
+from benchmarks.affine import data
 from benchmarks.data import FEATURE_NAMES
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass_like import read_recipe
 from benchmarks.published import MASSES
 from benchmarks.samples import Samples
+from tests.benchmarks.affine.conftest import cells
 from tests.benchmarks.silent import Silent
 
-CONFIG = data_set.Config(sample="hepmass", n_bins=40)  # of any other than hepmass-like, the units are unknown
+CONFIG = data.Config(sample="hepmass", n_bins=40)  # of any other than hepmass-like, the units are unknown
 SHIFT = {mass: (mass - 400) / 500 for mass in MASSES}  # of the signal's features, in standard deviations
 
 
@@ -26,25 +24,23 @@ def events(n_events: int, seed: int) -> Events:
     features = generator.normal(size=(n_events, len(FEATURE_NAMES)))
     lep_eta, lep_phi = FEATURE_NAMES.index("lep_eta"), FEATURE_NAMES.index("lep_phi")
     features[:, lep_eta] = 0.6 * features[:, lep_phi] + 0.8 * features[:, lep_eta]
-    for name in data_set.DRAWN:
+    for name in data.DRAWN:
         features[:, FEATURE_NAMES.index(name)] += label * np.vectorize(SHIFT.get)(theta)
     return Events(features, theta, label, names=FEATURE_NAMES)
 
 
 @pytest.fixture(scope="module")
 def sample():
-    data = {"name": "Gaussians", "n_train": 40_000, "n_test": 1000, "fingerprint": "0" * 64}
-    return Samples(events(40_000, 1), events(1000, 2), data)
+    return Samples(events(40_000, 1), events(1000, 2), {})
 
 
 @pytest.fixture(scope="module")
 def row(sample):
-    (row,) = data_set.run(CONFIG, sample, seeds=(42,), display=Silent())
-    return row
+    return data.make_row(CONFIG, sample, "hepmass", 42, Silent())
 
 
 def test_counts_are_those_of_the_events(row):
-    assert row["row"] == "hepmass" and row["masses"] == list(MASSES)
+    assert row["masses"] == list(MASSES)
     assert row["train"] == {"background": 20_000, "signal": [4000] * 5}
     assert row["test"] == {"background": 500, "signal": [100] * 5}
     # 40 000 of 7 000 000 events: a 175th of 350 000, 140 000, ...
@@ -83,8 +79,8 @@ def test_correlations_are_pearsons(row):
 
 
 def test_the_simulated_sample_is_in_physical_units(sample):
-    histogram = data_set.histogram(sample.train, "m_wwbb", data_set.Config(n_bins=40))
-    plain = data_set.histogram(sample.train, "m_wwbb", CONFIG)
+    histogram = data.histogram(sample.train, "m_wwbb", data.Config(n_bins=40))
+    plain = data.histogram(sample.train, "m_wwbb", CONFIG)
     mean, std = (read_recipe()[key][FEATURE_NAMES.index("m_wwbb")] for key in ("mean", "std"))
     assert (histogram["unit"], plain["unit"]) == ("GeV", "standard deviations")
     # Edges and medians are rounded to 1e-4 and 1e-3 standard deviations, of 511 GeV.
@@ -93,26 +89,31 @@ def test_the_simulated_sample_is_in_physical_units(sample):
     assert histogram["overlap"] == pytest.approx(plain["overlap"], abs=1e-3)  # events on an edge
 
 
-def test_the_section_says_what_the_row_holds(row, sample):
-    record = records.new_record("affine-data", "paper", asdict(CONFIG), sample.data) | {"rows": [row]}
-    section = data_set.section(record)
-    sets = dict(section.tables[0][1].rows)
+def test_the_tables_and_the_claims_say_what_the_row_holds(row):
+    sets, kinds, overlaps, _ = map(cells, data.tables({"rows": [row]}))
     n_kept = 2000 + 800 + 200 + 40 + 11
-    assert sets["HEPMASS-IMB"][2].ours == pytest.approx(100 * n_kept / (20_000 + n_kept))
-    assert sets["HEPMASS-IMB"][3].ours == pytest.approx(2000 / 11)
-    kept = [cells[3] for _, cells in section.tables[1][1].rows]
+    assert sets["HEPMASS-IMB"]["signal (%)"].ours == pytest.approx(100 * n_kept / (20_000 + n_kept))
+    assert sets["HEPMASS-IMB"]["signal imbalance"] == (pytest.approx(2000 / 11), None, 166)
+    kept = [line["kept (%)"] for line in kinds.values()]
     assert kept[1].ours == kept[1].paper == 50 and kept[5].paper == pytest.approx(100 / 350)
-    findings = {finding.heading: finding.text for finding in section.findings}
-    assert "they rise with the mass" in findings["f26 is the reconstructed mass"]
-    assert "In 5 of the 5 features" in findings["500 GeV is the hardest"]
-    assert "in its text give 175" in findings["Imbalance of the signal"]
-    assert "lep_eta and lep_phi" in findings["Correlations"]
-    assert len(section.figures) == 4
+    assert overlaps["lep_pt"]["500 GeV"].ours == row["histograms"]["lep_pt"]["overlap"][0]
+    assert data.IMBALANCE([row]).value == pytest.approx(2000 / 11)
+    assert data.RISE([row])["m_wwbb"].value == pytest.approx(0.5, abs=0.1)
+    assert all(0.1 < gap.value < 0.3 for gap in data.HARDEST([row]).values())  # 0.92 - 0.73, each to 0.03
+    pairs = data.correlated([row])
+    assert max(pairs, key=lambda pair: pairs[pair].value) == "lep_eta, lep_phi" and len(pairs) == 351
+    assert data.n_strong([row]).value == sum(pair.value > 0.5 for pair in pairs.values()) >= 1
 
 
 def test_figures_draw_the_histograms(row):
-    left, right = data_set.plot([row]).axes
-    drawn = [patch.get_data().values for patch in left.patches]
-    assert np.array_equal(drawn[0], row["histograms"]["m_wwbb"]["background"])
-    assert np.array_equal(drawn[3], row["histograms"]["m_wwbb"]["signal"][2])
-    assert np.allclose(right.patches[0].get_data().values, 0.2 * drawn[0])
+    features, correlations, imbalance = (figure for _, figure in data.figures({"rows": [row]}))
+    balanced = features.axes[0]
+    imbalanced = features.axes[[axes.get_yscale() for axes in features.axes].index("log")]
+    histogram = row["histograms"]["m_wwbb"]
+    drawn = [patch.get_data().values for patch in balanced.patches]
+    assert np.allclose(drawn[3], np.divide(histogram["signal"][2], 4000))
+    drawn = [patch.get_data().values for patch in imbalanced.patches]
+    assert np.allclose(drawn[0], np.multiply(0.2, histogram["background"]))
+    assert np.allclose(drawn[5], row["imbalanced_signal"][4])
+    assert np.array_equal(correlations.axes[0].images[0].get_array(), row["correlations"])
+    assert [bar.get_height() for bar in imbalance.axes[0].patches][5:] == row["imbalanced"]["signal"]
