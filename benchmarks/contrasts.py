@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 import pnn_tf
 from benchmarks.claims import Estimate, of_difference
 from benchmarks.data.events import Events
-from benchmarks.paired import Difference, Placements, difference, over_trainings, placements
+from benchmarks.paired import Difference, Placements, cell, difference, over_trainings, placements
 from benchmarks.style import INK, style
 from benchmarks.tables import AVERAGE, Table, long, percent, table
 from benchmarks.training import QUICK, Recipe
@@ -173,7 +173,7 @@ def difference_table(caption: str, rows: Sequence[Row], columns: Mapping[str, Pa
     places = {f"{mass:g}": i for i, mass in enumerate(rows[0]["masses"])}
     places |= {f"mean {group}": group for group in rows[0]["contrasts"][0]["groups"]}
     lines = tuple(
-        (name, tuple(contrast(rows, pair, where).cell for pair in columns.values())) for name, where in places.items()
+        (name, tuple(cell(contrast(rows, pair, where)) for pair in columns.values())) for name, where in places.items()
     )
     return Table(caption, "mass (GeV)", tuple(columns), lines, (2,) * len(columns))
 
@@ -204,7 +204,7 @@ def figure(
                 _draw(upper, *points, colours[network], trained_on.get(network, masses), line="-")
             lower.axhline(0, color=colours[first])
             for place, network in enumerate(others):
-                cells = [contrast(rows, (network, first), i).cell for i in range(len(masses))]
+                cells = [cell(contrast(rows, (network, first), i)) for i in range(len(masses))]
                 shifted = masses + SHIFT * (place - (len(others) - 1) / 2)
                 points = shifted, [c.ours for c in cells], [c.spread for c in cells]
                 filled = shifted[np.isin(masses, trained_on.get(network, masses))]

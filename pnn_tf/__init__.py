@@ -5,6 +5,8 @@ Networks of Baldi et al. 2016 and Anzalone et al. 2022, their balanced training,
 
 from pnn_tf.agreement import Agreement, HoldOut, hold_out_test
 from pnn_tf.calibration import Bins, Calibration
+from pnn_tf.compare import Difference, compare_auc
+from pnn_tf.curves import RocCurve, roc_curve
 from pnn_tf.dropout import FastDropout
 from pnn_tf.evaluation import HypothesisResult, evaluate_hypotheses, hold_out, predict_scores, scan_theta
 from pnn_tf.export import check_feature_names, export_savedmodel, read_description
@@ -27,11 +29,13 @@ __all__ = [
     "Bins",
     "Calibration",
     "ConcatConditioning",
+    "Difference",
     "FastDropout",
     "HoldOut",
     "HypothesisResult",
     "Identical",
     "Ranking",
+    "RocCurve",
     "Sculpting",
     "Significance",
     "Stratum",
@@ -47,6 +51,7 @@ __all__ = [
     "balanced_batches",
     "calibrate",
     "check_feature_names",
+    "compare_auc",
     "evaluate_hypotheses",
     "export_savedmodel",
     "hold_out",
@@ -56,6 +61,7 @@ __all__ = [
     "predict_scores",
     "read_description",
     "roc_auc",
+    "roc_curve",
     "scan_theta",
     "significance_ratio",
     "theta_leak",

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import contrasts
 from benchmarks.data.events import Events
-from benchmarks.paired import difference, placements
+from benchmarks.paired import cell, difference, placements
 from pnn_tf import auc_error
 
 MASSES = [500.0, 700.0]
@@ -101,7 +101,7 @@ def test_the_figure_shows_auc_and_difference_with_errors(rows):
     np.testing.assert_allclose(empty[0], [[700, auc["a"][1]]])
     (bars,) = (container for container in lower.containers)
     ends = np.array([segment[:, 1] for segment in bars[2][0].get_segments()])
-    cells = [contrasts.contrast(rows, ("a", "b"), i).cell for i in range(2)]
+    cells = [cell(contrasts.contrast(rows, ("a", "b"), i)) for i in range(2)]
     np.testing.assert_allclose(ends, [[c.ours - c.spread, c.ours + c.spread] for c in cells])
     ends = np.array([segment[:, 1] for segment in upper.containers[0][2][0].get_segments()])
     errors = [100 * auc_error(a / 100, 30, 40) for a in auc["b"]]

@@ -1,0 +1,256 @@
+"""Figures of what taylor finds: `import taylor.plots`, which needs matplotlib, `pip install keras-hep[plots]`.
+
+Each function returns a matplotlib Figure. It draws into `figure` instead if one is given, a Figure or SubFigure with
+constrained layout, so that several stand side by side. Fonts, sizes and the ink are those of the user's own style;
+colours are those of Okabe and Ito, which readers with any common colour blindness can tell apart, or `colours` by name.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import numpy as np
+from matplotlib import rcParams
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from taylor.features import FeatureSet
+from taylor.monitor import MonitorRecord
+from taylor.over_theta import ImportanceOverTheta
+from taylor.result import TaylorImportance
+
+BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = COLOURS = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
+DASHES = "-", "--", "-.", ":"
+MARKERS = "D", "o", "s", "^"
+MEAN = r"$\langle |t| \rangle$"
+ORDERS = {1: ORANGE, 2: BLUE, 3: GREEN}  # by order; higher ones are grey
+GREY = "#8c959f"
+
+
+def ranking(
+    importance: TaylorImportance | Mapping[str, TaylorImportance],
+    n: int = 20,
+    *,
+    colours: Mapping | None = None,
+    legend: bool = True,
+    figure=None,
+):
+    """Bars of the features with the largest means, with standard errors; the colour is the order.
+
+    Args:
+        importance: of `mean_abs_coefficients`; or several of the same features by name, such as those of regions. The
+            bars, and which features there are, are those of the first; the others are points on the same lines.
+        n: number of features.
+        colours: of the orders, 1, 2, ..., and of the names.
+        legend: whether there is one.
+        figure: to draw into; a new one if None.
+
+    Raises:
+        ValueError: no importance, other features in another.
+    """
+    named = dict(importance) if isinstance(importance, Mapping) else {"": importance}
+    if len({one.features for one in named.values()}) != 1:
+        raise ValueError(f"Expected importances of the same features. Received: {', '.join(named) or 'none'}.")
+    (first_name, first), *others = named.items()
+    lines = first.ranking()[:n]
+    places, columns = np.arange(len(lines)), np.argsort(first.ranks)[:n]
+    of_order = ORDERS | dict(colours or {})
+    figure = _figure(figure, (5.4, 1.3 + 0.24 * len(lines)))
+    axes = figure.subplots()
+    axes.barh(
+        places,
+        first.mean[columns],
+        height=0.72,
+        color=[of_order.get(line.order, GREY) for line in lines],
+        xerr=first.error[columns],
+        error_kw={"ecolor": _ink(), "elinewidth": 0.9},
+    )
+    looks = _looks([name for name, _ in others], colours)
+    ink = {"mec": _ink(), "ecolor": _ink(), "elinewidth": 0.9, "ls": ""}
+    for (name, one), marker in zip(others, cycle(MARKERS), strict=False):
+        points = {"marker": marker, "mfc": looks[name]["color"], "ms": 5, "label": name}
+        axes.errorbar(one.mean[columns], places, xerr=one.error[columns], **points, **ink)
+    axes.set_yticks(places, [line.feature for line in lines])
+    axes.tick_params(axis="y", left=False)
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    axes.set_xlabel(MEAN)
+    if legend:
+        prefix = f"{first_name}, " if first_name else ""
+        orders = sorted({line.order for line in lines})
+        bars = [Patch(color=of_order.get(order, GREY), label=f"{prefix}order {order}") for order in orders]
+        _legend(figure, [*bars, *axes.get_legend_handles_labels()[0]], 3)
+    return figure
+
+
+def pairs(importance: TaylorImportance, *, colormap: str = "cividis", figure=None):
+    """The second-order means as a matrix: off the diagonal the relation of two inputs, on it an auto-correlation.
+
+    Pairs that were not analysed are left white.
+
+    Args:
+        importance: of `mean_abs_coefficients`.
+        colormap: of matplotlib.
+        figure: as of `ranking`.
+
+    Raises:
+        ValueError: an importance without features of second order.
+    """
+    features = importance.features
+    columns = features.positions(2)
+    if len(columns) == 0:
+        raise ValueError("Expected features of second order. Received: none. Use mean_abs_coefficients(order=2).")
+    n = len(features.names)
+    matrix = np.full((n, n), np.nan)
+    i, j = features.of_order(2).T
+    matrix[i, j] = matrix[j, i] = importance.mean[columns]
+    size = 2.4 + 0.22 * n
+    figure = _figure(figure, (size + 0.8, size))
+    axes = figure.subplots()
+    image = axes.imshow(matrix, cmap=colormap, vmin=0)
+    small = {"fontsize": "small"} if n > 12 else {}
+    axes.set_xticks(range(n), features.names, rotation=90, **small)
+    axes.set_yticks(range(n), features.names, **small)
+    axes.tick_params(left=False, bottom=False)
+    axes.grid(False)
+    figure.colorbar(image, ax=axes, label=f"{MEAN} of the pair", fraction=0.05)
+    return figure
+
+
+def course(
+    records: Sequence[MonitorRecord] | Mapping[str, Sequence[MonitorRecord]],
+    *,
+    features: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    n: int = 5,
+    colours: Mapping[str, str] | None = None,
+    legend: bool = True,
+    figure=None,
+):
+    """Means of some features in the course of a training, with a band of one standard error, and metrics below.
+
+    Args:
+        records: of `TaylorMonitor` or `read_monitor`; or those of several trainings by name, told apart by dashes.
+        features: labels such as "mass" or "mass, pt"; the n largest at the end (of the first training) if None.
+        metrics: names; all if None.
+        n: number of features if none are named.
+        colours: by label of a feature.
+        legend, figure: as of `ranking`.
+
+    Raises:
+        ValueError: no records, a feature that was not analysed.
+    """
+    named = dict(records) if isinstance(records, Mapping) else {"": records}
+    if not named or not all(len(of_name) for of_name in named.values()):
+        raise ValueError("Expected records of TaylorMonitor. Received: none.")
+    first = next(iter(named.values()))
+    last = first[-1].importance
+    labels = [line.feature for line in last.ranking()[:n]] if features is None else list(features)
+    metrics = list(first[-1].metrics) if metrics is None else list(metrics)
+    looks = _looks(labels, colours)
+    figure = _figure(figure, (6.4, 3.8 + 1.5 * len(metrics)))
+    panels = figure.subplots(
+        1 + len(metrics), sharex=True, squeeze=False, gridspec_kw={"height_ratios": [2.2] + [1] * len(metrics)}
+    )[:, 0]
+    for of_name, dashes in zip(named.values(), cycle(DASHES), strict=False):
+        step = [record.step for record in of_name]
+        for label in labels:
+            column = _column(of_name[0].importance.features, label)
+            mean = np.array([record.importance.mean[column] for record in of_name])
+            error = np.array([record.importance.error[column] for record in of_name])
+            _band(panels[0], step, mean, error, looks[label]["color"], dashes)
+        for axes, metric in zip(panels[1:], metrics, strict=True):
+            axes.plot(step, [record.metrics[metric] for record in of_name], color=_ink(), ls=dashes)
+            axes.set_ylabel(metric)
+    panels[0].set_ylim(bottom=0)
+    panels[0].set_ylabel(MEAN)
+    panels[-1].set_xlabel("gradient step")
+    if legend:
+        of_training = [Line2D([], [], color=_ink(), ls=d, label=name) for name, d in zip(named, cycle(DASHES)) if name]
+        _legend(figure, [*(Line2D([], [], **look) for look in looks.values()), *of_training], 4)
+    return figure
+
+
+def over_theta(
+    result: ImportanceOverTheta,
+    *,
+    features: Sequence[str] | None = None,
+    n: int = 5,
+    parameter: int = 0,
+    label: str = "theta",
+    colours: Mapping[str, str] | None = None,
+    legend: bool = True,
+    figure=None,
+):
+    """Means of some features against theta, with a band of one standard error.
+
+    Args:
+        result: of `importance_over_theta`, of a grid in which one parameter varies.
+        features: labels such as "mass" or "mass, pt"; those n whose mean is largest anywhere if None.
+        n: number of features if none are named.
+        parameter: which of several.
+        label: what theta is, with its unit, such as "mass (GeV)".
+        colours: by label of a feature.
+        legend, figure: as of `ranking`.
+
+    Raises:
+        ValueError: a feature that was not analysed, a grid in which another parameter varies.
+    """
+    if np.ptp(np.delete(result.theta, parameter, axis=1), axis=0).any():
+        raise ValueError(
+            f"Expected a grid of theta in which only parameter {parameter} varies. Received: others vary too. Draw a "
+            "part of the grid at a time."
+        )
+    order = np.argsort(result.theta[:, parameter])
+    theta, mean, error = result.theta[order, parameter], result.mean[order], result.error[order]
+    if features is None:
+        features = [result.features.labels[i] for i in np.argsort(-mean.max(axis=0), kind="stable")[:n]]
+    looks = _looks(features, colours)
+    figure = _figure(figure, (5.8, 4.0))
+    axes = figure.subplots()
+    for name in features:
+        column = _column(result.features, name)
+        _band(axes, theta, mean[:, column], error[:, column], looks[name]["color"], looks[name]["ls"])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(label)
+    axes.set_ylabel(MEAN)
+    if legend:
+        _legend(figure, [Line2D([], [], **look) for look in looks.values()], 4)
+    return figure
+
+
+def _figure(figure, size):
+    return Figure(figsize=size, layout="constrained") if figure is None else figure
+
+
+def _looks(names: Sequence[str], colours) -> dict[str, dict]:
+    """Colour, dashes and label by name; names without a colour get the next one that is free."""
+    given = dict(colours or {})
+    free = cycle([colour for colour in COLOURS if colour not in given.values()] or COLOURS)
+    dashes = [style for style in DASHES for _ in COLOURS]  # another one where the colours begin anew
+    return {
+        name: {"color": given[name] if name in given else next(free), "ls": style, "label": name}
+        for name, style in zip(names, cycle(dashes), strict=False)
+    }
+
+
+def _column(features: FeatureSet, label: str) -> int:
+    if label not in features.labels:
+        raise ValueError(
+            f"Expected one of the {len(features)} analysed features, such as 'a' or 'a, b'. Received: {label!r}"
+        )
+    return features.labels.index(label)
+
+
+def _band(axes, x, mean, error, colour, dashes) -> None:
+    axes.plot(x, mean, color=colour, ls=dashes)
+    axes.fill_between(x, mean - error, mean + error, color=colour, alpha=0.2, lw=0)
+
+
+def _legend(figure, handles, ncols) -> None:
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), ncols))
+
+
+def _ink() -> str:
+    return rcParams["text.color"]
