@@ -1,6 +1,7 @@
-"""The two networks of PNN and how they are trained: one hidden layer of three (section 4), and a deep one (section 5).
+"""Events and networks of PNN: one hidden layer of three units (section 4), and a deep network (section 5).
 
-Defaults are the paper's. It leaves open how many events only validate, and how biases start: at zero here.
+Defaults of the networks are the paper's. It leaves open how many events only validate, and how biases start: at zero
+here.
 """
 
 from dataclasses import dataclass
@@ -8,7 +9,28 @@ from dataclasses import dataclass
 import keras
 
 import pnn_tf
+from benchmarks.samples import Samples, load_samples
 from benchmarks.training import Recipe
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Which events.
+
+    Args:
+        sample: "hepmass-like", simulated and part of the checkout, or "hepmass", the official files by download.
+        n_train: training events drawn from the sample, validation included; None for all.
+        n_test: test events drawn; None for all.
+    """
+
+    sample: str = "hepmass-like"
+    n_train: int | None = None
+    n_test: int | None = None
+
+
+def load(config: Sampled) -> Samples:
+    """Reads the events of a configuration."""
+    return load_samples(config.sample, config.n_train, config.n_test)
 
 
 @dataclass(frozen=True)
@@ -35,7 +57,7 @@ class Descent(Recipe):
 
     def network(self, n_features: int, n_parameters: int, conditioning: str | None, seed: int) -> keras.Model:
         """As `Recipe.network`, with the activation and the initial weights of this recipe."""
-        gaussian = None if self.kernel_std is None else keras.initializers.RandomNormal(stddev=self.kernel_std)
+        gaussian = self.kernel_std and keras.initializers.RandomNormal(stddev=self.kernel_std)
         return pnn_tf.parametric_network(
             n_features,
             n_parameters,
