@@ -14,12 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import pnn_tf
+from benchmarks import paired
 from benchmarks.claims import Estimate, of_difference
 from benchmarks.data.events import Events
-from benchmarks.paired import Difference, Placements, cell, difference, over_trainings, placements
 from benchmarks.style import INK, style
 from benchmarks.tables import AVERAGE, Table, long, percent, table
 from benchmarks.training import QUICK, Recipe
+from pnn_tf.compare import Difference, Placements, difference, over_trainings, placements
 
 Pair = tuple[str, str]  # a network, and the one whose AUC is subtracted
 SHIFT = 14.0  # GeV between the points of two networks at one mass, to keep their error bars apart
@@ -173,7 +174,8 @@ def difference_table(caption: str, rows: Sequence[Row], columns: Mapping[str, Pa
     places = {f"{mass:g}": i for i, mass in enumerate(rows[0]["masses"])}
     places |= {f"mean {group}": group for group in rows[0]["contrasts"][0]["groups"]}
     lines = tuple(
-        (name, tuple(cell(contrast(rows, pair, where)) for pair in columns.values())) for name, where in places.items()
+        (name, tuple(paired.cell(contrast(rows, pair, where)) for pair in columns.values()))
+        for name, where in places.items()
     )
     return Table(caption, "mass (GeV)", tuple(columns), lines, (2,) * len(columns))
 
@@ -204,7 +206,7 @@ def figure(
                 _draw(upper, *points, colours[network], trained_on.get(network, masses), line="-")
             lower.axhline(0, color=colours[first])
             for place, network in enumerate(others):
-                cells = [cell(contrast(rows, (network, first), i)) for i in range(len(masses))]
+                cells = [paired.cell(contrast(rows, (network, first), i)) for i in range(len(masses))]
                 shifted = masses + SHIFT * (place - (len(others) - 1) / 2)
                 points = shifted, [c.ours for c in cells], [c.spread for c in cells]
                 filled = shifted[np.isin(masses, trained_on.get(network, masses))]

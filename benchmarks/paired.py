@@ -1,9 +1,7 @@
 """How a report tells a difference of AUCs, which `pnn_tf.compare` measures: as a cell of a table, and in words."""
 
 from benchmarks.tables import Cell
-from pnn_tf.compare import Difference, Placements, difference, over_trainings, placements
-
-__all__ = ["INDISTINCT", "Difference", "Placements", "cell", "difference", "over_trainings", "placements", "verdict"]
+from pnn_tf.compare import Difference
 
 INDISTINCT = "neither better nor worse within two standard errors"
 

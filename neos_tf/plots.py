@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -88,7 +89,8 @@ def templates(
             title = sample["name"] if len(channels) == 1 else f"{channel['name']}: {sample['name']}"
             counts.set_title(title)
             counts.tick_params(labelbottom=False)
-            ratios.set_xlim(borders[0], borders[-1])
+            for axes in (counts, ratios):
+                axes.set_xlim(borders[0], borders[-1])
             ratios.set_xlabel(label or ("bin" if own is None else "summary statistic"))
             if own is None:
                 ratios.xaxis.set_major_locator(MaxNLocator(min(n_bins, 8), integer=True))
@@ -129,6 +131,8 @@ def _sample(counts, ratios, sample, edges, colours) -> bool:
             ratios.stairs(_relative(np.asarray(varied, float), nominal), edges, baseline=None, **look)
     counts.set_ylim(bottom=0)
     ratios.axhline(1, color=GREY, lw=1)
+    if not ratios.patches:
+        ratios.set_ylim(0.9, 1.1)
     return bool(absolute)
 
 
@@ -189,9 +193,10 @@ def course(
         }
         logarithmic = _is_wide(curves.values())
         for (name, key), values in curves.items():
-            alone = (name, f"val_{metric}") not in curves
-            dashes = "-" if alone or key != metric else "--"
-            ways["validation" if key != metric else "training"] = dashes
+            both = (name, metric) in curves and (name, f"val_{metric}") in curves
+            way, dashes = ("training", "--") if both and key == metric else ("validation", "-")
+            if both:
+                ways[way] = dashes
             _mean_and_band(axes, values, first_epoch, logarithmic, color=colours[name], ls=dashes)
         if logarithmic:
             axes.set_yscale("log")
@@ -202,8 +207,7 @@ def course(
         axes.remove()
     if legend:
         lines = [Line2D([], [], color=colour, label=name) for name, colour in colours.items() if name]
-        both = [Line2D([], [], color=GREY, ls=dashes, label=way) for way, dashes in ways.items()]
-        _legend(figure, [*lines, *(both if len(both) > 1 else ())])
+        _legend(figure, [*lines, *(Line2D([], [], color=GREY, ls=dashes, label=way) for way, dashes in ways.items())])
     return figure
 
 
@@ -258,5 +262,9 @@ def _figure(figure, size):
 
 
 def _legend(figure, handles) -> None:
+    """Below, in as many columns as the labels leave room for."""
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4))
+        size = rcParams["font.size"] / 72  # inches; a letter is about 0.6 as wide as it is high, a handle takes 4 of it
+        width = size * (4 + 0.6 * max(len(handle.get_label()) for handle in handles))
+        n_columns = max(1, min(len(handles), int(figure.bbox.width / figure.dpi / width)))
+        figure.legend(handles=handles, loc="outside lower center", ncols=n_columns)

@@ -9,6 +9,7 @@ from pnn_tf.compare import Difference, compare_auc
 from pnn_tf.curves import RocCurve, roc_curve
 from pnn_tf.dropout import FastDropout
 from pnn_tf.evaluation import HypothesisResult, evaluate_hypotheses, hold_out, predict_scores, scan_theta
+from pnn_tf.events_in_bins import EventsInBins, events_in_bins
 from pnn_tf.export import check_feature_names, export_savedmodel, read_description
 from pnn_tf.guidance import Sculpting, ThetaLeak, TooFew, background_sculpting, theta_leak, too_few_events
 from pnn_tf.hull import outside_hull
@@ -30,6 +31,7 @@ __all__ = [
     "Calibration",
     "ConcatConditioning",
     "Difference",
+    "EventsInBins",
     "FastDropout",
     "HoldOut",
     "HypothesisResult",
@@ -53,6 +55,7 @@ __all__ = [
     "check_feature_names",
     "compare_auc",
     "evaluate_hypotheses",
+    "events_in_bins",
     "export_savedmodel",
     "hold_out",
     "hold_out_test",

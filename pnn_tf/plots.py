@@ -7,7 +7,6 @@ colours are those of Okabe and Ito, which readers with any common colour blindne
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib import rcParams
@@ -19,6 +18,7 @@ from pnn_tf.calibration import Bins
 from pnn_tf.compare import Difference
 from pnn_tf.curves import RocCurve
 from pnn_tf.evaluation import HypothesisResult
+from pnn_tf.events_in_bins import EventsInBins
 from pnn_tf.guidance import Sculpting
 
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = COLOURS = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
@@ -57,7 +57,8 @@ def auc(
         held_out = _held_out([one.theta for one in of_name], _of_name(trained_on, name))
         values, errors = ([getattr(one, field) for one in of_name] for field in ("auc", "auc_error"))
         x = _theta_axis(axes, [one.theta for one in of_name])
-        _points(axes, x, 100 * np.array(values), 100 * np.array(errors), held_out, looks[name]["color"], "-")
+        line = "-" if len(of_name[0].theta) == 1 else ""
+        _points(axes, x, 100 * np.array(values), 100 * np.array(errors), held_out, looks[name]["color"], line)
         any_open |= held_out.any()
     axes.set_xlabel(label)
     axes.set_ylabel("AUC (%)")
@@ -183,7 +184,7 @@ def sculpting(
         axes.stairs(
             result.after / np.diff(result.edges),
             result.edges,
-            **looks[name] | {"label": f"{name or 'after the cut'}: {result.efficiency:.2g} passes"},
+            **looks[name] | {"label": f"{name or 'after the cut'}: {100 * result.efficiency:.3g} % passes"},
         )
     axes.set_xlim(first.edges[0], first.edges[-1])
     axes.set_xlabel(label)
@@ -231,41 +232,9 @@ def calibration(
     return figure
 
 
-class Found(NamedTuple):
-    """Test events in the bins of a calibration.
-
-    Attributes:
-        signal: (n_bins,) share of the signal in each bin; their sum is 1.
-        background: (n_bins,) likewise.
-        n_signal: number of signal events; with weights w, (sum w)^2 / sum w^2.
-        n_background: likewise.
-    """
-
-    signal: np.ndarray
-    background: np.ndarray
-    n_signal: float
-    n_background: float
-
-
-def find(bins: Bins, label, score, weight=None) -> Found:
-    """Counts events in bins, for `densities`.
-
-    Args:
-        bins: `calibration.at(theta)`.
-        label: (n_events,) 1 for signal of this theta, 0 for background.
-        score: (n_events,) in [0, 1], of the network that is told this theta.
-        weight: (n_events,) non-negative event weights; ones if None.
-    """
-    label, score = np.asarray(label), np.asarray(score)
-    weight = np.ones(len(label)) if weight is None else np.asarray(weight, np.float64)
-    counts = [np.histogram(score[label == of], bins.edges, weights=weight[label == of])[0] for of in (1, 0)]
-    numbers = (weight[label == of].sum() ** 2 / (weight[label == of] ** 2).sum() for of in (1, 0))
-    return Found(*(count / count.sum() for count in counts), *numbers)
-
-
 def densities(
     bins: Bins,
-    found: Found | None = None,
+    found: EventsInBins | None = None,
     *,
     colours: Mapping[str, str] | None = None,
     legend: bool = True,
@@ -278,7 +247,7 @@ def densities(
 
     Args:
         bins: `calibration.at(theta)`.
-        found: of `find`; none if None.
+        found: of `events_in_bins`; none if None.
         colours: of "signal" and "background".
         legend, figure: as of `auc`.
     """
@@ -364,8 +333,12 @@ def _trained_handles() -> list[Line2D]:
 
 
 def _legend(figure, handles) -> None:
+    """Below, in as many columns as the labels leave room for."""
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4))
+        size = rcParams["font.size"] / 72  # inches; a letter is about 0.6 as wide as it is high, a handle takes 4 of it
+        width = size * (4 + 0.6 * max(len(handle.get_label()) for handle in handles))
+        n_columns = max(1, min(len(handles), int(figure.bbox.width / figure.dpi / width)))
+        figure.legend(handles=handles, loc="outside lower center", ncols=n_columns)
 
 
 def _ink() -> str:

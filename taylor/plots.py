@@ -79,7 +79,7 @@ def ranking(
         prefix = f"{first_name}, " if first_name else ""
         orders = sorted({line.order for line in lines})
         bars = [Patch(color=of_order.get(order, GREY), label=f"{prefix}order {order}") for order in orders]
-        _legend(figure, [*bars, *axes.get_legend_handles_labels()[0]], 3)
+        _legend(figure, [*bars, *axes.get_legend_handles_labels()[0]])
     return figure
 
 
@@ -107,9 +107,10 @@ def pairs(importance: TaylorImportance, *, colormap: str = "cividis", figure=Non
     size = 2.4 + 0.22 * n
     figure = _figure(figure, (size + 0.8, size))
     axes = figure.subplots()
-    image = axes.imshow(matrix, cmap=colormap, vmin=0)
+    image = axes.imshow(matrix, cmap=colormap, vmin=0, aspect="auto")
     small = {"fontsize": "small"} if n > 12 else {}
-    axes.set_xticks(range(n), features.names, rotation=90, **small)
+    upright = max(map(len, features.names)) <= 4 and n <= 12
+    axes.set_xticks(range(n), features.names, rotation=0 if upright else 90, **small)
     axes.set_yticks(range(n), features.names, **small)
     axes.tick_params(left=False, bottom=False)
     axes.grid(False)
@@ -167,7 +168,7 @@ def course(
     panels[-1].set_xlabel("gradient step")
     if legend:
         of_training = [Line2D([], [], color=_ink(), ls=d, label=name) for name, d in zip(named, cycle(DASHES)) if name]
-        _legend(figure, [*(Line2D([], [], **look) for look in looks.values()), *of_training], 4)
+        _legend(figure, [*(Line2D([], [], **look) for look in looks.values()), *of_training])
     return figure
 
 
@@ -215,7 +216,7 @@ def over_theta(
     axes.set_xlabel(label)
     axes.set_ylabel(MEAN)
     if legend:
-        _legend(figure, [Line2D([], [], **look) for look in looks.values()], 4)
+        _legend(figure, [Line2D([], [], **look) for look in looks.values()])
     return figure
 
 
@@ -247,9 +248,13 @@ def _band(axes, x, mean, error, colour, dashes) -> None:
     axes.fill_between(x, mean - error, mean + error, color=colour, alpha=0.2, lw=0)
 
 
-def _legend(figure, handles, ncols) -> None:
+def _legend(figure, handles) -> None:
+    """Below, in as many columns as the labels leave room for."""
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), ncols))
+        size = rcParams["font.size"] / 72  # inches; a letter is about 0.6 as wide as it is high, a handle takes 4 of it
+        width = size * (4 + 0.6 * max(len(handle.get_label()) for handle in handles))
+        n_columns = max(1, min(len(handles), int(figure.bbox.width / figure.dpi / width)))
+        figure.legend(handles=handles, loc="outside lower center", ncols=n_columns)
 
 
 def _ink() -> str:

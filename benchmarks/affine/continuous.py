@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import pnn_tf
-from benchmarks import contrasts
+from benchmarks import contrasts, paired
 from benchmarks.affine.departures import OF_START
 from benchmarks.comparison import Finding, Section, listed
 from benchmarks.contrasts import Row, Trainings, contrast
@@ -195,20 +195,21 @@ def _findings(rows: list[Row]) -> Iterator[Finding]:
         lowest, highest = (pick(range(len(masses)), key=lambda i: alone[i].value) for pick in (min, max))
         yield Finding(
             f"{kind}: range minus five points, between the points",
-            f"Mean AUC at {unknown} GeV: trained on the range it is {between.verdict}. At the five points "
-            f"themselves it is {known.verdict} ({known}), from {HEAVY:g} GeV on {heavy.verdict} "
+            f"Mean AUC at {unknown} GeV: trained on the range it is {paired.verdict(between)}. At the five points "
+            f"themselves it is {paired.verdict(known)} ({known}), from {HEAVY:g} GeV on {paired.verdict(heavy)} "
             f"({100 * heavy.value:+.3f} ± {100 * heavy.error:.3f}). It does best at {masses[highest]:g} GeV "
             f"({alone[highest]}) and worst at {masses[lowest]:g} GeV ({alone[lowest]}). At an end of the range it has "
             "signal on one side alone, and few events nearby, where five points have a fifth of theirs.",
-            between.cell,
+            paired.cell(between),
         )
     for trained in ("five points", "range"):
         pair = f"Affine, {trained}", f"pNN, {trained}"
         known, between = (contrast(rows, pair, group) for group in ("at the five", "between"))
         yield Finding(
             f"Affine minus pNN, {trained}, between the points",
-            f"There affine conditioning is {between.verdict}, at the five points {known.verdict} ({known}).",
-            between.cell,
+            f"There affine conditioning is {paired.verdict(between)}, at the five points {paired.verdict(known)} "
+            f"({known}).",
+            paired.cell(between),
         )
     if len(rows) > 1:
         spread = {

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from benchmarks import contrasts
+from benchmarks import contrasts, paired
 from benchmarks.data.events import Events
-from benchmarks.paired import cell, difference, placements
 from pnn_tf import auc_error
+from pnn_tf.compare import difference, placements
 
 MASSES = [500.0, 700.0]
 
@@ -101,7 +101,7 @@ def test_the_figure_shows_auc_and_difference_with_errors(rows):
     np.testing.assert_allclose(empty[0], [[700, auc["a"][1]]])
     (bars,) = (container for container in lower.containers)
     ends = np.array([segment[:, 1] for segment in bars[2][0].get_segments()])
-    cells = [cell(contrasts.contrast(rows, ("a", "b"), i)) for i in range(2)]
+    cells = [paired.cell(contrasts.contrast(rows, ("a", "b"), i)) for i in range(2)]
     np.testing.assert_allclose(ends, [[c.ours - c.spread, c.ours + c.spread] for c in cells])
     ends = np.array([segment[:, 1] for segment in upper.containers[0][2][0].get_segments()])
     errors = [100 * auc_error(a / 100, 30, 40) for a in auc["b"]]

@@ -1,6 +1,7 @@
 """How a report tells a difference of AUCs."""
 
-from benchmarks.paired import INDISTINCT, Difference, cell, verdict
+from benchmarks.paired import INDISTINCT, cell, verdict
+from pnn_tf.compare import Difference
 
 
 def test_a_verdict_needs_two_standard_errors():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import pnn_tf
-from benchmarks.paired import Difference, difference, placements
 from benchmarks.pnn.tested import N_GROUPS, SIGNAL_EFFICIENCY, auc_difference, summary
+from pnn_tf.compare import Difference, difference, placements
 
 N = 5000
 
