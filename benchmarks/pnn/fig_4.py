@@ -18,15 +18,13 @@ from benchmarks.claims import Claim, above
 from benchmarks.data.events import Events
 from benchmarks.experiment import Experiment
 from benchmarks.interpolation import training_events
-from benchmarks.paired import cell
 from benchmarks.pnn.distributions import axis_label, bin_edges, distribution, draw, physical
-from benchmarks.pnn.recipes import Sampled, Shallow, load
-from benchmarks.pnn.tested import EQUAL, SIGNAL_EFFICIENCY, curve, estimates, evaluate, mean_auc, minus, summary
+from benchmarks.pnn.recipes import Shallow, Source, fit
+from benchmarks.pnn.tested import EQUAL, SIGNAL_EFFICIENCY, cell, curve, estimates, evaluate, mean_auc, minus, summary
 from benchmarks.samples import Samples
 from benchmarks.style import GREEN, INK, ORANGE, QUIET, style
 from benchmarks.tables import Cell, Quantity, Table, long, percent, pick, table
 from benchmarks.terminal import Display
-from benchmarks.training import show_epochs, train
 
 FEATURE, FOCUS = "m_wwbb", 750.0  # GeV
 FIXED, PARAMETRISED = "fixed", "parametrised without it"
@@ -39,7 +37,7 @@ COLOURS = {RISING: QUIET, RATIO: INK, FIXED: GREEN, PARAMETRISED: ORANGE}  # the
 
 
 @dataclass(frozen=True)
-class Config(Sampled, Shallow):
+class Config(Source, Shallow):
     """The events, the recipe of training, and what is particular to this figure.
 
     Args:
@@ -75,21 +73,13 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
         score = test.features[:, 0] if name == RISING else ratio(test.features[:, 0])
         signal = (test.label == 1) & (test.theta[:, 0] == config.focus)
         tested = summary(config.focus, score[signal], score[test.label == 0])
-        return row | {
-            "tested": tested,
-            "response": None if name == RISING else _rounded(ratio(at) / (1 + ratio(at))),
-            "n_train": None,
-        }
+        response = None if name == RISING else _rounded(ratio(at) / (1 + ratio(at)))
+        return row | {"tested": tested, "response": response, "n_train": None}
     low, high = events.features.min(), events.features.max()
     events, test = (replace(part, features=(part.features - low) / (high - low)) for part in (events, test))
     masses = [mass for mass in events.hypotheses[:, 0].tolist() if (mass == config.focus) == (name == FIXED)]
-    trained = train(
-        config,
-        training_events(events, masses, seed=seed),
-        conditioning=None if name == FIXED else "concat",
-        seed=seed,
-        on_epoch=show_epochs(display, f"{name}, seed {seed}", 1 / config.epochs),
-    )
+    conditioning, events = None if name == FIXED else "concat", training_events(events, masses, seed=seed)
+    trained = fit(config, events, name, seed, display, best=False, conditioning=conditioning)
     response = pnn_tf.predict_scores(trained.model, (at[:, None] - low) / (high - low), config.focus)
     tested = evaluate(trained.model, test, config.focus)
     return row | {"tested": tested, "response": _rounded(response), "n_train": trained.n_train}
@@ -153,17 +143,15 @@ def tables(record: Mapping) -> Iterator[Table]:
         long(rows, quantities),
         columns="quantity",
     )
-    yield Table(
+    caption = (
         "Differences of the AUC at {focus:g} GeV on the same test events, with their standard error, and mean absolute "
-        "difference of the outputs, which an AUC does not see where the order is the same.",
-        "one minus another",
-        ("AUC (points)", "outputs apart"),
-        tuple(
-            (f"{one} minus {other}", (cell(minus(rows, one, other, tests)), Cell(apart(rows, one, other))))
-            for one, other in PAIRS
-        ),
-        (2, 3),
+        "difference of the outputs, which an AUC does not see where the order is the same."
     )
+    lines = tuple(
+        (f"{one} minus {other}", (cell(minus(rows, one, other, tests)), Cell(apart(rows, one, other))))
+        for one, other in PAIRS
+    )
+    yield Table(caption, "one minus another", ("AUC (points)", "outputs apart"), lines, (2, 3))
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
@@ -212,7 +200,7 @@ EXPERIMENT = Experiment(
         "embedded": Config(**QUICK),
         "paper": Config(sample="hepmass", n_train=1_000_000),
     },
-    load=load,
+    load=Config.load,
     names=lambda config: (RISING, RATIO, FIXED, PARAMETRISED),
     make_row=make_row,
     line=lambda row: f"AUC {100 * row['tested']['auc']:.2f} %",

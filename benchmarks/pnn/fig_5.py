@@ -15,7 +15,7 @@ from benchmarks.claims import Claim, Estimate, above, below
 from benchmarks.data.hepmass import FEATURE_NAMES
 from benchmarks.experiment import Experiment
 from benchmarks.pnn.distributions import bin_edges, distribution, draw, physical, separation
-from benchmarks.pnn.recipes import Sampled, load
+from benchmarks.pnn.recipes import Source
 from benchmarks.samples import Samples
 from benchmarks.style import style
 from benchmarks.tables import Quantity, Table, long, table
@@ -26,7 +26,7 @@ SHOWN = ("lep_pt", "met", "n_jets", *(f"jet{jet}_pt" for jet in (1, 2, 3, 4)), "
 
 
 @dataclass(frozen=True)
-class Config(Sampled):
+class Config(Source):
     """Which events, of which test events are not looked at, and the masses (GeV) of the signal that is drawn."""
 
     n_test: int | None = 1000
@@ -117,7 +117,7 @@ EXPERIMENT = Experiment(
         "{masses[0]:g} and {masses[1]:g} GeV, each normalised to its own number of events."
     ),
     scales={"smoke": Config(n_train=20_000), "embedded": Config(), "paper": Config(sample="hepmass")},
-    load=load,
+    load=Config.load,
     names=lambda config: ("distributions",),
     make_row=make_row,
     line=lambda row: f"{len(row['distributions'])} features of {row['n_signal'] + row['n_background']:,} events",

@@ -19,14 +19,13 @@ from benchmarks.data.events import Events
 from benchmarks.experiment import Experiment
 from benchmarks.interpolation import training_events
 from benchmarks.pnn.fig_5 import N_LOW
-from benchmarks.pnn.recipes import Deep, Sampled, load
+from benchmarks.pnn.recipes import Deep, Source, fit
 from benchmarks.pnn.tested import AUC, EQUAL, Tests, curve, difference_table, estimates, evaluate, mean_auc, minus
 from benchmarks.published import MASSES
 from benchmarks.samples import Samples
 from benchmarks.style import BLUE, GREEN, ORANGE, PURPLE, style
 from benchmarks.tables import Quantity, Table, long, pick, table, with_average
 from benchmarks.terminal import Display
-from benchmarks.training import show_epochs, train
 from pnn_tf import plots
 
 FOCUS, OTHERS = 1000, (500, 750, 1250, 1500)  # GeV
@@ -55,7 +54,7 @@ COLOURS = {network.label: network.colour for network in NETWORKS.values()}
 
 
 @dataclass(frozen=True)
-class Config(Sampled, Deep):
+class Config(Source, Deep):
     """The events, the recipe of training, and the mass that one network is trained at and another is not, GeV."""
 
     balance: str = "class"
@@ -77,14 +76,8 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     events, test = (first_features(part, FEATURES[features]) for part in (samples.train, samples.test))
     masses = test.hypotheses[:, 0].tolist()
     trained_on = [mass for mass in masses if (setup.at_focus if mass == config.focus else setup.elsewhere)]
-    trained = train(
-        config,
-        training_events(events, trained_on, seed=seed),
-        conditioning=setup.conditioning,
-        seed=seed,
-        on_epoch=show_epochs(display, f"{name}, seed {seed}", 1 / config.epochs),
-    )
-    trained.model.set_weights(trained.best_weights)
+    events = training_events(events, trained_on, seed=seed)
+    trained = fit(config, events, name, seed, display, conditioning=setup.conditioning)
     return {
         "network": network,
         "features": features,
@@ -212,7 +205,7 @@ EXPERIMENT = Experiment(
         "embedded": Config(**QUICK),
         "paper": Config(sample="hepmass"),
     },
-    load=load,
+    load=Config.load,
     names=lambda config: [f"{network}, {features}" for features in FEATURES for network in NETWORKS],
     make_row=make_row,
     line=lambda row: "AUC " + ", ".join(f"{100 * tested['auc']:.2f}" for tested in row["tested"]) + " %",

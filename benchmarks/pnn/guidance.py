@@ -19,19 +19,19 @@ from benchmarks.claims import Claim, Estimate, above, below, over_trainings
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass_imb import imbalanced
 from benchmarks.experiment import Experiment
-from benchmarks.pnn.recipes import Sampled, load
+from benchmarks.pnn.recipes import Source, fit
 from benchmarks.samples import Samples
 from benchmarks.style import MASS_COLOURS, QUIET, style
 from benchmarks.tables import Quantity, Table, by_seed, long, percent, pick, table
 from benchmarks.terminal import Display
-from benchmarks.training import QUICK, Recipe, show_epochs, train
+from benchmarks.training import QUICK, Recipe
 from pnn_tf import plots
 
 IDENTICAL, UNIFORM, UNREGULARISED = TRAINED = "identical", "uniform", "uniform, not regularised"
 
 
 @dataclass(frozen=True)
-class Config(Sampled, Recipe):
+class Config(Source, Recipe):
     """The events, the recipe of training, and what is looked at.
 
     Args:
@@ -66,14 +66,9 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
         background_theta = pnn_tf.Uniform(hypotheses.min(axis=0), hypotheses.max(axis=0))
     if name == UNREGULARISED:
         config = replace(config, dropout=0.0, kernel_l2=0.0, bias_l2=0.0)
-    model = train(
-        config,
-        events,
-        conditioning=config.conditioning,
-        background_theta=background_theta,
-        seed=seed,
-        on_epoch=show_epochs(display, f"{name}, seed {seed}", 1 / config.epochs),
-    ).model  # with the weights of the last epoch, which no validation on identical masses has chosen
+    network = {"conditioning": config.conditioning, "background_theta": background_theta}
+    # With the weights of the last epoch, which no validation on identical masses has chosen.
+    model = fit(config, events, name, seed, display, best=False, **network).model
     results = pnn_tf.evaluate_hypotheses(model, test.features, test.theta, test.label)
     grid = np.linspace(*config.grid)
     return {
@@ -274,7 +269,7 @@ EXPERIMENT = Experiment(
         "embedded": Config(epochs=10, **QUICK),
         "paper": Config(sample="hepmass"),
     },
-    load=load,
+    load=Config.load,
     names=lambda config: TRAINED,
     make_row=make_row,
     line=lambda row: (

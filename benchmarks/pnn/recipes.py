@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import keras
 
 import pnn_tf
+from benchmarks.data.events import Events
 from benchmarks.samples import Samples, load_samples
-from benchmarks.training import Recipe
+from benchmarks.training import Recipe, Trained, show_epochs, train
 
 
 @dataclass(frozen=True)
-class Sampled:
-    """Which events.
+class Source:
+    """Which events an experiment uses; a base of its configuration.
 
     Args:
         sample: "hepmass-like", simulated and part of the checkout, or "hepmass", the official files by download.
@@ -27,10 +28,9 @@ class Sampled:
     n_train: int | None = None
     n_test: int | None = None
 
-
-def load(config: Sampled) -> Samples:
-    """Reads the events of a configuration."""
-    return load_samples(config.sample, config.n_train, config.n_test)
+    def load(self) -> Samples:
+        """Reads them."""
+        return load_samples(self.sample, self.n_train, self.n_test)
 
 
 @dataclass(frozen=True)
@@ -105,3 +105,19 @@ class Deep(Descent):
     nesterov: bool = False
     units: tuple[int, ...] = (500,) * 5
     kernel_std: float | None = 0.1
+
+
+def fit(config: Recipe, events: Events, title: str, seed: int, display, *, work=1.0, best=True, **more) -> Trained:
+    """A network trained by a recipe, with the weights of its best epoch, or of the last.
+
+    Args:
+        config, events, seed: as of `benchmarks.training.train`, which gets `more` as well.
+        title: of what is trained, for the display.
+        work: for the display, share of a row.
+        best: whether the epoch is that with the best validation AUC.
+    """
+    on_epoch = show_epochs(display, f"{title}, seed {seed}", work / config.epochs)
+    trained = train(config, events, seed=seed, on_epoch=on_epoch, **more)
+    if best:
+        trained.model.set_weights(trained.best_weights)
+    return trained

@@ -21,14 +21,14 @@ from benchmarks.claims import Claim, above, below
 from benchmarks.data import load_hepmass_like
 from benchmarks.data.events import Events
 from benchmarks.experiment import Experiment
-from benchmarks.paired import cell
-from benchmarks.pnn.tested import AUC, EQUAL, AtTheta, Tests, estimates, minus, summary
+from benchmarks.pnn.recipes import fit
+from benchmarks.pnn.tested import AUC, EQUAL, AtTheta, Tests, cell, estimates, minus, summary
 from benchmarks.published import MASSES
 from benchmarks.samples import events_fingerprint
 from benchmarks.style import GREEN, INK, ORANGE, QUIET, VERMILION, style
 from benchmarks.tables import Table, long, pick, table, with_average
 from benchmarks.terminal import Display
-from benchmarks.training import QUICK, Recipe, show_epochs, train
+from benchmarks.training import QUICK, Recipe
 from pnn_tf import plots
 
 BOTH = "mass and scale"
@@ -98,25 +98,19 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     if not told_scale:
         events = replace(events, theta=events.theta[:, :SCALE], parameter_names=events.parameter_names[:SCALE])
         config = replace(config, theta_scale=config.theta_scale[:1], theta_offset=config.theta_offset[:1])
-    trained = train(
-        config,
-        events,
-        conditioning=config.conditioning,
-        background_theta=pnn_tf.Identical(np.unique(events.theta[:, 0])),
-        nuisances=(SCALE,) if told_scale else (),
-        seed=seed,
-        on_epoch=show_epochs(display, f"{name}, seed {seed}", 1 / config.epochs),
+    background = {"background_theta": pnn_tf.Identical(np.unique(events.theta[:, 0]))}
+    background |= {"nuisances": (SCALE,) if told_scale else ()}
+    model, _, best_epoch, n_train = fit(
+        config, events, name, seed, display, conditioning=config.conditioning, **background
     )
-    model = trained.model
-    model.set_weights(trained.best_weights)
     points, tested = evaluate(model, samples.test, told_scale)
     return {
         "points": points,
         "tested": tested,
         "told_nominal": evaluate(model, samples.test, told_scale, shown=1.0)[1] if told_scale else None,
         "map": auc_map(config, model, samples.test) if name == BOTH else None,
-        "best_epoch": trained.best_epoch,
-        "n_train": trained.n_train,
+        "best_epoch": best_epoch,
+        "n_train": n_train,
     }
 
 
@@ -181,15 +175,15 @@ def tables(record: Mapping) -> Iterator[Table]:
         "AUC in %",
         with_average(long(rows, {"auc": AUC}, at=scales)),
     )
+    lines = tuple(
+        (f"{mass} GeV", tuple(cell(minus(rows, BOTH, NOMINAL, at(scale, masses=[mass]))) for scale in JET_SCALES))
+        for mass in MASSES
+    )
     yield Table(
-        f"AUC of {BOTH!r} minus that of {NOMINAL!r}, in points, at each mass and scale, ± its standard error on the "
-        "same test events.",
+        f"AUC of {BOTH!r} minus that of {NOMINAL!r}, in points, at each mass and scale, ± its standard error.",
         "points",
         tuple(f"{scale:.2f}" for scale in JET_SCALES),
-        tuple(
-            (f"{mass} GeV", tuple(cell(minus(rows, BOTH, NOMINAL, at(scale, masses=[mass]))) for scale in JET_SCALES))
-            for mass in MASSES
-        ),
+        lines,
         (2,) * len(JET_SCALES),
     )
 
@@ -210,10 +204,10 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         handles = [Line2D([], [], color=colour, marker="o", ls="", label=name) for name, colour in COLOURS.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
     yield (
-        f"Left: AUC, averaged over the masses, minus that of {NOMINAL!r}, with its standard error. Right: AUC of "
-        "signal at the star against the background of its scale, when the network is shown these events at other masses "
-        "and scales. On the black line it is 1 point below the best; outside of the hull of the training points (white "
-        "line) it extrapolates.",
+        f"Left: AUC, averaged over the masses, minus that of {NOMINAL!r}, with its standard error; open where a scale "
+        "was left out. Right: AUC of signal at the star against the background of its scale, when the network is shown "
+        "these events at other masses and scales. On the black line it is 1 point below the best; outside of the hull "
+        "of the training points (white line) it extrapolates.",
         figure,
     )
 

@@ -7,15 +7,14 @@ one part in ten.
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
 import pnn_tf
 from benchmarks.claims import Estimate, Missing, of_difference, within
 from benchmarks.data.events import Events
-from benchmarks.paired import cell
-from benchmarks.tables import Table, percent
+from benchmarks.tables import Cell, Table, percent
 from pnn_tf.compare import Difference, Placements, difference, over_trainings, placements
 
 N_GROUPS = 50  # an error of relative precision 1 / sqrt(2 N_GROUPS)
@@ -108,18 +107,17 @@ def estimates(named: Mapping[str, tuple[str, str, Tests]]) -> Callable[[Sequence
     return lambda rows: {name: of_difference(minus(rows, *pair)) for name, pair in named.items()}
 
 
+def cell(difference: Difference) -> Cell:
+    """In points, with the standard error as the spread."""
+    return Cell(100 * difference.value, 100 * difference.error)
+
+
 def difference_table(
-    caption: str,
-    corner: str,
-    rows: Sequence[Mapping],
-    pairs: Mapping[str, tuple[str, str]],
-    columns: Mapping[str, Tests],
-) -> Table:
-    """`minus` in points, with its standard error as the spread: a line for each pair, by name, a column a test."""
-    lines = tuple(
-        (name, tuple(cell(minus(rows, *pair, tests)) for tests in columns.values())) for name, pair in pairs.items()
-    )
-    return Table(caption, corner, tuple(columns), lines, (2,) * len(columns))
+    caption: str, corner: str, rows, pairs: Mapping[str, tuple[str, str]], columns: Mapping[str, Tests]
+):
+    """A Table of `minus`: a line for each pair, by name, a column for each kind of tests."""
+    lines = [(name, tuple(cell(minus(rows, *pair, of)) for of in columns.values())) for name, pair in pairs.items()]
+    return Table(caption, corner, tuple(columns), tuple(lines), (2,) * len(columns))
 
 
 def curve(tested: Sequence[AtTheta]) -> pnn_tf.RocCurve:
@@ -127,18 +125,10 @@ def curve(tested: Sequence[AtTheta]) -> pnn_tf.RocCurve:
     return pnn_tf.RocCurve(SIGNAL_EFFICIENCY, np.mean([one["background_efficiency"] for one in tested], axis=0))
 
 
-class MeanAuc(NamedTuple):
-    """An AUC over seeds at one theta, as `pnn_tf.plots.auc` draws it; the error is of the finite test sample."""
-
-    theta: tuple[float, ...]
-    auc: float
-    auc_error: float
-
-
-def mean_auc(tested: Sequence[AtTheta]) -> MeanAuc:
-    """The mean AUC over seeds."""
-    auc, first = fmean(one["auc"] for one in tested), tested[0]
-    return MeanAuc((first["theta"],), auc, pnn_tf.auc_error(auc, first["n_signal"], first["n_background"]))
+def mean_auc(tested: Sequence[AtTheta]) -> pnn_tf.HypothesisResult:
+    """The mean AUC over seeds (one entry each), for `pnn_tf.plots.auc`."""
+    first, auc = tested[0], fmean(one["auc"] for one in tested)
+    return pnn_tf.HypothesisResult((first["theta"],), auc, None, first["n_signal"], first["n_background"])
 
 
 def _placed(tested: AtTheta) -> Placements:
