@@ -120,11 +120,6 @@ def tables(record: Mapping) -> Iterator[Table]:
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """Densities of the score, a column a mass, for a network that knows it and one that does not; and the toy."""
     rows, seed = record["rows"], record["rows"][0]["seed"]
-    yield (
-        "The toy. Left, the likelihood ratio at a theta that neither network nor calibration know. Right, the root "
-        "mean square difference to the exact probability of signal, r / (1 + r), at each theta.",
-        toy_figure(pick(rows, row="toy", seed=seed)[0]),
-    )
     (known,) = pick(rows, row="all masses", seed=seed)
     with style():
         figure = Figure(figsize=(3.1 * len(known["bins"]), 6.0))
@@ -143,6 +138,11 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         "interpolated; points, test events with their statistical error. The network is trained on all masses, above, "
         "or without the one left out, below.",
         figure,
+    )
+    yield (
+        "The toy. Left, the likelihood ratio at a theta that neither network nor calibration know. Right, the root "
+        "mean square difference to the exact probability of signal, r / (1 + r), at each theta.",
+        toy_figure(pick(rows, row="toy", seed=seed)[0]),
     )
 
 

@@ -233,9 +233,7 @@ EXPERIMENT = Experiment(
     load=load,
     names=lambda config: [f"{units} units" for units in config.widths],
     make_row=make_row,
-    line=lambda row: (
-        f"accuracy {accuracy(row, True)[0]:.2f} % at trained, {accuracy(row, False)[0]:.2f} % at unseen theta"
-    ),
+    line=lambda row: f"accuracy {accuracy(row, True):.2f} % at trained, {accuracy(row, False):.2f} % at unseen theta",
     tables=tables,
     figures=figures,
     claims=(*claims("3 units"), *claims("10 units", ours=True, scales=("embedded",))),

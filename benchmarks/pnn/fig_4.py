@@ -159,7 +159,7 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     rows, first = record["rows"], record["rows"][0]
     shown = first["distribution"]
     centres = (np.array(shown["edges"][1:]) + shown["edges"][:-1]) / 2
-    curves = {name: curve([row["tested"] for row in rows if row["row"] == name]) for name in COLOURS}
+    curves = {name: curve([row["tested"] for row in pick(rows, row=name)]) for name in COLOURS}
     with style():
         figure = Figure(figsize=(10.2, 4.2))
         left, middle, right = figure.subfigures(1, 3)

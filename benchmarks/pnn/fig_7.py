@@ -232,7 +232,7 @@ EXPERIMENT = Experiment(
     ),
     departures=(
         SIMULATED,
-        "The rate is multiplied by {decay:g} after each epoch. The epoch with the best validation AUC is kept.",
+        "Without momentum the optimiser is Adam. The epoch with the best validation AUC is kept, not the last.",
         "Every network sees the whole background, in batches of half signal and half background. A fixed network has "
         "the signal of one mass of the sample: the paper gives it seven million events of its own.",
         "Masses of background events are drawn once from those trained on, so that the missing mass is never shown.",

@@ -8,6 +8,7 @@ have an uncertain AUC: `too_few_events`.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -22,7 +23,7 @@ from benchmarks.experiment import Experiment
 from benchmarks.pnn.recipes import Source, fit
 from benchmarks.samples import Samples
 from benchmarks.style import MASS_COLOURS, QUIET, style
-from benchmarks.tables import Quantity, Table, by_seed, long, percent, pick, table
+from benchmarks.tables import Cell, Quantity, Table, by_seed, long, percent, pick, table
 from benchmarks.terminal import Display
 from benchmarks.training import QUICK, Recipe
 from pnn_tf import plots
@@ -115,11 +116,8 @@ def sculpting(config: Config, model, test: Events, mass: float) -> dict:
     found = pnn_tf.background_sculpting(
         score, reconstructed, background.label, efficiency=config.efficiency, bins=edges
     )
-    shares = {name: np.round(getattr(found, name), 6).tolist() for name in ("before", "after")}
-    return {"mass": mass, "edges": edges.tolist(), **shares} | {
-        "divergence": found.divergence,
-        "efficiency": found.efficiency,
-    }
+    before, after = (shares.round(6).tolist() for shares in (found.before, found.after))
+    return {"mass": mass} | found._replace(edges=edges.tolist(), before=before, after=after)._asdict()
 
 
 def too_few(config: Config, events: Events, results: Sequence) -> list[tuple[float, float, int, int]]:
@@ -156,19 +154,14 @@ DIVERGENCE = Quantity(lambda row: [s["divergence"] for s in row["sculpting"]], d
 
 def tables(record: Mapping) -> Iterator[Table]:
     """What comes of a leak, how a cut shapes the background at each mass, and where events are too few."""
-    rows = record["rows"]
-    quantities = {
-        "given away (%)": GIVEN_AWAY,
-        "fall between (%)": FALL,
-        "mean AUC (%)": percent("auc"),
-        "divergence (bits)": DIVERGENCE,
-    }
+    rows, few = record["rows"], record["rows"][0]["too_few"]
+    checks = {"given away (%)": GIVEN_AWAY, "fall between (%)": FALL, "mean AUC (%)": percent("auc")}
     yield table(
         "Share of the background in a training batch whose mass alone gives it away, and what comes of it: how deep "
         "the mean score of the signal falls between hypotheses, the AUC, and how much a cut that passes "
         "{efficiency:.0%} of the background shapes its reconstructed mass.",
         "background mass",
-        long(rows, quantities),
+        long(rows, {**checks, "divergence (bits)": DIVERGENCE}),
         columns="quantity",
     )
     yield table(
@@ -178,20 +171,10 @@ def tables(record: Mapping) -> Iterator[Table]:
         long(rows, {"divergence": DIVERGENCE}, at="masses"),
         heading="{} GeV",
     )
-    columns = {
-        "error (points)": percent(lambda one: one["found"][1], spread=False),
-        "signal events": Quantity(lambda one: one["found"][2], decimals=0),
-        "needed": Quantity(lambda one: one["found"][3], decimals=0),
-    }
-    few = [  # of the first seed
-        {"row": f"{found[0]:g} GeV", "seed": 0, "found": found} for found in rows[0]["too_few"]
-    ]
-    yield table(
-        "Masses at which an AUC is not known to {error:.1%} on the validation part of HEPMASS-IMB made of this sample.",
-        "too few events",
-        long(few, columns),
-        columns="quantity",
-    )
+    columns = ("error (points)", "signal events", "needed")
+    lines = tuple((f"{mass:g} GeV", (Cell(100 * error), Cell(n), Cell(needed))) for mass, error, n, needed in few)
+    caption = "Masses at which an AUC is not known to {error:.1%} on the validation part of HEPMASS-IMB of this sample."
+    yield Table(caption, "too few events", columns, lines, (2, 0, 0))
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
@@ -219,15 +202,14 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         "extrapolates and `predict_scores` warns.",
         figure,
     )
-    cuts = next(iter(pick(record["rows"], row=IDENTICAL)))["sculpting"][::2]
-    fields = pnn_tf.Sculpting._fields
-    results = {f"{s['mass']:g} GeV": pnn_tf.Sculpting(*(np.array(s[field]) for field in fields)) for s in cuts}
+    cuts = pick(record["rows"], row=IDENTICAL)[0]["sculpting"][::2]
+    found = {cut["mass"]: {field: np.array(cut[field]) for field in pnn_tf.Sculpting._fields} for cut in cuts}
     with style():
         figure = plots.sculpting(
-            results,
-            figure=Figure(figsize=(8.0, 4.0)),
+            {f"{mass:g} GeV": pnn_tf.Sculpting(**of_mass) for mass, of_mass in found.items()},
             label="reconstructed mass of the background (GeV)",
-            colours={name: MASS_COLOURS[round(s["mass"])] for name, s in zip(results, cuts, strict=True)},
+            colours={f"{mass:g} GeV": MASS_COLOURS[round(mass)] for mass in found},
+            figure=Figure(figsize=(8.0, 4.0)),
         )
     yield (
         "Background before (grey) and after a cut on the score at three masses: a peak appears where the network is "
@@ -253,7 +235,23 @@ def of_cuts(rows: Sequence[Mapping]) -> dict[str, Estimate]:
     return {f"{mass:g} GeV": over_trainings(by_seed(frame, IDENTICAL, mass)) for mass in frame["at"].unique()}
 
 
-SHARE = {"unit": "%", "decimals": 1, "ours": True}
+ours = partial(Claim, ours=True)
+share = partial(ours, unit="%", decimals=1)
+CLAIMS = (
+    share("A uniform background mass gives most background away", over(GIVEN_AWAY, UNIFORM), above(50), chance=False),
+    share("One drawn from the hypotheses gives none away", over(GIVEN_AWAY, IDENTICAL), below(1), chance=False),
+    share(
+        "Between hypotheses the score of signal falls: with a uniform background mass more than with an identical one",
+        over(FALL, UNIFORM, IDENTICAL),
+        above(0),
+    ),
+    share(
+        "With a uniform background mass it falls more without dropout and L2 than with them",
+        over(FALL, UNREGULARISED, UNIFORM),
+        above(0),
+    ),
+    ours("A cut at any mass shapes the background's reconstructed mass", of_cuts, above(0.05), unit="bits"),
+)
 EXPERIMENT = Experiment(
     id="pnn-guidance",
     where="where users go wrong",
@@ -277,41 +275,7 @@ EXPERIMENT = Experiment(
     ),
     tables=tables,
     figures=figures,
-    claims=(
-        Claim(
-            "A uniform background mass gives most of the background away",
-            over(GIVEN_AWAY, UNIFORM),
-            above(50),
-            chance=False,
-            **SHARE,
-        ),
-        Claim(
-            "One drawn from the hypotheses gives none away",
-            over(GIVEN_AWAY, IDENTICAL),
-            below(1),
-            chance=False,
-            **SHARE,
-        ),
-        Claim(
-            "A network learns it: its score of signal falls half-way between hypotheses, uniform minus identical",
-            over(FALL, UNIFORM, IDENTICAL),
-            above(0),
-            **SHARE,
-        ),
-        Claim(
-            "It learns it more without dropout and L2 than with them",
-            over(FALL, UNREGULARISED, UNIFORM),
-            above(0),
-            **SHARE,
-        ),
-        Claim(
-            "A cut at any mass sculpts the background's reconstructed mass",
-            of_cuts,
-            above(0.05),
-            unit="bits",
-            ours=True,
-        ),
-    ),
+    claims=CLAIMS,
     departures=("The checks are this project's; the paper of Anzalone et al. describes the first of them.",),
     ours=True,
 )
