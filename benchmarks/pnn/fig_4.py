@@ -113,7 +113,7 @@ def _rounded(values: np.ndarray) -> list[float]:
     return [round(float(value), 5) for value in values]
 
 
-def tests(row: Mapping) -> list:
+def at_focus(row: Mapping) -> list:
     """Of a row, for `tested.minus`."""
     return [[row["tested"]]]
 
@@ -148,7 +148,7 @@ def tables(record: Mapping) -> Iterator[Table]:
         "difference of the outputs, which an AUC does not see where the order is the same."
     )
     lines = tuple(
-        (f"{one} minus {other}", (cell(minus(rows, one, other, tests)), Cell(apart(rows, one, other))))
+        (f"{one} minus {other}", (cell(minus(rows, one, other, at_focus)), Cell(apart(rows, one, other))))
         for one, other in PAIRS
     )
     yield Table(caption, "one minus another", ("AUC (points)", "outputs apart"), lines, (2, 3))
@@ -209,18 +209,18 @@ EXPERIMENT = Experiment(
     claims=(
         Claim(
             "A parametrised network without 750 GeV matches or nearly matches one trained there, in AUC at 750 GeV",
-            estimates({"": (PARAMETRISED, FIXED, tests)}),
+            estimates({"": (PARAMETRISED, FIXED, at_focus)}),
             EQUAL,
         ),
         Claim(
             "Both networks order events better than the feature itself, a plain cut, in AUC",
-            estimates({name: (name, RISING, tests) for name in (FIXED, PARAMETRISED)}),
+            estimates({name: (name, RISING, at_focus) for name in (FIXED, PARAMETRISED)}),
             above(0),
             ours=True,
         ),
         Claim(
             "Both networks reach what the feature allows, the ratio of its binned densities, in AUC",
-            estimates({name: (name, RATIO, tests) for name in (FIXED, PARAMETRISED)}),
+            estimates({name: (name, RATIO, at_focus) for name in (FIXED, PARAMETRISED)}),
             EQUAL,
             ours=True,
         ),

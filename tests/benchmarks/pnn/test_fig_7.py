@@ -1,39 +1,28 @@
-"""PNN Figs. 7 and 8: a network on small Gaussian samples, and what is said of made-up rows."""
+"""PNN Figs. 7 and 8: networks on small Gaussian samples, and what is made of made-up rows."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
 import pytest
 
-from benchmarks import record as records
-from benchmarks.pnn import figure_7
-from benchmarks.pnn.figure_7_section import LINES, plot, plot_differences, results
+from benchmarks.pnn import fig_7
+from benchmarks.pnn.fig_7 import EXPERIMENT, NETWORKS
 from benchmarks.pnn.tested import summary
 from benchmarks.published import MASSES
 from pnn_tf import auc_error
 from tests.benchmarks.silent import Silent
 
-TINY = replace(figure_7.SCALES["smoke"], units=(20,), epochs=3, batch_size=64, learning_rate=0.01)
+TINY = replace(EXPERIMENT.scales["smoke"], units=(20,), epochs=3, batch_size=64, learning_rate=0.01)
 
 
-def test_a_network_is_trained_and_tested_at_each_mass(samples, monkeypatch):
-    seen = []
-
-    def train(config, events, **kwargs):
-        seen.append((events, kwargs["conditioning"]))
-        return original(config, events, **kwargs)
-
-    original = figure_7.train
-    monkeypatch.setattr(figure_7, "train", train)
-    wanted = "interpolating, low-level"
-    left_out = frozenset((name, 1) for name in figure_7._row_names(TINY) if name != wanted)
-    (row,) = figure_7.run(TINY, samples, seeds=(1,), finished=left_out, display=Silent())
-    ((events, conditioning),) = seen
-    assert (row["row"], row["network"], row["features"]) == (wanted, "interpolating", "low-level")
-    assert conditioning == "concat" and events.features.shape == (3600, 22)  # without the 400 signal events
-    assert 1000 not in events.theta  # neither in signal nor in background
-    assert row["n_train"] == 3240
+@pytest.mark.slow
+def test_a_network_is_trained_and_tested_at_each_mass(samples):
+    display = Silent()
+    row = fig_7.make_row(TINY, samples, "interpolating, low-level", 1, display)
+    assert display.work == pytest.approx(1)
+    assert (row["network"], row["features"]) == ("interpolating", "low-level")
+    assert row["n_train"] == 3240  # without the 400 signal events, and the tenth that validates
     assert [tested["theta"] for tested in row["tested"]] == list(MASSES)
     for tested in row["tested"]:
         # jet1_pt alone is shifted: Phi(d / sqrt 2). Above it four standard errors; 21 features without information
@@ -43,27 +32,27 @@ def test_a_network_is_trained_and_tested_at_each_mass(samples, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("network", "conditioning", "masses"),
+    ("name", "conditioning", "masses", "n_features"),
     [
-        ("parametrised", "concat", MASSES),
-        ("interpolating", "concat", (500, 750, 1250, 1500)),
-        ("fixed", None, (1000,)),
-        ("mixture", None, MASSES),
+        ("parametrised, all", "concat", MASSES, 27),
+        ("interpolating, low-level", "concat", (500, 750, 1250, 1500), 22),
+        ("fixed, all", None, (1000,), 27),
+        ("mixture, low-level", None, MASSES, 22),
     ],
 )
-def test_the_networks_are_the_papers(samples, monkeypatch, network, conditioning, masses):
+def test_the_networks_are_the_papers(samples, monkeypatch, name, conditioning, masses, n_features):
     class Stop(Exception):
         pass
 
-    def train(config, events, **kwargs):
-        assert kwargs["conditioning"] == conditioning and events.features.shape[1] == 27
+    def fit(config, events, *arguments, **more):
+        assert more["conditioning"] == conditioning and events.features.shape[1] == n_features
         assert tuple(events.hypotheses[:, 0]) == masses
         assert set(events.theta[events.label == 0, 0]) == set(masses)
         raise Stop
 
-    monkeypatch.setattr(figure_7, "train", train)
+    monkeypatch.setattr(fig_7, "fit", fit)
     with pytest.raises(Stop):
-        figure_7._make_row(TINY, samples, f"{network}, all", 1, Silent())
+        fig_7.make_row(TINY, samples, name, 1, Silent())
 
 
 @pytest.fixture(scope="module")
@@ -74,59 +63,41 @@ def rows() -> list[dict]:
     noise = generator.normal(size=(2, 2000))
     rows = []
     for features, of_features in (("low-level", 0.5), ("all", 0.0)):
-        for network in LINES:
+        for network in NETWORKS:
             tested = []
             for mass in MASSES:
                 lost = {"fixed": abs(mass - 1000) / 1000, "mixture": 0.7}.get(network, 0.0) + of_features
-                tested.append(summary(mass, signal + lost * noise[0], background + lost * noise[1]))
-            rows.append(
-                {
-                    "row": f"{network}, {features}",
-                    "seed": 1,
-                    "network": network,
-                    "features": features,
-                    "tested": tested,
-                    "n_train": 1000,
-                    "best_epoch": 2,
-                    "wall_s": 1.5,
-                }
-            )
+                tested.append(summary(mass, signal + mass / 1000 + lost * noise[0], background + lost * noise[1]))
+            row = {"row": f"{network}, {features}", "seed": 1, "network": network, "features": features}
+            rows.append(row | {"tested": tested, "n_train": 1000, "best_epoch": 2, "wall_s": 1.5})
     return rows
 
 
-def section(rows, samples):
-    record = records.new_record("pnn-fig-7", "smoke", asdict(TINY), samples.data)
-    return figure_7.section(record | {"rows": rows})
+def test_claims_are_made_of_the_rows(rows):
+    claims = [claim for claim in EXPERIMENT.claims if "all features" in claim.statement]
+    fixed, interpolating, mixture, elsewhere, everywhere = (claim.measure(rows) for claim in claims)
+    auc = {row["row"]: [100 * tested["auc"] for tested in row["tested"]] for row in rows}
+    assert fixed["1000 GeV"][:2] == interpolating["1000 GeV"][:2] == (0, 0)
+    assert list(elsewhere) == ["500 GeV", "750 GeV", "1250 GeV", "1500 GeV"] and len(everywhere) == 5
+    # Placements are rounded to six digits.
+    gap = auc["mixture, all"][2] - auc["parametrised, all"][2]
+    assert gap < 0 and mixture["1000 GeV"].value == everywhere["1000 GeV"].value == pytest.approx(gap, abs=1e-3)
+    features, rise = (claim.measure(rows) for claim in EXPERIMENT.claims[-2:])
+    assert all(estimate.value < 0 for estimate in features.values()) and len(features) == 4
+    expected = auc["parametrised, low-level"][4] - auc["parametrised, low-level"][3]
+    assert rise["1500 GeV"].value == pytest.approx(expected)
+    errors = [100 * auc_error(auc["parametrised, low-level"][i] / 100, 2000, 2000) for i in (3, 4)]
+    assert rise["1500 GeV"].error == pytest.approx(np.hypot(*errors))
 
 
-def test_findings_are_made_of_the_rows(rows, samples):
-    findings = {finding.heading: finding.text for finding in section(rows, samples).findings}
-    assert "+0.00 ± 0.00 points, neither better nor worse" in findings["all: fixed at 1000 GeV"]
-    assert findings["all: unlabelled mixture"].endswith(", worse in this one training.")
-    assert "worse beyond two standard errors at 4 of 4" in findings["all: fixed at 1000 GeV, other masses"]
-    assert "zero for 0 of 4 networks" in findings["Low-level minus all features"]
-    assert section(rows[:-1], samples).findings == ()
-
-
-def test_a_seed_that_is_not_complete_is_left_out_of_the_comparisons(rows):
-    assert {
-        len(entries) for networks in results(rows).values() for by in networks.values() for entries in by.values()
-    } == {1}
-    more = [*rows, {**rows[0], "seed": 2}]
-    assert results(more) == results(rows)
-
-
-def test_tables_and_figures_have_every_network(rows, samples):
-    found = section(rows, samples)
-    (_, auc), (_, training) = found.tables
-    assert [name for name, _ in auc.rows] == [name for name, _ in training.rows]
-    assert auc.rows[0][0] == "parametrised, low-level" and len(auc.rows) == 8
-    assert auc.rows[5][1][2].ours == pytest.approx(100 * rows[5]["tested"][2]["auc"])
-    assert len(found.figures) == 2
-    panels = plot(rows).axes
-    assert len(panels) == 4
-    curve = panels[0].get_lines()[0]
-    index = list(curve.get_xdata()).index(0.5)
-    assert curve.get_ydata()[index] == pytest.approx(1 / rows[0]["tested"][2]["background_efficiency"][49])
-    low, high = plot_differences(rows, 1000.0).axes
-    assert low.get_ylim() == high.get_ylim() and low.get_ylim()[0] < -1
+def test_tables_and_figures_have_every_network(rows):
+    auc, training, differences, features = fig_7.tables({"rows": rows})
+    assert [name for name, _ in auc.lines] == [name for name, _ in training.lines]
+    assert auc.lines[0][0] == "parametrised, low-level" and len(auc.lines) == 8
+    assert auc.lines[5][1][2].ours == pytest.approx(100 * rows[5]["tested"][2]["auc"])
+    assert len(differences.lines) == 6 and len(features.lines) == 4
+    (_, curves), (_, minus) = fig_7.figures({"rows": rows})
+    assert len(curves.axes) == 4 and len(minus.axes) == 2
+    line = curves.axes[0].get_lines()[0]
+    index = list(line.get_xdata()).index(0.5)
+    assert line.get_ydata()[index] == pytest.approx(1 / rows[0]["tested"][2]["background_efficiency"][49])
