@@ -18,7 +18,7 @@ from benchmarks.claims import Claim, above
 from benchmarks.data.events import Events
 from benchmarks.experiment import Experiment
 from benchmarks.interpolation import training_events
-from benchmarks.pnn.distributions import axis_label, bin_edges, distribution, draw, physical
+from benchmarks.pnn.distributions import M_WWBB, axis_label, bin_edges, distribution, draw, physical
 from benchmarks.pnn.recipes import Shallow, Source, fit
 from benchmarks.pnn.tested import EQUAL, SIGNAL_EFFICIENCY, cell, curve, estimates, evaluate, mean_auc, minus, summary
 from benchmarks.samples import Samples
@@ -26,7 +26,7 @@ from benchmarks.style import GREEN, INK, ORANGE, QUIET, style
 from benchmarks.tables import Cell, Quantity, Table, long, percent, pick, table
 from benchmarks.terminal import Display
 
-FEATURE, FOCUS = "m_wwbb", 750.0  # GeV
+FOCUS = 750.0  # GeV
 FIXED, PARAMETRISED = "fixed", "parametrised without it"
 RISING, RATIO = "the feature itself", "ratio of binned densities"
 PAIRS = (
@@ -65,7 +65,7 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     """
     events, test = (_one_feature(physical(part, config.sample)) for part in (samples.train, samples.test))
     edges = bin_edges(events.features[:, 0])
-    row = {"physical": config.sample == "hepmass-like", "distribution": distribution(events, FEATURE, edges)}
+    row = {"physical": config.sample == "hepmass-like", "distribution": distribution(events, M_WWBB, edges)}
     at = ((edges[1:] + edges[:-1]) / 2).astype(np.float32)
     if name in (RISING, RATIO):
         display.advance(1, name)
@@ -105,8 +105,8 @@ def density_ratio(events: Events, mass: float, n_bins: int) -> Callable[[np.ndar
 
 
 def _one_feature(events: Events) -> Events:
-    column = events.names.index(FEATURE)
-    return replace(events, features=events.features[:, [column]], names=(FEATURE,))
+    column = events.names.index(M_WWBB)
+    return replace(events, features=events.features[:, [column]], names=(M_WWBB,))
 
 
 def _rounded(values: np.ndarray) -> list[float]:
@@ -169,7 +169,7 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         for row in rows:
             if row["response"] is not None:
                 output.plot(centres, row["response"], color=COLOURS[row["row"]], ls=lines[row["row"]].get_linestyle())
-        output.set(title="Output", ylim=(0, 1), ylabel="output", xlabel=axis_label(FEATURE, first["physical"]))
+        output.set(title="Output", ylim=(0, 1), ylabel="output", xlabel=axis_label(M_WWBB, first["physical"]))
         draw(feature, shown, shown["masses"], first["physical"])
         feature.set(title="Background and signal", ylabel="share per bin")
         feature.legend()

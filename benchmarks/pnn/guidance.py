@@ -15,11 +15,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import pnn_tf
-from benchmarks.affine.reconstructed_mass import FEATURE, scale
 from benchmarks.claims import Claim, Estimate, above, below, over_trainings
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass_imb import imbalanced
 from benchmarks.experiment import Experiment
+from benchmarks.pnn.distributions import reconstructed_mass
 from benchmarks.pnn.recipes import Source, fit
 from benchmarks.samples import Samples
 from benchmarks.style import MASS_COLOURS, QUIET, style
@@ -86,15 +86,8 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
 
 def leak(config: Config, events: Events, background_theta, seed: int) -> pnn_tf.ThetaLeak:
     """What theta gives away in a training batch."""
-    batches = pnn_tf.balanced_batches(
-        events.features,
-        events.theta,
-        events.label,
-        batch_size=config.batch_size,
-        balance=config.balance,
-        background_theta=background_theta,
-        seed=seed,
-    )
+    settings = {"batch_size": config.batch_size, "balance": config.balance, "background_theta": background_theta}
+    batches = pnn_tf.balanced_batches(events.features, events.theta, events.label, seed=seed, **settings)
     x, label = next(batches.dataset.as_numpy_iterator())
     return pnn_tf.theta_leak(x["theta"], label)
 
@@ -109,13 +102,11 @@ def response(model, test: Events, mass: float, grid: np.ndarray) -> dict:
 def sculpting(config: Config, model, test: Events, mass: float) -> dict:
     """The background's reconstructed mass before and after a cut on the score at a mass (GeV)."""
     background = test.select(test.label == 0)
-    mean, std = scale(config.sample)
-    reconstructed = background.features[:, background.names.index(FEATURE)] * std + mean
     score = pnn_tf.predict_scores(model, background.features, mass)
+    reconstructed = reconstructed_mass(background, config.sample)
     edges = np.linspace(0, config.mass_end, config.n_bins + 1)
-    found = pnn_tf.background_sculpting(
-        score, reconstructed, background.label, efficiency=config.efficiency, bins=edges
-    )
+    cut = {"efficiency": config.efficiency, "bins": edges}
+    found = pnn_tf.background_sculpting(score, reconstructed, background.label, **cut)
     before, after = (shares.round(6).tolist() for shares in (found.before, found.after))
     return {"mass": mass} | found._replace(edges=edges.tolist(), before=before, after=after)._asdict()
 
@@ -239,7 +230,7 @@ ours = partial(Claim, ours=True)
 share = partial(ours, unit="%", decimals=1)
 CLAIMS = (
     share("A uniform background mass gives most background away", over(GIVEN_AWAY, UNIFORM), above(50), chance=False),
-    share("One drawn from the hypotheses gives none away", over(GIVEN_AWAY, IDENTICAL), below(1), chance=False),
+    share("Background masses like the signal's give none away", over(GIVEN_AWAY, IDENTICAL), below(1), chance=False),
     share(
         "Between hypotheses the score of signal falls: with a uniform background mass more than with an identical one",
         over(FALL, UNIFORM, IDENTICAL),

@@ -6,7 +6,16 @@ import pytest
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass import FEATURE_NAMES
 from benchmarks.data.hepmass_like import read_recipe
-from benchmarks.pnn.distributions import N_BINS, axis_label, bin_edges, distribution, physical, separation
+from benchmarks.pnn.distributions import (
+    M_WWBB,
+    N_BINS,
+    axis_label,
+    bin_edges,
+    distribution,
+    physical,
+    reconstructed_mass,
+    separation,
+)
 
 
 def test_shares_are_of_all_events_of_each_class():
@@ -39,6 +48,8 @@ def test_physical_features_have_the_recipes_mean_and_whole_counts():
     assert found["jet1_pt"] == pytest.approx(mean["jet1_pt"], rel=1e-6)  # float32
     assert found["n_jets"] == round(mean["n_jets"])
     assert physical(events, "hepmass") is events
+    assert reconstructed_mass(events, "hepmass-like") == pytest.approx(mean[M_WWBB], rel=1e-6)
+    assert reconstructed_mass(events, "hepmass") == pytest.approx(1005.875, abs=1e-3)
 
 
 def test_units_are_those_of_the_feature():
