@@ -103,10 +103,10 @@ class Criterion(NamedTuple):
             return HOLDS
         return FAILS if high <= self.low or self.high <= low else OPEN
 
-    def margin(self, estimate: Estimate) -> float:
-        """How far the estimate lies inside the interval, negative outside; in errors where it has one."""
+    def margin(self, estimate: Estimate) -> tuple[float, float]:
+        """How far the estimate lies inside the interval, negative outside: in errors, and as such."""
         distance = min(estimate.value - self.low, self.high - estimate.value)
-        return distance / estimate.error if estimate.error else math.copysign(math.inf, distance)
+        return distance / estimate.error if estimate.error else math.copysign(math.inf, distance), distance
 
 
 def above(bound: float) -> Criterion:
