@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial import Delaunay
 
-from pnn_tf import checks
+from pnn_tf import checks, keras_graph
 from pnn_tf.layers import ThetaScale
 
 ROUNDING = 1e-6  # of the extent of the points: theta is kept in float32
@@ -60,7 +60,7 @@ def trained_points(model, n_parameters):
         ThetaScale layers; empty if it knows nothing.
     """
     found = []
-    for layer in model._flatten_layers():
+    for layer in keras_graph.layers(model):
         points = layer.trained_points if isinstance(layer, ThetaScale) else None
         if points is not None and len(points[0]) == n_parameters and points not in found:
             found.append(points)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from pnn_tf import keras_graph
 from pnn_tf.dropout import FastDropout
 from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
 
@@ -50,7 +51,7 @@ def on_grid(model, grid) -> Callable[[tf.Tensor], tf.Tensor]:
     def along_grid(features):
         theta = grid[:, tf.newaxis]  # (n_points, 1, n_parameters), beside the events' (n_events, n_features)
         inputs = [{"features": features, "theta": theta}[tensor.name] for tensor in model.inputs]
-        (score,) = keras.tree.flatten(model._run_through_graph(inputs, operation_fn=_Call))
+        (score,) = keras_graph.evaluate(model, inputs, _call)
         score = tf.broadcast_to(score[..., 0], [len(grid), tf.shape(features)[0]])
         return tf.transpose(score)
 
@@ -68,36 +69,30 @@ def _is_known(model):
 
 def _feeds_dense_layers(layer):
     """Whether a layer's output goes to Dense layers alone, directly or through dropout."""
-    following = [node.operation for node in layer._outbound_nodes]
+    following = keras_graph.followers(layer)
     return bool(following) and all(
         _feeds_dense_layers(other) if isinstance(other, keras.layers.Dropout) else type(other) is keras.layers.Dense
         for other in following
     )
 
 
-class _Call:
+def _call(layer, inputs, **keywords):
     """A layer, called on features (n_events, n), on functions of theta (n_points, 1, n), or (n_points, n_events, n)."""
-
-    def __init__(self, layer):
-        self.layer = layer
-
-    def __call__(self, inputs, **kwargs):
-        layer = self.layer
-        if isinstance(layer, keras.layers.Dropout):
-            return inputs
-        if isinstance(layer, ConcatConditioning):
-            x, theta = inputs
-            return _Concatenated(x, layer.appended(theta))
-        if isinstance(layer, AffineConditioning):
-            z, theta = inputs
-            return _Affine(z, *layer.scale_and_shift(theta))
-        if isinstance(inputs, (_Concatenated, _Affine)):
-            return inputs.dense(layer)
-        if isinstance(layer, keras.layers.Dense) and len(inputs.shape) == 3:
-            # As a matrix, for which TensorFlow computes product, bias and activation in one.
-            rows = layer(tf.reshape(inputs, [-1, inputs.shape[-1]]))
-            return tf.reshape(rows, [*tf.unstack(tf.shape(inputs)[:2]), layer.units])
-        return layer(inputs)
+    if isinstance(layer, keras.layers.Dropout):
+        return inputs
+    if isinstance(layer, ConcatConditioning):
+        x, theta = inputs
+        return _Concatenated(x, layer.appended(theta))
+    if isinstance(layer, AffineConditioning):
+        z, theta = inputs
+        return _Affine(z, *layer.scale_and_shift(theta))
+    if isinstance(inputs, (_Concatenated, _Affine)):
+        return inputs.dense(layer)
+    if isinstance(layer, keras.layers.Dense) and len(inputs.shape) == 3:
+        # As a matrix, for which TensorFlow computes product, bias and activation in one.
+        rows = layer(tf.reshape(inputs, [-1, inputs.shape[-1]]))
+        return tf.reshape(rows, [*tf.unstack(tf.shape(inputs)[:2]), layer.units])
+    return layer(inputs)
 
 
 class _Concatenated:

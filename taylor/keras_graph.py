@@ -1,4 +1,7 @@
-"""Walking through the graph of a functional Keras model with values of any kind, not only tensors."""
+"""The graph of layers inside a Keras model, and walking through it with values of any kind, not only tensors.
+
+The only file of this package that uses what Keras keeps private.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,9 +9,14 @@ from typing import Any
 import keras
 
 
+def layers(model: keras.Model) -> list[keras.Layer]:
+    """A model and all layers in it, each once; also those inside its layers and inner models."""
+    return model._flatten_layers()
+
+
 def has_graph(model) -> bool:
     """Whether a model is functional or a built Sequential, rather than a subclass with a `call` of its own."""
-    return isinstance(model, (keras.Sequential, keras.src.models.Functional)) and bool(model.outputs)
+    return isinstance(model, (keras.Sequential, keras.Function)) and bool(getattr(model, "outputs", None))
 
 
 def evaluate(model, inputs: list, call: Callable, outputs: list | None = None) -> list:

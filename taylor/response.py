@@ -196,7 +196,7 @@ def _array(part):
 
 
 def _check_model(model, has_graph: bool) -> None:
-    dtypes = {layer.compute_dtype for layer in model._flatten_layers()} - {None}
+    dtypes = {layer.compute_dtype for layer in keras_graph.layers(model)} - {None}
     if low := sorted(dtypes & {"float16", "bfloat16"}):
         raise ValueError(
             f"Expected a model that computes in float32 or float64. Received: {low[0]}, whose 8 or 11 binary digits "

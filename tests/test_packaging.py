@@ -1,5 +1,6 @@
 """What is installed, what an import needs and does, and that the README's example runs."""
 
+import ast
 import configparser
 import re
 import subprocess
@@ -38,6 +39,28 @@ def test_imports_need_no_sibling_and_no_plots_and_have_no_side_effects():
     run = subprocess.run([sys.executable, "-c", child], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout == ""
+
+
+def private_names(keras_object) -> set[str]:
+    """Names that begin with a single underscore."""
+    return {name for name in [*dir(keras_object), *vars(keras_object)] if re.match(r"_(?!_)", name)}
+
+
+def test_what_keras_keeps_private_stands_in_one_file_of_a_package():
+    x = keras.Input((1,))
+    model = keras.Model(x, keras.layers.Dense(1)(x))
+    names = set().union(*map(private_names, (x, model, keras.Sequential(model.layers), *model.layers)))
+    assert {"_flatten_layers", "_inbound_nodes", "_keras_history", "_outbound_nodes", "_run_through_graph"} <= names
+    for path in [path for folder in (*PACKAGES, "tests") for path in (ROOT / folder).rglob("*.py")]:
+        if path.name == "keras_graph.py" or path == Path(__file__):
+            continue
+        source = path.read_text()
+        assert "keras.src" not in source, path
+        nodes = list(ast.walk(ast.parse(source)))
+        ours = {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+        ours |= {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        used = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        assert not (used - ours) & names, path
 
 
 def test_only_the_three_packages_are_installed():
