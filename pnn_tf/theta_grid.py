@@ -1,9 +1,11 @@
 """The output of a network for each event at every point of a grid of theta, as a graph."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from pnn_tf import keras_graph
 from pnn_tf.dropout import FastDropout
@@ -22,7 +24,7 @@ KNOWN = (
 TOGETHER = 1 << 15  # rows of a hidden layer in one go: enough for all cores of a processor, little in memory
 
 
-def on_grid(model, grid) -> Callable[[tf.Tensor], tf.Tensor]:
+def on_grid(model: keras.Model, grid: ArrayLike) -> Callable[[tf.Tensor], tf.Tensor]:
     """A function that gives the model's output at every point of a grid.
 
     In a network of the layers of `parametric_network`, the grid is one more axis: what comes before theta is computed
@@ -58,7 +60,7 @@ def on_grid(model, grid) -> Callable[[tf.Tensor], tf.Tensor]:
     return lambda features: _in_parts(along_grid, features, max(TOGETHER // len(grid), 1), len(grid))
 
 
-def _is_known(model):
+def _is_known(model: keras.Model) -> bool:
     """Whether theta of one row beside features of many is right in every layer of a model."""
     return all(type(layer) in KNOWN and layer.compute_dtype == "float32" for layer in model.layers) and all(
         _feeds_dense_layers(layer)
@@ -67,7 +69,7 @@ def _is_known(model):
     )
 
 
-def _feeds_dense_layers(layer):
+def _feeds_dense_layers(layer: keras.Layer) -> bool:
     """Whether a layer's output goes to Dense layers alone, directly or through dropout."""
     following = keras_graph.followers(layer)
     return bool(following) and all(
@@ -76,7 +78,7 @@ def _feeds_dense_layers(layer):
     )
 
 
-def _call(layer, inputs, **keywords):
+def _call(layer: keras.Layer, inputs: Any, **keywords: Any) -> Any:
     """A layer, called on features (n_events, n), on functions of theta (n_points, 1, n), or (n_points, n_events, n)."""
     if isinstance(layer, keras.layers.Dropout):
         return inputs
@@ -126,7 +128,7 @@ class _Affine:
         return layer.activation(tf.matmul(self.z, kernels) + row)
 
 
-def _in_parts(function, events, size, n_columns):
+def _in_parts(function: Callable, events: tf.Tensor, size: int, n_columns: int) -> tf.Tensor:
     """function(events) (n_events, n_columns), computed for `size` events after the other."""
     n_parts = tf.maximum((tf.shape(events)[0] + size - 1) // size, 1)
     parts = tf.TensorArray(tf.float32, n_parts, infer_shape=False, element_shape=(None, n_columns))

@@ -2,6 +2,8 @@
 
 import ast
 import configparser
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -68,6 +70,35 @@ def test_only_the_three_packages_are_installed():
     setup.read(ROOT / "setup.cfg")
     assert setup["options"]["packages"].split() == list(PACKAGES)
     assert "tensorflow-cpu" not in (ROOT / "setup.cfg").read_text()
+
+
+def test_the_packages_carry_type_hints():
+    """Whoever checks types against an installed package gets them (PEP 561), for everything that is public."""
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg")
+    assert setup["options.package_data"]["*"] == "py.typed"
+    for name in PACKAGES:
+        assert (ROOT / name / "py.typed").exists()
+        package = importlib.import_module(name)
+        for public in package.__all__:
+            for function in annotated(getattr(package, public)):
+                signature = inspect.signature(function)
+                bare = [p.name for p in signature.parameters.values() if p.annotation is p.empty]
+                assert set(bare) <= {"self", "cls"}, function.__qualname__
+                no_return = signature.return_annotation is signature.empty
+                assert not no_return or function.__name__ == "__init__", function.__qualname__
+
+
+def annotated(thing) -> list:
+    """A function itself; of a class, what its own body defines of public methods, properties and `__init__`."""
+    if not isinstance(thing, type):
+        return [thing]
+    members = {name: member for name, member in vars(thing).items() if name == "__init__" or not name.startswith("_")}
+    functions = [
+        getattr(member, "fget", getattr(member, "func", getattr(member, "__func__", member)))
+        for member in members.values()
+    ]
+    return [function for function in functions if inspect.isfunction(function)]
 
 
 def test_the_citation_is_of_this_version():
