@@ -13,6 +13,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from benchmarks.report import render_markdown
 from benchmarks.runner import read_section
@@ -99,6 +101,19 @@ def annotated(thing) -> list:
         for member in members.values()
     ]
     return [function for function in functions if inspect.isfunction(function)]
+
+
+def test_the_oldest_versions_are_those_that_are_allowed():
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg")
+    required = setup["options"]["install_requires"] + setup["options.extras_require"]["plots"]
+    lowest = {}
+    for requirement in map(Requirement, required.split("\n")[1:]):
+        (lower,) = [bound.version for bound in requirement.specifier if bound.operator == ">="]
+        lowest[requirement.name] = Version(lower)
+    lines = [line for line in (ROOT / ".ci" / "oldest.txt").read_text().splitlines() if not line.startswith("#")]
+    pinned = {name: Version(version) for name, version in (line.split("==") for line in lines)}
+    assert pinned == lowest
 
 
 def test_the_citation_is_of_this_version():
