@@ -56,6 +56,7 @@ def soft_loss(model, samples, loss=LOSS, **options):
 
 
 def loss_of_step(model, samples):
+    model.reset_metrics()  # before Keras 3.15, train_on_batch gives the mean with the steps before
     return model.train_on_batch(samples, return_dict=True)["loss"]
 
 

@@ -18,7 +18,8 @@ def counted():
 
 def test_shares_are_those_of_the_known_distributions(counted):
     assert np.array_equal(counted.hypotheses, THETA)
-    assert np.array_equal(counted.n_signal, [5000] * 5) and np.array_equal(counted.n_background, [20_000] * 5)
+    np.testing.assert_allclose(counted.n_signal, [5000] * 5, rtol=1e-12)  # of weights, whose sum is rounded
+    np.testing.assert_allclose(counted.n_background, [20_000] * 5, rtol=1e-12)
     for theta in THETA:
         bins = counted.at(theta)
         for label, shares, n_events in ((1, bins.signal, 5000), (0, bins.background, 20_000)):
