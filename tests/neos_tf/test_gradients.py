@@ -1,7 +1,7 @@
 """Gradients of every statistic with respect to every number of a likelihood and of the data.
 
-By default a model with every modifier is differentiated eagerly; in a graph and under XLA, which take long to compile,
-what training on a short model needs. All in all modes takes some minutes: python -m tests.neos_tf.test_gradients
+Without those marked slow: what training on a short model needs, in a graph, and what needs no fit of a model with every
+modifier. All in all modes takes some minutes: python -m tests.neos_tf.test_gradients
 """
 
 import functools
@@ -26,6 +26,7 @@ from tests.neos_tf.workspaces import (
 )
 
 MODES = ["eager", "graph", "xla"]
+SLOW = [pytest.param(mode, marks=pytest.mark.slow) for mode in ("eager", "xla")]
 TOLERANCE = 1e-6  # relative, what is asked of every gradient
 STEP = 2e-4  # of a number of order 1, and relative to larger ones: truncation and rounding are both below 1e-7
 EVERY_MODIFIER = specification(
@@ -52,6 +53,12 @@ def on_data(likelihood, data):
     scalars = [test.observed, test.log_expected, discovery.value]
     matrix = covariance(likelihood, pars, data)
     return [scalars, test.expected, pulls(likelihood, pars), tf.reshape(matrix, [-1])]
+
+
+def at_the_start(likelihood, data):
+    """Density and expectations of the initial parameters, moved off the centre, and how far they are pulled there."""
+    pars = likelihood.model.initial * 1.05 + 0.02
+    return [[likelihood.logpdf(pars, data)], likelihood.expected_data(pars), pulls(likelihood, pars)]
 
 
 def on_asimov_data(likelihood, _):
@@ -149,12 +156,13 @@ def correlated():
     return Case(correlated_background(3), templates, [61.0, 35.0, 17.0])
 
 
-def test_with_every_modifier():
-    deviation, place = every_modifier().deviation(on_data, "eager")
+@pytest.mark.parametrize("statistics", [at_the_start, pytest.param(on_data, marks=pytest.mark.slow)])
+def test_with_every_modifier(statistics):
+    deviation, place = every_modifier().deviation(statistics, "eager")
     assert deviation < TOLERANCE, place
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["graph", *SLOW])
 def test_in_every_mode(mode):
     deviation, place = correlated().deviation(on_asimov_data, mode)
     assert deviation < TOLERANCE, place

@@ -310,6 +310,7 @@ np.testing.assert_allclose(one, two, atol=1e-5)  # sums of float32 in another or
 """
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one_does():
     run = subprocess.run([sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
