@@ -1,7 +1,7 @@
 """Gradients of every statistic with respect to every number of a likelihood and of the data.
 
-Without those marked slow: what training on a short model needs, in a graph, and what needs no fit of a model with every
-modifier. All in all modes takes some minutes: python -m tests.neos_tf.test_gradients
+Those that need fits are marked slow: of a short model in all modes, of one with every modifier eagerly. Everything in
+every mode takes some minutes: python -m tests.neos_tf.test_gradients
 """
 
 import functools
@@ -26,7 +26,6 @@ from tests.neos_tf.workspaces import (
 )
 
 MODES = ["eager", "graph", "xla"]
-SLOW = [pytest.param(mode, marks=pytest.mark.slow) for mode in ("eager", "xla")]
 TOLERANCE = 1e-6  # relative, what is asked of every gradient
 STEP = 2e-4  # of a number of order 1, and relative to larger ones: truncation and rounding are both below 1e-7
 EVERY_MODIFIER = specification(
@@ -162,7 +161,8 @@ def test_with_every_modifier(statistics):
     assert deviation < TOLERANCE, place
 
 
-@pytest.mark.parametrize("mode", ["graph", *SLOW])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
 def test_in_every_mode(mode):
     deviation, place = correlated().deviation(on_asimov_data, mode)
     assert deviation < TOLERANCE, place

@@ -387,18 +387,21 @@ def of_network(network=None, model=MODEL, edges=EDGES, bandwidth=0.1, outside="d
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: of_network(unbuilt(), **YIELDS), "that is built.*keras.Input"),
+        (lambda: of_network(unbuilt(), **YIELDS), "network.*keras.Input"),
         (
             lambda: of_network(network(), **YIELDS, ttbar=1.0),
             "yields of templates .*background_down. Received: .*ttbar",
         ),
         (lambda: of_network(network()), "Received: none"),
-        (lambda: of_network(network(), signal=1.0, background=2.0), "background_up, background_down as well"),
-        (lambda: of_network(network(), edges=[0, 0.5, 1], **YIELDS), r"'signal' of 2 bins.*\(3,\) in the model"),
-        (lambda: of_network(network(), edges=[0, 0.5, 0.5, 1], **YIELDS), "strictly increasing"),
+        (
+            lambda: of_network(network(), signal=1.0, background=2.0),
+            "background_up, background_down.*signal, background",
+        ),
+        (lambda: of_network(network(), edges=[0, 0.5, 1], **YIELDS), r"'signal' of 2 bins.*\(3,\)"),
+        (lambda: of_network(network(), edges=[0, 0.5, 0.5, 1], **YIELDS), r"edges .*\[0.0, 0.5, 0.5, 1.0\]"),
         (lambda: of_network(network(), bandwidth=0.0, **YIELDS), "bandwidth > 0"),
         (lambda: of_network(network(), outside="keep", **YIELDS), "outside='keep'"),
-        (lambda: of_network(network(), **YIELDS).compile("sgd"), "such as CLsLoss.*loss=None"),
+        (lambda: of_network(network(), **YIELDS).compile("sgd"), "loss=None"),
         (lambda: of_network(network(), **YIELDS).compile("sgd", "mse"), "loss='mse'"),
     ],
 )
@@ -410,9 +413,9 @@ def test_bad_arguments_are_named(make, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda samples: {"signal": samples["signal"]}, "events of signal, background, .* Received: signal. See"),
+        (lambda samples: {"signal": samples["signal"]}, "events of signal, background, .* Received: signal"),
         (lambda samples: samples | {"ttbar": samples["signal"]}, "Received: .*, ttbar"),
-        (lambda samples: samples["signal"], "dict with events of signal.*Received: "),
+        (lambda samples: samples["signal"], "dict .*signal, background"),
         (lambda samples: (samples, np.ones(300)), "Received: labels"),
     ],
 )

@@ -111,7 +111,7 @@ def test_served_are_scores_scans_and_densities(exported, n_events):
 
 def test_theta_outside_the_calibration_is_refused_where_it_is_served(exported):
     _, served, _ = exported
-    with pytest.raises(tf.errors.InvalidArgumentError, match="outside the calibrated range from 500 to 1000"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"theta .*from 500 to 1000"):
         served.calibrated(*events(1)[:1], np.array([[1200]], "float32"))
 
 
@@ -165,9 +165,9 @@ def test_other_columns_are_refused_in_both_forms(exported, wrong):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["jet_pt", "jet_phi", "m_jj"], r"missing are \['jet_eta'\], unknown are \['jet_phi'\]"),
-        (["jet_pt", "jet_eta"], r"missing are \['m_jj'\]"),
-        (["jet_eta", "jet_pt", "m_jj"], r"the order.* it is \['jet_pt', 'jet_eta', 'm_jj'\]"),
+        (["jet_pt", "jet_phi", "m_jj"], r"missing .* \['jet_eta'\], unknown .* \['jet_phi'\]"),
+        (["jet_pt", "jet_eta"], r"missing .* \['m_jj'\]"),
+        (["jet_eta", "jet_pt", "m_jj"], r"order.* \['jet_pt', 'jet_eta', 'm_jj'\]"),
     ],
 )
 def test_other_features_are_refused(exported, names, message):
@@ -181,7 +181,7 @@ def test_without_names_grid_and_calibration(tmp_path):
     export_savedmodel(parametric_network(2, 2, units=(3,), conditioning="concat"), tmp_path)
     assert set(tf.saved_model.load(tmp_path).signatures) == {"serve", "describe", "serving_default"}
     assert set(read_description(tmp_path)["outputs"]) == {"score"}
-    with pytest.raises(ValueError, match=r"has no feature names. Export it with feature_names"):
+    with pytest.raises(ValueError, match=r"feature_names"):
         check_feature_names(tmp_path, ["a", "b"])
 
 
@@ -208,9 +208,13 @@ def features_only():
 @pytest.mark.parametrize(
     ("model", "keywords", "message"),
     [
-        (features_only, {}, "inputs 'features' and 'theta' and one output"),
+        (features_only, {}, "'features' .*'theta' "),
         (lambda: parametric_network(3, units=(2,)), {"feature_names": ["a", "b"]}, "Expected 3 feature_names"),
-        (lambda: parametric_network(3, units=(2,)), {"feature_names": ["a", "b", "a"]}, "all distinct"),
+        (
+            lambda: parametric_network(3, units=(2,)),
+            {"feature_names": ["a", "b", "a"]},
+            r"feature_names.*\['a', 'b', 'a'\]",
+        ),
         *(
             (
                 lambda: parametric_network(3, units=(2,)),
@@ -221,9 +225,9 @@ def features_only():
         ),
         (lambda: parametric_network(3, units=(2,)), {"theta_names": ["a", "b"]}, "Expected 1 theta_names"),
         (lambda: parametric_network(3, units=(2,)), {"theta_units": []}, "Expected 1 theta_units"),
-        (lambda: parametric_network(3, units=(2,)), {"theta_grid": [[1.0, 2.0]]}, "theta_grid of 1 columns"),
+        (lambda: parametric_network(3, units=(2,)), {"theta_grid": [[1.0, 2.0]]}, "theta_grid of 1 .*2"),
         (lambda: parametric_network(3, units=(2,)), {"theta_grid": []}, "theta_grid of shape"),
-        (lambda: parametric_network(3, 2, units=(2,)), {"calibration": CALIBRATION}, "the model has 2"),
+        (lambda: parametric_network(3, 2, units=(2,)), {"calibration": CALIBRATION}, "calibration .*2"),
     ],
 )
 def test_what_cannot_be_served_is_refused(tmp_path, model, keywords, message):

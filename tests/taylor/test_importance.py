@@ -175,7 +175,7 @@ def test_replicas_differ_from_chunk_to_chunk(uncompiled, small_chunks, model):
 
 def test_a_second_order_that_vanishes_is_said_where_it_was_asked_for(uncompiled):
     relu = keras.Sequential([keras.Input((3,)), layers.Dense(5, "relu"), layers.Dense(1, "sigmoid")])
-    with pytest.warns(UserWarning, match="the response is piecewise linear") as caught:
+    with pytest.warns(UserWarning, match="piecewise linear") as caught:
         mean_abs_coefficients(relu, X, target="logit")
     assert caught[0].filename == __file__
 
@@ -237,5 +237,5 @@ def test_whole_numbers_in_a_stream_are_a_type_error(model):
 
 @pytest.mark.filterwarnings("ignore:The adjoint engine")
 def test_coefficients_that_are_not_finite_are_not_blamed_on_the_inputs(uncompiled):
-    with pytest.raises(ValueError, match="coefficients of some events are NaN or infinite, although the inputs are"):
+    with pytest.raises(ValueError, match=r"coefficients .*NaN .*inputs"):
         mean_abs_coefficients(infinite(), with_one(X, 0.0), order=1)

@@ -111,10 +111,10 @@ def test_tensorboard_is_shown_means_and_metrics(events, tmp_path, uncompiled):
 
 @pytest.mark.parametrize("every", [0, -1, 2.5, "step"])
 def test_every_out_of_range_is_refused(events, every):
-    with pytest.raises(ValueError, match="Expected every"):
+    with pytest.raises(ValueError, match=r"every .*Received"):
         TaylorMonitor(events[0], every=every)
 
 
 def test_metrics_need_labels(events):
-    with pytest.raises(ValueError, match="Expected label"):
+    with pytest.raises(ValueError, match=r"label.*metrics"):
         TaylorMonitor(events[0], metrics={"accuracy": accuracy})
