@@ -59,7 +59,7 @@ def fisher(poi):
     return (slopes / (poi * signal + background)) @ slopes.T + np.diag([1, 0])
 
 
-@pytest.mark.parametrize("poi", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("poi", [0.5, 2.0])
 def test_counting_has_closed_forms(poi):
     signal, background = poi * TEMPLATES["signal"], TEMPLATES["background"]
     limit = 2 * np.sum(signal - background * np.log1p(signal / background))

@@ -134,8 +134,10 @@ def test_evaluate_is_the_statistics_of_ordinary_histograms_whatever_the_batches(
 
 def test_evaluate_gives_a_list_in_the_order_of_metrics_names(trained, samples):
     model, _ = trained
-    as_list = model.evaluate(samples, verbose=0)
-    assert dict(zip(model.metrics_names, as_list, strict=True)) == model.evaluate(samples, verbose=0, return_dict=True)
+    as_list = model.evaluate(samples, batch_size=300, verbose=0)
+    assert dict(zip(model.metrics_names, as_list, strict=True)) == model.evaluate(
+        samples, batch_size=300, verbose=0, return_dict=True
+    )
     assert model.metrics_names[:2] == ["loss", "cls"]
 
 
@@ -191,7 +193,7 @@ def test_a_loaded_model_measures_the_same(trained, samples, tmp_path):
     model, _ = trained
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    received, expected = (one.evaluate(samples, verbose=0) for one in (loaded, model))
+    received, expected = (one.evaluate(samples, batch_size=300, verbose=0) for one in (loaded, model))
     np.testing.assert_allclose(received, expected, rtol=1e-12)  # the same numbers
 
 
@@ -239,7 +241,7 @@ def test_cuts_are_sharp_in_evaluation(samples):
     passed = {name: x[:, 0] > -1.5 for name, x in samples.items()}
     scores = {name: model(x).numpy().astype(float) for name, x in samples.items()}
     hard = {name: YIELDS[name] * np.histogram(scores[name][passed[name]], EDGES)[0] / 300 for name in samples}
-    result = model.evaluate(samples, verbose=0, return_dict=True)
+    result = model.evaluate(samples, batch_size=300, verbose=0, return_dict=True)
     np.testing.assert_allclose(result["cls"], by_hand(MODEL, hard)["cls"], rtol=1e-9)  # fits to the last digits
 
 
@@ -248,31 +250,42 @@ def test_edges_are_learned_and_saved(samples, tmp_path):
     model.fit(samples, batch_size=300, epochs=2, verbose=0)
     edges = model.edges.numpy().astype(float)
     assert np.abs(edges - EDGES)[1:-1].min() > 1e-3
-    result = model.evaluate(samples, verbose=0, return_dict=True)
+    result = model.evaluate(samples, batch_size=300, verbose=0, return_dict=True)
     expected = by_hand(MODEL, hard_templates(model, samples, edges=edges))
     np.testing.assert_allclose(result["cls"], expected["cls"], rtol=1e-9)  # fits to the last digits
     model.save(tmp_path / "edges.keras")
     assert np.array_equal(keras.saving.load_model(tmp_path / "edges.keras").edges, model.edges)
 
 
-def test_uncertainties_that_have_only_a_name_are_statistical(uncompiled):
-    spec = specification(
-        channel=[sample("s", "signal", MU), sample("b", "background", staterror("channel", "background_error"))]
-    )
-    model, loss = TemplateModel.from_spec(spec, n_bins=3), POIVarianceLoss()
+def with_a_named_uncertainty():
+    """The model, its samples (features, weights) and a statistic of it."""
+    channel = [sample("s", "signal", MU), sample("b", "background", staterror("channel", "background_error"))]
+    model = TemplateModel.from_spec(specification(channel=channel), n_bins=3)
     samples = {name: events for name, events in blobs(weighted=True).items() if name in ("signal", "background")}
     yields = {name: YIELDS[name] for name in samples}
-    summary = statistic(loss, model=model, yields=yields, optimizer=keras.optimizers.SGD(0.0))
-    result = summary.evaluate(samples, verbose=0, return_dict=True)
+    optimizer = keras.optimizers.SGD(0.0)
+    return model, samples, statistic(POIVarianceLoss(), model=model, yields=yields, optimizer=optimizer)
+
+
+def test_uncertainties_that_have_only_a_name_are_statistical_in_training(uncompiled):
+    model, samples, summary = with_a_named_uncertainty()
+    _, w = samples["background"]
+    scores = {name: summary(x) for name, (x, _) in samples.items()}
+    soft = {n: YIELDS[n] / w.sum() * binned_kde(scores[n], EDGES, 0.1, w) for n, (_, w) in samples.items()}
+    soft["background_error"] = 100 / w.sum() * tf.sqrt(binned_kde(scores["background"], EDGES, 0.1, w**2))
+    expected = POIVarianceLoss().of_likelihood(model.bind(soft)).value
+    np.testing.assert_allclose(loss_of_step(summary, samples), expected, rtol=1e-5)  # float32 scores
+
+
+@pytest.mark.slow
+def test_uncertainties_that_have_only_a_name_are_statistical_in_evaluation():
+    model, samples, summary = with_a_named_uncertainty()
+    result = summary.evaluate(samples, batch_size=300, verbose=0, return_dict=True)
     x, w = samples["background"]
     squares = np.histogram(summary(x).numpy().astype(float).ravel(), EDGES, weights=w**2)[0]
     error = 100 * np.sqrt(squares) / w.sum()
     np.testing.assert_allclose(summary.histograms()["background_error"], error, rtol=1e-7)  # Keras makes arrays float32
     np.testing.assert_allclose(result["sigma_mu"], by_hand(model, summary.histograms())["sigma_mu"], rtol=1e-11)
-    soft = {name: yields[name] / w.sum() * binned_kde(summary(x), EDGES, 0.1, w) for name, (x, w) in samples.items()}
-    soft["background_error"] = 100 / w.sum() * tf.sqrt(binned_kde(summary(x), EDGES, 0.1, w**2))
-    expected = loss.of_likelihood(model.bind(soft)).value
-    np.testing.assert_allclose(loss_of_step(summary, samples), expected, rtol=1e-5)  # float32 scores
 
 
 def test_bandwidth_in_units_of_bins_and_mass_folded_back(samples):
@@ -282,7 +295,7 @@ def test_bandwidth_in_units_of_bins_and_mass_folded_back(samples):
     np.testing.assert_allclose(loss_of_step(model, samples), expected, rtol=1e-5)  # float32 scores
     assert abs(expected - soft_loss(model, samples)) > 0.01
     inner = statistic(LOSS, edges=[0.2, 0.4, 0.6, 0.8], **options)
-    inner.evaluate(samples, verbose=0)
+    inner.evaluate(samples, batch_size=300, verbose=0)
     for name, counts in inner.histograms().items():
         np.testing.assert_allclose(np.sum(counts), YIELDS[name], rtol=1e-13)  # float64
 
@@ -312,10 +325,11 @@ def test_cross_entropy_needs_no_histograms_and_does_not_depend_on_batches(sample
     model = statistic(BCELoss(), optimizer=keras.optimizers.SGD(0.0))
     expected = float(BCELoss().of_scores({name: model(x) for name, x in samples.items()}))
     np.testing.assert_allclose(loss_of_step(model, samples), expected, rtol=1e-6)  # float32
+    by_counts = by_hand(MODEL, hard_templates(model, samples))
     results = [model.evaluate(samples, batch_size=size, verbose=0, return_dict=True) for size in (300, 70)]
     for result in results:
         np.testing.assert_allclose(result["loss"], expected, rtol=1e-6)
-        np.testing.assert_allclose(result["cls"], by_hand(MODEL, hard_templates(model, samples))["cls"], rtol=1e-9)
+        np.testing.assert_allclose(result["cls"], by_counts["cls"], rtol=1e-9)
 
 
 def spoilt(samples, **events):
@@ -344,7 +358,7 @@ def test_a_batch_that_gives_no_fit_is_counted_and_moves_nothing(samples, events)
 
 def test_a_measurement_that_gives_no_fit_is_the_worst_there_is(samples):
     model = statistic(LOSS, edges=[0.0, 1e-9, 0.5, 1.0])
-    result = model.evaluate(samples, verbose=0, return_dict=True)
+    result = model.evaluate(samples, batch_size=300, verbose=0, return_dict=True)
     assert result.pop("unconverged") == 1
     assert result.pop("significance") == -np.inf
     assert set(result.values()) == {np.inf}
@@ -363,7 +377,7 @@ def test_bins_at_the_floor_are_reported_in_training(samples):
 @pytest.mark.slow
 def test_bins_at_the_floor_are_reported_in_evaluation(samples):
     model = with_a_bin_at_the_floor()
-    result = model.evaluate(samples, verbose=0, return_dict=True)
+    result = model.evaluate(samples, batch_size=300, verbose=0, return_dict=True)
     assert result["floored"] == 1 and result["unconverged"] == 0 and 0 < result["cls"] < 1
 
 

@@ -51,7 +51,7 @@ def test_callbacks_stop_restore_and_save(batches, tmp_path):
     history = network.fit(
         batches.dataset,
         steps_per_epoch=batches.steps_per_epoch,
-        epochs=20,
+        epochs=8,
         validation_data=validation(),
         callbacks=callbacks,
         verbose=0,
