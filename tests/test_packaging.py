@@ -124,6 +124,7 @@ def test_the_citation_is_of_this_version():
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_pages_of_results_are_made_from_the_stored_records():
     """`python -m benchmarks report --markdown --out benchmarks/results` prints what belongs there."""
     folder = ROOT / "benchmarks" / "results"
@@ -146,6 +147,7 @@ def example(package: str, data: str) -> str:
 quiet = pytest.mark.filterwarnings("error:.shuffle=True. was passed, but will be ignored")  # in an example as printed
 
 
+@pytest.mark.slow
 @quiet
 def test_the_example_of_pnn_tf_runs(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -178,6 +180,7 @@ def test_the_example_of_taylor_runs(capsys):
     assert space["monitor"].steps.tolist() == [0, 32]
 
 
+@pytest.mark.slow
 @quiet
 def test_the_example_of_neos_tf_runs(capsys):
     import pyhf
