@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from benchmarks.experiment import FILE, Unknown, all_experiments, find, read_all, run
+    from benchmarks.experiment import FILE, Unknown, all_experiments, find, in_order, read, run
 
     try:
         experiments = [find(name) for name in options.ids or [DEFAULT_EXPERIMENT]]
@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace) -> None:
     seeds = range(options.seed, options.seed + options.seeds)
     console = Console()
     records = [run(experiment, options.scale, seeds, options.out, console, options.data) for experiment in experiments]
-    _show(console, read_all(records), options.out)
+    _show(console, in_order(map(read, records)), options.out)
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -106,7 +106,7 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from benchmarks.experiment import read_all
+    from benchmarks.experiment import in_order, read
     from benchmarks.record import read_record
     from benchmarks.report import render_markdown
 
@@ -114,7 +114,7 @@ def _report(options: argparse.Namespace) -> None:
     if not paths:
         raise SystemExit(f"No record in {options.out}. Run an experiment first, or name the records.")
     try:
-        sections = read_all(map(read_record, paths))
+        sections = in_order(read(read_record(path)) for path in paths)
     except (ValueError, LookupError) as refusal:
         raise SystemExit(str(refusal.args[0])) from None
     if options.markdown:

@@ -90,7 +90,7 @@ class Experiment:
     def order(self) -> tuple:
         """Sorts experiments as their papers have them, and the paper's before ours."""
         place = re.search(r"(Table|Fig|section)\D*(\d+)", self.where)
-        kinds = ("Fig", "Table", "section")
+        kinds = ("Table", "Fig", "section")
         which = (kinds.index(place[1]), int(place[2])) if place else (len(kinds), 0)
         return list(PAPERS).index(self.id.partition("-")[0]), self.ours, *which, self.id
 
@@ -200,13 +200,8 @@ class Section(NamedTuple):
     missing: tuple[str, ...]
 
 
-def read(record: Mapping, told_apart: bool = False) -> Section:
-    """What a record says.
-
-    Args:
-        record: of `benchmarks.record.read_record`.
-        told_apart: whether the title names scale and events.
-    """
+def read(record: Mapping) -> Section:
+    """What a record says."""
     experiment = find(record["experiment"])
     seeds = sorted({row["seed"] for row in record["rows"]})
     filled = record["configuration"] | {"data": record["data"], "seeds": in_words(seeds), "n_seeds": len(seeds)}
@@ -218,11 +213,10 @@ def read(record: Mapping, told_apart: bool = False) -> Section:
                 found.extend(made(record))  # what comes before the first that cannot be made is kept
             except Missing as reason:
                 missing.append(str(reason))
-    of = f" ({record['scale']} scale, {record['data']['name']})" if told_apart else ""
     return Section(
         experiment,
         record,
-        f"{experiment.title}{of}",
+        experiment.title,
         experiment.introduction.format(**filled),
         (*(text.format(**filled) for text in experiment.departures), *other_settings(experiment, record)),
         tuple(table._replace(caption=table.caption.format(**filled)) for table in tables),
@@ -232,12 +226,17 @@ def read(record: Mapping, told_apart: bool = False) -> Section:
     )
 
 
-def read_all(records: Iterable[Mapping]) -> list[Section]:
-    """What records say, in the order of the report; several of one experiment are told apart in their titles."""
-    records = list(records)
-    ids = [record["experiment"] for record in records]
-    sections = [read(record, ids.count(record["experiment"]) > 1) for record in records]
-    return sorted(sections, key=lambda section: (section.experiment.order, section.title))
+def in_order(sections: Iterable[Section]) -> list[Section]:
+    """In the order of the report; several of one experiment are told apart in their titles by scale and events."""
+    sections = list(sections)
+    titles = [section.title for section in sections]
+    told_apart = [
+        section._replace(title=f"{section.title} ({section.record['scale']} scale, {section.record['data']['name']})")
+        if titles.count(section.title) > 1
+        else section
+        for section in sections
+    ]
+    return sorted(told_apart, key=lambda section: (section.experiment.order, section.title))
 
 
 def other_settings(experiment: Experiment, record: Mapping) -> list[str]:

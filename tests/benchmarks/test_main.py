@@ -84,7 +84,8 @@ def test_a_run_is_the_default_command(arguments, expected, monkeypatch):
         asked.append((of.id, scale, tuple(seeds), out, data))
 
     monkeypatch.setattr(experiment, "run", run)
-    monkeypatch.setattr(experiment, "read_all", list)
+    monkeypatch.setattr(experiment, "read", lambda record: record)
+    monkeypatch.setattr(experiment, "in_order", list)
     monkeypatch.setattr("benchmarks.__main__._show", lambda *what: None)
     main(arguments)
     assert asked == [expected]
