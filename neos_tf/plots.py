@@ -10,7 +10,7 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib import rcParams
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
@@ -32,8 +32,8 @@ def templates(
     label: str | None = None,
     colours: Mapping[str, str] | None = None,
     legend: bool = True,
-    figure=None,
-):
+    figure: FigureBase | None = None,
+) -> FigureBase:
     """Expected events of each sample in each bin, and below their variations relative to them.
 
     A column a sample, two rows a channel. Of a variation (histosys, normsys), up is a full line, down a dashed one.
@@ -149,8 +149,8 @@ def course(
     labels: Mapping[str, str] | None = None,
     colours: Mapping[str, str] | None = None,
     legend: bool = True,
-    figure=None,
-):
+    figure: FigureBase | None = None,
+) -> FigureBase:
     """Metrics epoch by epoch, a panel each; validation is a full line, training a dashed one.
 
     Several trainings of one name are drawn as their mean, with a band of their standard deviation. An axis whose values

@@ -7,13 +7,15 @@ events difficult, so their difference is known better than either AUC.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from pnn_tf import checks
 
+Events: TypeAlias = ArrayLike | Sequence  # an array, or lists of arrays: one a hypothesis, and one a training around these
 SURE = 2.0  # standard errors from which on a difference is one
 
 
@@ -42,7 +44,7 @@ class Difference(NamedTuple):
         return int(math.copysign(abs(self.value) >= SURE * self.error, self.value)) if self.value else 0
 
 
-def compare_auc(label, first, second, weight=None) -> Difference:
+def compare_auc(label: Events, first: Events, second: Events, weight: Events | None = None) -> Difference:
     """AUC of one classifier minus AUC of another on the same events, with its standard error.
 
     Several hypotheses: give `label` as a list with an array a hypothesis, and `first`, `second` and `weight` likewise.
@@ -104,7 +106,12 @@ class Placements(NamedTuple):
         return float(np.average(self.signal, weights=self.signal_weight))
 
 
-def placements(signal, background, signal_weight=None, background_weight=None) -> Placements:
+def placements(
+    signal: ArrayLike,
+    background: ArrayLike,
+    signal_weight: ArrayLike | None = None,
+    background_weight: ArrayLike | None = None,
+) -> Placements:
     """The placements of the scores (n_signal,) of the signal and (n_background,) of the background, with weights.
 
     >>> placements([0.9, 0.5], [0.5, 0.1])[:2]

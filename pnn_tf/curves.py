@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pnn_tf.metrics import Ranking
 
@@ -21,7 +22,7 @@ class RocCurve(NamedTuple):
     cut: np.ndarray | None = None
 
 
-def roc_curve(label, score, weight=None, *, n_points=120) -> RocCurve:
+def roc_curve(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None, *, n_points: int = 120) -> RocCurve:
     """The ROC curve in few points, which are points of the exact curve.
 
     A third of them lie evenly in the cut, a third in the signal efficiency, and a third in the logarithm of the

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pnn_tf import checks
 from pnn_tf.calibration import Bins
@@ -24,7 +25,7 @@ class EventsInBins(NamedTuple):
     n_background: float
 
 
-def events_in_bins(bins: Bins, label, score, weight=None) -> EventsInBins:
+def events_in_bins(bins: Bins, label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> EventsInBins:
     """Shares of test events in the bins of a calibration.
 
     Args:

@@ -10,7 +10,7 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib import rcParams
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 
 from pnn_tf.agreement import HoldOut
@@ -34,8 +34,8 @@ def auc(
     label: str = "theta",
     colours: Mapping[str, str] | None = None,
     legend: bool = True,
-    figure=None,
-):
+    figure: FigureBase | None = None,
+) -> FigureBase:
     """AUC against the hypothesis with its standard error: full circles where trained, open squares where held out.
 
     Args:
@@ -74,8 +74,8 @@ def differences(
     label: str = "theta",
     colours: Mapping[str, str] | None = None,
     legend: bool = True,
-    figure=None,
-):
+    figure: FigureBase | None = None,
+) -> FigureBase:
     """Differences of AUCs against the hypothesis, in points, with their standard errors; side by side if several.
 
     Args:
@@ -86,19 +86,19 @@ def differences(
         ValueError: no difference.
     """
     some = next(iter(found.values()), None)
-    found = {"": found} if isinstance(some, Difference) else dict(found)
+    named: dict = {"": found} if isinstance(some, Difference) else dict(found)
     if not some:
         raise ValueError("Expected differences by theta, or such mappings by name. Received: none.")
     figure = _figure(figure, (5.6, 3.4))
     axes = figure.subplots()
-    looks, any_open = _looks(found, colours), False
+    looks, any_open = _looks(named, colours), False
     axes.axhline(0, color=GREY, lw=1)
-    for place, (name, by_theta) in enumerate(found.items()):
+    for place, (name, by_theta) in enumerate(named.items()):
         points = [np.atleast_1d(theta) for theta in by_theta]
         held_out = _held_out(points, _of_name(trained_on, name))
         x = _theta_axis(axes, points)
         apart = np.min(np.diff(np.unique(x)), initial=np.ptp(x) or 1.0) / 4  # so that error bars stay apart
-        x = x + apart * (place - (len(found) - 1) / 2) / max(len(found) - 1, 1)
+        x = x + apart * (place - (len(named) - 1) / 2) / max(len(named) - 1, 1)
         values, errors = (
             100 * np.array([getattr(one, field) for one in by_theta.values()]) for field in ("value", "error")
         )
@@ -107,7 +107,7 @@ def differences(
     axes.set_xlabel(label)
     axes.set_ylabel("difference of the AUC (points)")
     if legend:
-        _legend(figure, [*_lines(found, looks, marker="o"), *(_trained_handles() if any_open else ())])
+        _legend(figure, [*_lines(named, looks, marker="o"), *(_trained_handles() if any_open else ())])
     return figure
 
 
@@ -117,8 +117,8 @@ def roc(
     rejection: bool = True,
     colours: Mapping[str, str] | None = None,
     legend: bool = True,
-    figure=None,
-):
+    figure: FigureBase | None = None,
+) -> FigureBase:
     """ROC curves.
 
     Args:
@@ -161,8 +161,8 @@ def sculpting(
     label: str = "observable",
     colours: Mapping[str, str] | None = None,
     legend: bool = True,
-    figure=None,
-):
+    figure: FigureBase | None = None,
+) -> FigureBase:
     """The background's density in an observable before a cut on the score, grey, and after it.
 
     Args:
@@ -200,8 +200,8 @@ def calibration(
     label: str = "theta",
     colours: Mapping[str, str] | None = None,
     legend: bool = True,
-    figure=None,
-):
+    figure: FigureBase | None = None,
+) -> FigureBase:
     """KS distance of a calibration to test events against theta, for signal, left, and background.
 
     Dashed lines are what the distance stays below, by chance alone, in 95 % of all cases.
@@ -238,8 +238,8 @@ def densities(
     *,
     colours: Mapping[str, str] | None = None,
     legend: bool = True,
-    figure=None,
-):
+    figure: FigureBase | None = None,
+) -> FigureBase:
     """p(score | theta) of signal and background as calibrated, lines, and of test events, points with their error.
 
     They are shown per unit of the score's logit, ln(score / (1 - score)), as scores pile up near 0 and 1. The first and

@@ -10,7 +10,7 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib import rcParams
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -33,8 +33,8 @@ def ranking(
     *,
     colours: Mapping | None = None,
     legend: bool = True,
-    figure=None,
-):
+    figure: FigureBase | None = None,
+) -> FigureBase:
     """Bars of the features with the largest means, with standard errors; the colour is the order.
 
     Args:
@@ -83,7 +83,7 @@ def ranking(
     return figure
 
 
-def pairs(importance: TaylorImportance, *, colormap: str = "cividis", figure=None):
+def pairs(importance: TaylorImportance, *, colormap: str = "cividis", figure: FigureBase | None = None) -> FigureBase:
     """The second-order means as a matrix: off the diagonal the relation of two inputs, on it an auto-correlation.
 
     Pairs that were not analysed are left white.
@@ -126,8 +126,8 @@ def course(
     n: int = 5,
     colours: Mapping[str, str] | None = None,
     legend: bool = True,
-    figure=None,
-):
+    figure: FigureBase | None = None,
+) -> FigureBase:
     """Means of some features in the course of a training, with a band of one standard error, and metrics below.
 
     Args:
@@ -181,8 +181,8 @@ def over_theta(
     label: str = "theta",
     colours: Mapping[str, str] | None = None,
     legend: bool = True,
-    figure=None,
-):
+    figure: FigureBase | None = None,
+) -> FigureBase:
     """Means of some features against theta, with a band of one standard error.
 
     Args:
