@@ -47,15 +47,39 @@ def over_trainings(values: Sequence[float], test_error: float = 0.0) -> Estimate
         An Estimate whose error is that of the mean, stretched by Student's t so that two of it hold 95 % for few
         trainings too, and the test sample's in quadrature.
 
+    Raises:
+        Missing: there is no training, such as where two networks have no seed in common.
+
     >>> over_trainings([1.0, 1.2, 1.4]).value, round(over_trainings([1.0, 1.2, 1.4]).error, 3)
     (1.2, 0.248)
     """
     values = [float(value) for value in values]
+    if not values:
+        raise Missing("not finished with one seed")
     n, of_training, spread = len(values), 0.0, None
     if n > 1:
         spread = statistics.stdev(values)
         of_training = spread / math.sqrt(n) * stats.t.ppf(TWO_SIDED, n - 1) / 2
     return Estimate(statistics.fmean(values), math.hypot(of_training, test_error), n, spread)
+
+
+def over_seeds(value: Callable, chosen: Callable, test_error: Callable = lambda row: 0.0) -> Callable:
+    """The measure of a claim on one network: something is read off each of its rows, and averaged over the seeds.
+
+    Args:
+        value: from a row, a number, or several by name.
+        chosen: from all rows, those of the network, such as `partial(tables.pick, row="pNN")`.
+        test_error: from the first of these, the standard error that the finite test sample leaves.
+    """
+
+    def measure(rows):
+        of_seeds = chosen(rows)
+        found, error = [value(row) for row in of_seeds], test_error(of_seeds[0])
+        if isinstance(found[0], Mapping):
+            return {name: over_trainings([each[name] for each in found], error) for name in found[0]}
+        return over_trainings(found, error)
+
+    return measure
 
 
 def of_difference(difference) -> Estimate:
@@ -79,10 +103,10 @@ class Criterion(NamedTuple):
             return HOLDS
         return FAILS if high <= self.low or self.high <= low else OPEN
 
-    def margin(self, estimate: Estimate) -> float:
-        """How far the estimate lies inside the interval, negative outside; in errors where it has one."""
+    def margin(self, estimate: Estimate) -> tuple[float, float]:
+        """How far the estimate lies inside the interval, negative outside: in errors, and as such."""
         distance = min(estimate.value - self.low, self.high - estimate.value)
-        return distance / estimate.error if estimate.error else math.copysign(math.inf, distance)
+        return distance / estimate.error if estimate.error else math.copysign(math.inf, distance), distance
 
 
 def above(bound: float) -> Criterion:

@@ -170,27 +170,6 @@ TAYLOR_HIGGSML_RANKS = {
 }
 
 
-class BayesMeans(NamedTuple):
-    """Mean absolute Taylor coefficients of the exact posterior of two Gaussians; not in the paper, see below.
-
-    Args:
-        mean: of x1, x2, (x1, x1), (x1, x2) and (x2, x2), standardised.
-        auc: area under the ROC curve, in [0, 1].
-    """
-
-    mean: tuple[float, ...]
-    auc: float
-
-
-# TAYLOR Fig. 1 has no numbers: these are computed for the best classifier, on 100 000 independent events of each task.
-TAYLOR_FIG_1_BAYES = {
-    "a": BayesMeans((0.182, 0.182, 0.041, 0.081, 0.041), 0.842),
-    "b": BayesMeans((0.171, 0.171, 0.045, 0.226, 0.045), 0.751),
-    "c": BayesMeans((0.180, 0.180, 0.081, 0.213, 0.081), 0.878),
-    "d": BayesMeans((0.233, 0.233, 0.263, 0.145, 0.263), 0.857),
-}
-
-
 class LearningCurve(NamedTuple):
     """Of the network in training on task c, in gradient steps.
 

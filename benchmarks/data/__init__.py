@@ -7,12 +7,10 @@ returns the paths of the cached files.
 
 from functools import partial
 
-from benchmarks.data.download import DownloadError
 from benchmarks.data.events import Events
-from benchmarks.data.gaussians import bayes_coefficients, bayes_posterior, gaussian_standardiser, load_gaussians
 from benchmarks.data.hepmass import FEATURE_NAMES, download_hepmass, load_hepmass
 from benchmarks.data.hepmass_imb import imbalanced, load_hepmass_imb
-from benchmarks.data.hepmass_like import VARIANTS, load_hepmass_like, write_hepmass_like
+from benchmarks.data.hepmass_like import VARIANTS, load_hepmass_like
 from benchmarks.data.higgsml import download_higgsml, load_higgsml, rescale_weights
 from benchmarks.data.standardiser import Standardiser
 
@@ -29,20 +27,14 @@ __all__ = [
     "DOWNLOADS",
     "FEATURE_NAMES",
     "SOURCES",
-    "DownloadError",
     "Events",
     "Standardiser",
-    "bayes_coefficients",
-    "bayes_posterior",
     "download_hepmass",
     "download_higgsml",
-    "gaussian_standardiser",
     "imbalanced",
-    "load_gaussians",
     "load_hepmass",
     "load_hepmass_imb",
     "load_hepmass_like",
     "load_higgsml",
     "rescale_weights",
-    "write_hepmass_like",
 ]

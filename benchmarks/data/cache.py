@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.data import storage
-from benchmarks.data.download import RemoteFile
+from benchmarks.data.download import RemoteFile, fetch
 
 Content = TypeVar("Content")
 
@@ -26,61 +26,73 @@ class DamagedCache(Exception):
     """The converted file is not what was written: truncated, corrupted, or made from another download."""
 
 
-@contextmanager
-def writing(path: Path, schema: pa.Schema, file: EventFile, **options) -> Iterator[pq.ParquetWriter]:
-    """Yields a writer of float32 columns, compressed and with a checksum a page; the file gets its name when complete.
+@dataclass(frozen=True)
+class Cache:
+    """The Parquet file that a download is converted to, once.
 
     Args:
-        path: where the cache belongs.
-        schema: names and types of the columns.
-        file: the download that it is made from.
-        options: of `pyarrow.parquet.ParquetWriter`.
+        file: the download.
+        folder: where both are kept.
+        convert: convert(source, cache) writes what it finds at the path `source`, by `cache.writing`.
     """
-    with (
-        storage.write_whole(path) as temporary,
-        pq.ParquetWriter(
-            temporary,
-            schema.with_metadata({"source_checksum": file.checksum}),
-            compression="zstd",
-            write_page_checksum=True,
-            **options,
-        ) as writer,
-    ):
-        yield writer
 
+    file: EventFile
+    folder: Path
+    convert: Callable[[Path, "Cache"], None] | None = None
 
-@contextmanager
-def reading(path: Path, file: EventFile) -> Iterator[pq.ParquetFile]:
-    """Yields the open cache, after a look at what it was made from.
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self.file.name.removesuffix('.csv.gz')}.parquet"
 
-    Raises:
-        DamagedCache: at once or while the content is read.
-        OSError: the system's, such as of a broken disk.
-    """
-    try:
-        # pre_buffer would hold the whole compressed file in memory beside the arrays.
-        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as cache:
-            source = (cache.schema_arrow.metadata or {}).get(b"source_checksum", b"").decode()
-            if (cache.metadata.num_rows, source) != (file.n_events, file.checksum):
-                raise DamagedCache(f"was not made from {file.url}")
-            yield cache
-    except (ValueError, KeyError, NotImplementedError, OSError) as error:  # what Arrow says of a damaged file
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the system's, not the format's
-        raise DamagedCache(f"cannot be read ({error})") from error
+    def prepare(self) -> Path:
+        """Downloads and converts, unless that has been done; returns the path of the Parquet file."""
+        if not self.path.exists():
+            self.convert(fetch(self.file, self.folder), self)
+        return self.path
 
+    def load(self, read: Callable[[pq.ParquetFile], Content]) -> Content:
+        """What `read` makes of the open file; a damaged one is kept aside, and made again."""
+        self.prepare()
+        try:
+            with self.reading() as parquet:
+                return read(parquet)
+        except DamagedCache as error:
+            storage.set_aside(self.path, str(error))
+        self.prepare()
+        with self.reading() as parquet:
+            return read(parquet)
 
-def read_or_rebuild(path: Path, make: Callable[[], object], read: Callable[[Path], Content]) -> Content:
-    """What `read` returns of the cache; a damaged one is kept aside and made again.
+    @contextmanager
+    def writing(self, schema: pa.Schema, **options) -> Iterator[pq.ParquetWriter]:
+        """Yields a writer, with further options of `pq.ParquetWriter`; the file gets its name when complete."""
+        with (
+            storage.write_whole(self.path) as temporary,
+            pq.ParquetWriter(
+                temporary,
+                schema.with_metadata({"source_checksum": self.file.checksum}),
+                compression="zstd",
+                write_page_checksum=True,
+                **options,
+            ) as writer,
+        ):
+            yield writer
 
-    Args:
-        path: the cache, which exists.
-        make: makes it again under this path.
-        read: raises DamagedCache where it is damaged.
-    """
-    try:
-        return read(path)
-    except DamagedCache as error:
-        storage.set_aside(path, str(error))
-        make()
-        return read(path)
+    @contextmanager
+    def reading(self) -> Iterator[pq.ParquetFile]:
+        """Yields the open file, after a look at what it was made from.
+
+        Raises:
+            DamagedCache: at once or while the content is read.
+            OSError: the system's, such as of a broken disk.
+        """
+        try:
+            # pre_buffer would hold the whole compressed file in memory beside the arrays.
+            with pq.ParquetFile(self.path, page_checksum_verification=True, pre_buffer=False) as parquet:
+                source = (parquet.schema_arrow.metadata or {}).get(b"source_checksum", b"").decode()
+                if (parquet.metadata.num_rows, source) != (self.file.n_events, self.file.checksum):
+                    raise DamagedCache(f"was not made from {self.file.url}")
+                yield parquet
+        except (ValueError, KeyError, NotImplementedError, OSError) as error:  # what Arrow says of a damaged file
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the system's, not the format's
+            raise DamagedCache(f"cannot be read ({error})") from error

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from urllib3.exceptions import HTTPError
 
 from benchmarks.data.storage import checksum, naming, set_aside
@@ -20,17 +28,11 @@ TIMEOUT = 30.0  # seconds of silence after which a connection counts as broken
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the web.
-
-    Args:
-        url: its address.
-        n_bytes: its size.
-        checksum: its SHA-256 in hexadecimal digits, or its SHA-1 as "sha1:" and digits, where only that is published.
-    """
+    """A file on the web."""
 
     url: str
     n_bytes: int
-    checksum: str
+    checksum: str  # its SHA-256 in hexadecimal digits, or its SHA-1 as "sha1:" and digits, where only that is published
 
     @property
     def name(self) -> str:
@@ -121,7 +123,7 @@ def _continue(file: RemoteFile, part: Path) -> None:
         if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             start = 0
         with (
-            _progress() as progress,
+            progress_bar(DownloadColumn(), TransferSpeedColumn()) as progress,
             naming(part),
             open(part, "r+b" if start else "wb") as output,
         ):
@@ -134,7 +136,6 @@ def _continue(file: RemoteFile, part: Path) -> None:
                     return  # not this file, as the checksum will say; do not fill the disk with it
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
-    )
+def progress_bar(*columns: ProgressColumn) -> Progress:
+    """A bar with the names of its tasks, columns that say how far they are, and the time that is left."""
+    return Progress(TextColumn("{task.description:>16}"), BarColumn(), *columns, TimeRemainingColumn())

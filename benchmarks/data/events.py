@@ -47,40 +47,34 @@ class Events:
     parameter_names: tuple[str, ...] = ("mass",)
 
     def __post_init__(self):
-        features = _table(self.features, "features")
-        theta = np.asarray(self.theta)
-        theta = _table(theta[:, None] if theta.ndim == 1 else theta, "theta")
-        n_events, n_features = features.shape
-        label = _labels(self.label)
-        weight = np.ones(n_events, np.float32) if self.weight is None else np.asarray(self.weight, np.float32)
-        process = label if self.process is None else np.asarray(self.process)
-        names = tuple(f"f{i}" for i in range(n_features)) if self.names is None else tuple(self.names)
-
-        for name, column in (("label", label), ("weight", weight), ("process", process)):
-            if column.ndim != 1:
+        features, theta, label = _table(self.features, "features"), np.asarray(self.theta), _labels(self.label)
+        columns = {
+            "theta": _table(theta[:, None] if theta.ndim == 1 else theta, "theta"),
+            "label": label,
+            "weight": np.asarray(np.ones(len(features)) if self.weight is None else self.weight, np.float32),
+            "process": label if self.process is None else np.asarray(self.process),
+        }
+        names = {
+            "names": tuple(f"f{i}" for i in range(features.shape[1])) if self.names is None else tuple(self.names),
+            "process_names": tuple(self.process_names),
+            "parameter_names": tuple(self.parameter_names),
+        }
+        for name, column in columns.items():
+            if column.ndim != 1 and name != "theta":
                 raise ValueError(f"Expected {name} of shape (n_events,). Received: shape {column.shape}.")
-        for name, column in (("theta", theta), ("label", label), ("weight", weight), ("process", process)):
-            if len(column) != n_events:
-                raise ValueError(f"Expected one {name} for each of the {n_events} events. Received: {len(column)}.")
-        for name, given, n in (
-            ("names", names, n_features),
-            ("parameter_names", self.parameter_names, theta.shape[1]),
-        ):
-            if len(given) != n:
-                raise ValueError(f"Expected {n} {name}, one a column. Received: {len(given)}, {given}.")
-        _check_finite(features, "features", names)
-        _check_finite(theta, "theta", self.parameter_names)
-        _check_finite(weight[:, None], "weight", ("weight",))
-        for name, value in (
-            ("features", features),
-            ("theta", theta),
-            ("label", label),
-            ("weight", weight),
-            ("process", _processes(process, self.process_names)),
-            ("names", names),
-            ("process_names", tuple(self.process_names)),
-            ("parameter_names", tuple(self.parameter_names)),
-        ):
+            if len(column) != len(features):
+                raise ValueError(
+                    f"Expected one {name} for each of the {len(features)} events. Received: {len(column)}."
+                )
+        for name, table in (("names", features), ("parameter_names", columns["theta"])):
+            if len(names[name]) != table.shape[1]:
+                given = names[name]
+                raise ValueError(f"Expected {table.shape[1]} {name}, one a column. Received: {len(given)}, {given}.")
+        _check_finite(features, "features", names["names"])
+        _check_finite(columns["theta"], "theta", names["parameter_names"])
+        _check_finite(columns["weight"][:, None], "weight", ("weight",))
+        _check_processes(columns["process"], names["process_names"])
+        for name, value in ({"features": features} | columns | names).items():
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -121,25 +115,17 @@ class Events:
         return replace(first, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS})
 
     def draw(self, n_events: int, seed: int = 0) -> "Events":
-        """A random, stratified part of the events, without replacement and in the order they have here.
+        """A random, stratified part of so many of the events, without replacement and in the order they have here.
 
-        Every label, process and theta keeps its share to within one event; of a continuous theta every range does.
-
-        Args:
-            n_events: size of the draw, at most the number of events.
-            seed: seed of a local generator; the same seed draws the same events.
+        Every label, process and theta keeps its share to within one event; of a continuous theta every range does. The
+        same seed, of a local generator, draws the same events. ValueError for more events than there are, or none.
         """
         return self.select(self._stratified(n_events, seed))
 
     def split(self, fraction: float, seed: int = 0) -> tuple["Events", "Events"]:
-        """Two random, stratified parts, such as training and validation.
+        """Two random parts, such as training and validation: what is left, then a fraction that is drawn as by `draw`.
 
-        Args:
-            fraction: share of the events in the second part, in (0, 1), rounded to a whole number of events.
-            seed: seed of a local generator; the same seed splits alike.
-
-        Returns:
-            The larger remainder first, then the drawn fraction; see `draw` for how it is stratified.
+        ValueError for a fraction out of (0, 1).
         """
         if not 0 < fraction < 1:
             raise ValueError(f"Expected fraction between 0 and 1. Received: fraction={fraction}.")
@@ -176,7 +162,7 @@ def _labels(values) -> np.ndarray:
     return values.astype(np.uint8)
 
 
-def _processes(process: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+def _check_processes(process: np.ndarray, names: tuple[str, ...]) -> None:
     if not np.issubdtype(process.dtype, np.integer):
         raise ValueError(f"Expected process as integers, indices into process_names. Received: {process.dtype}.")
     if len(process) and not 0 <= process.min() <= process.max() < len(names):
@@ -184,7 +170,6 @@ def _processes(process: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
             f"Expected process between 0 and {len(names) - 1}, one of process_names={names}. "
             f"Received: {process.min()} to {process.max()}."
         )
-    return process
 
 
 def _check_finite(table: np.ndarray, argument: str, names: tuple[str, ...]) -> None:

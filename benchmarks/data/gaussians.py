@@ -14,6 +14,8 @@ what a network that has learnt the task perfectly has for its Taylor coefficient
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
+from scipy.stats import multivariate_normal
 
 from benchmarks.data.events import Events
 from benchmarks.data.standardiser import Standardiser
@@ -96,38 +98,27 @@ def gaussian_standardiser(task: str) -> Standardiser:
 
 
 def bayes_posterior(task: str, x: np.ndarray) -> np.ndarray:
-    """The probability of signal at x, the output of the best classifier there is.
+    """(n_events,) float64: the probability of signal at x (n_events, 2), features that are not standardised.
 
-    Args:
-        task: "a", "b", "c" or "d".
-        x: (n_events, 2) features, not standardised.
-
-    Returns:
-        (n_events,) float64.
+    The best classifier there is puts it out. ValueError for an unknown task or another shape.
 
     >>> bayes_posterior("a", [[0.0, 0.0], [0.0, 1.0]]).round(4)
     array([0.5   , 0.7311])
     """
     logit, _, _ = _logit(task, x)
-    return _sigmoid(logit)
+    return expit(logit)
 
 
 def bayes_coefficients(task: str, x: np.ndarray) -> np.ndarray:
-    """First and second order Taylor coefficients of the posterior with respect to the standardised features.
+    """(n_events, 5) float64: Taylor coefficients t_1, t_2, t_11, t_12, t_22 of the posterior about x (n_events, 2).
 
-    t_i is the first derivative, t_ii half of the second and t_12 the mixed one: each term of the expansion counts once.
-
-    Args:
-        task: "a", "b", "c" or "d".
-        x: (n_events, 2) features, not standardised, around which the posterior is expanded.
-
-    Returns:
-        (n_events, 5) float64; columns t_1, t_2, t_11, t_12, t_22.
+    They are with respect to the standardised features, x is not standardised. t_i is the first derivative, t_ii half
+    of the second and t_12 the mixed one: each term of the expansion counts once. Errors are those of `bayes_posterior`.
     """
     logit, gradient, hessian = _logit(task, x)
     std = gaussian_standardiser(task).std
     gradient, hessian = std * gradient, np.outer(std, std) * hessian  # of the logit, to standardised features
-    p, q = _sigmoid(logit), _sigmoid(-logit)
+    p, q = expit(logit), expit(-logit)
     first = (p * q)[:, None] * gradient
     second = (p * q)[:, None, None] * ((q - p)[:, None, None] * gradient[:, :, None] * gradient[:, None, :] + hessian)
     return np.column_stack([first, second[:, 0, 0] / 2, second[:, 0, 1], second[:, 1, 1] / 2])
@@ -141,23 +132,10 @@ def _task(task: str) -> Task:
 
 def _logit(task: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """l (n_events,), its gradient (n_events, 2) and its Hessian (2, 2), with respect to x."""
-    x = np.asarray(x, np.float64)
+    x, densities = np.asarray(x, np.float64), _task(task)
     if x.ndim != 2 or x.shape[1] != 2:
         raise ValueError(f"Expected x of shape (n_events, 2). Received: shape {x.shape}.")
-    (log_signal, towards_signal, p_signal), (log_background, towards_background, p_background) = (
-        _log_density(gaussian, x) for gaussian in _task(task)
-    )
-    return log_signal - log_background, towards_signal - towards_background, p_background - p_signal
-
-
-def _log_density(gaussian: Gaussian, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """ln N(x) without its ln(2 pi), the gradient -P (x - m) of that, and P, the negative Hessian."""
-    precision = np.linalg.inv(gaussian.covariance)
-    distance = x - gaussian.mean
-    gradient = -distance @ precision
-    log_density = (gradient * distance).sum(axis=1) / 2 + np.linalg.slogdet(precision).logabsdet / 2
-    return log_density, gradient, precision
-
-
-def _sigmoid(logit: np.ndarray) -> np.ndarray:
-    return np.exp(-np.logaddexp(0, -logit))  # precise in both tails, without overflow
+    signal, background = (np.atleast_1d(multivariate_normal(*density).logpdf(x)) for density in densities)
+    precision = [np.linalg.inv(density.covariance) for density in densities]
+    towards = [(density.mean - x) @ p for density, p in zip(densities, precision, strict=True)]
+    return signal - background, towards[0] - towards[1], precision[1] - precision[0]

@@ -5,11 +5,9 @@ training set is imbalanced. Which events the authors drew is not published: this
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.data.cache import EventFile
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass import FILES, load_hepmass
 
@@ -52,22 +50,13 @@ def imbalanced(events: Events, *, counts: Mapping[float, int] = COUNTS, seed: in
     return events.select(np.sort(np.concatenate(kept)))
 
 
-def load_hepmass_imb(
-    split: str = "train",
-    *,
-    n_events: int | None = None,
-    seed: int = 42,
-    data_home: str | Path | None = None,
-    files: Mapping[str, EventFile] = FILES,
-) -> Events:
+def load_hepmass_imb(split: str = "train", *, seed: int = 42, **options) -> Events:
     """HEPMASS-IMB, made from the official files; the test set is the one of HEPMASS, as in the paper.
 
     Args:
         split: "train" (about 4 million events) or "test" (3 500 000).
-        n_events: number of HEPMASS events it is made from; all if None.
         seed: seed of the draw.
-        data_home: folder of downloads and caches; see `storage.data_home`.
-        files: where the splits come from.
+        options: of `load_hepmass`; `n_events` is the number of HEPMASS events that the set is made from.
 
     Returns:
         Events with 27 standardised features and theta = mass in GeV.
@@ -75,5 +64,5 @@ def load_hepmass_imb(
     Raises:
         DownloadError, ValueError, OSError: as `load_hepmass`.
     """
-    events = load_hepmass(split, n_events=n_events, data_home=data_home, files=files)
+    events = load_hepmass(split, **options)
     return imbalanced(events, seed=seed) if split == "train" else events

@@ -59,7 +59,7 @@ def load_hepmass_like(
     path = folder / file["name"]
     if not path.exists():
         raise FileNotFoundError(f"The HEPMASS-like sample lacks {path}. Make it with `{COMMAND}`.")
-    if storage.sha256(path) != file["sha256"]:
+    if storage.checksum(path) != file["sha256"]:
         raise ValueError(
             f"{path} is damaged: its SHA-256 is not the one in {_recipe_path(variant, folder)}. Restore both from the "
             f"repository, or make them with `{COMMAND}`."
@@ -126,7 +126,7 @@ def write_hepmass_like(
         recipe["files"][split] = {
             "name": path.name,
             "n_bytes": path.stat().st_size,
-            "sha256": storage.sha256(path),
+            "sha256": storage.checksum(path),
             "n_background": int(np.count_nonzero(events.label == 0)),
             "n_signal": _n_signal(events, recipe["hypotheses"]),
         }

@@ -5,27 +5,20 @@ Adam-Bourdarios et al., "Learning to discover", record 329. The csv.gz (66 MB) i
 float32 Parquet. Features are in GeV where they are momenta or masses, and not standardised; where one does not exist in
 an event, such as the second jet's in an event with one jet, the file has -999.
 
-Training and test events of an experiment, each standardised by the training events:
-
-    train, test = (load_higgsml(split, n_events=100_000, undefined="keep") for split in ("train", "test"))
-    standardise = Standardiser.fit(train.features, undefined=UNDEFINED)  # or without: -999 is a value like any other
-    inputs, test_inputs = standardise(train.features), standardise(test.features)
-    test = rescale_weights(test)  # for the AMS
-
-An excerpt with training rows only has no test split: `load_higgsml("all", path=...).split(0.5)` makes two parts of it.
+`Standardiser.fit(train.features, undefined=UNDEFINED)` standardises what is defined, `rescale_weights` makes a part of
+the events ready for the AMS. An excerpt with training rows only has no test split:
+`load_higgsml("all", path=...).split(0.5)` makes two parts of it.
 """
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import compute, csv
 
-from benchmarks.data import cache, storage
-from benchmarks.data.cache import EventFile
-from benchmarks.data.download import fetch
+from benchmarks.data import storage
+from benchmarks.data.cache import Cache, EventFile
 from benchmarks.data.events import Events
 
 HIGGSML_FEATURES = (
@@ -37,7 +30,8 @@ HIGGSML_FEATURES = (
     *(f"PRI_jet_{jet}_{name}" for jet in ("leading", "subleading") for name in ("pt", "eta", "phi")),
     "PRI_jet_all_pt",
 )
-COLUMNS = (*HIGGSML_FEATURES, "Weight", "Label", "KaggleSet")
+NUMBERS = [*HIGGSML_FEATURES, "Weight"]
+COLUMNS = (*NUMBERS, "Label", "KaggleSet")
 UNDEFINED = -999.0  # exact in float32
 SPLITS = {"train": "t", "test": "bv", "public": "b", "private": "v", "unused": "u", "all": "tbvu"}  # KaggleSet
 
@@ -72,8 +66,7 @@ def load_higgsml(
     Args:
         split: "train" (250 000 events), "test" (550 000: "public", 100 000, and "private", 450 000, of the challenge's
             leader boards), "unused" or "all".
-        n_events: only the first so many of the split, in the order of the file; all if None. `Events.draw` takes a part
-            at random.
+        n_events: only the first so many of the split; all if None. `Events.draw` takes a part at random.
         data_home: folder of downloads and caches; see `storage.data_home`.
         path: a csv or csv.gz with the columns of the official file, to read instead of that.
         undefined: "keep" leaves undefined features at -999. "mean" replaces them by the feature's mean over all
@@ -94,7 +87,7 @@ def load_higgsml(
         raise ValueError(f"Expected split to be one of {tuple(SPLITS)}. Received: split={split!r}.")
     if undefined not in ("mean", "keep"):
         raise ValueError(f"Expected undefined to be 'mean' or 'keep'. Received: undefined={undefined!r}.")
-    table = _official(data_home, file) if path is None else _read_csv(path)
+    table = _cache(file, data_home).load(lambda parquet: parquet.read()) if path is None else _read_csv(path)
     source = file.name if path is None else path
     chosen = np.flatnonzero(_is_one_of(SPLITS[split], table.column("KaggleSet")))
     if not len(chosen):
@@ -122,14 +115,9 @@ def load_higgsml(
 
 
 def rescale_weights(events: Events, signal: float = SIGNAL_SUM, background: float = BACKGROUND_SUM) -> Events:
-    """The events with the weights of each class scaled to a given sum, so that a part stands for the whole.
+    """The events with the weights of each class scaled to a given sum, so that a part of them stands for the whole.
 
     The AMS is no ratio of weights: it has its meaning, s and b events in 20.3 / fb, only with those of the whole set.
-
-    Args:
-        events: any part of the events.
-        signal: sum of the signal's weights.
-        background: sum of the background's weights.
 
     Raises:
         ValueError: a class whose weights have no positive sum.
@@ -149,38 +137,25 @@ def rescale_weights(events: Events, signal: float = SIGNAL_SUM, background: floa
 
 def download_higgsml(*, data_home: str | Path | None = None, file: EventFile = HIGGSML_FILE) -> list[Path]:
     """Downloads and converts the official file, unless that has been done; returns the path of the Parquet file."""
-    folder = storage.data_home(data_home) / "higgsml"
-    path = folder / f"{file.name.removesuffix('.csv.gz')}.parquet"
-    if not path.exists():
-        _convert(fetch(file, folder), path, file)
-    return [path]
+    return [_cache(file, data_home).prepare()]
 
 
-def _official(data_home: str | Path | None, file: EventFile) -> pa.Table:
-    make = partial(download_higgsml, data_home=data_home, file=file)
-    return cache.read_or_rebuild(*make(), make=make, read=partial(_read_cache, file=file))
+def _cache(file: EventFile, data_home: str | Path | None) -> Cache:
+    return Cache(file, storage.data_home(data_home) / "higgsml", _convert)
 
 
-def _read_cache(path: Path, file: EventFile) -> pa.Table:
-    with cache.reading(path, file) as parquet:
-        return parquet.read(list(COLUMNS))
-
-
-def _convert(source: Path, path: Path, file: EventFile) -> None:
+def _convert(source: Path, cache: Cache) -> None:
     table = _read_csv(source)
-    if len(table) != file.n_events:
-        raise ValueError(f"Expected {file.n_events} events in {source}. Received: {len(table)}.")
-    numbers = [*HIGGSML_FEATURES, "Weight"]
-    with cache.writing(
-        path, table.schema, file, use_dictionary=["Label", "KaggleSet"], use_byte_stream_split=numbers
-    ) as writer:
+    if len(table) != cache.file.n_events:
+        raise ValueError(f"Expected {cache.file.n_events} events in {source}. Received: {len(table)}.")
+    with cache.writing(table.schema, use_dictionary=["Label", "KaggleSet"], use_byte_stream_split=NUMBERS) as writer:
         writer.write_table(table)
 
 
 def _read_csv(path: str | Path) -> pa.Table:
     """COLUMNS of a csv or csv.gz, checked; numbers as float32."""
-    numbers = {name: pa.float32() for name in (*HIGGSML_FEATURES, "Weight")}
-    convert = csv.ConvertOptions(column_types={**numbers, "Label": pa.string(), "KaggleSet": pa.string()})
+    types = dict.fromkeys(NUMBERS, pa.float32()) | dict.fromkeys(("Label", "KaggleSet"), pa.string())
+    convert = csv.ConvertOptions(column_types=types)
     try:
         with csv.open_csv(path) as header:
             missing = [name for name in COLUMNS if name not in header.schema.names]

@@ -37,17 +37,13 @@ class Standardiser:
         """
         defined = _defined(features, undefined)
         if (never := ~defined.any(axis=0)).any():
-            raise ValueError(
-                f"Expected defined values of every feature. Received: feature {np.flatnonzero(never)[0]} is "
-                f"{undefined} in all {len(features)} events. Leave it out."
-            )
+            problem = f"defined values of every feature. Received: feature {np.argmax(never)} is {undefined} in all"
+            raise ValueError(f"Expected {problem} {len(features)} events. Leave it out.")
         mean, std = (f(features, axis=0, dtype=np.float64, where=defined) for f in (np.mean, np.std))
         if (constant := std == 0).any():
-            i = np.flatnonzero(constant)[0]
-            raise ValueError(
-                f"Expected features that vary. Received: feature {i} is always {mean[i]:g} in {len(features)} events. "
-                "Leave it out."
-            )
+            i = np.argmax(constant)
+            problem = f"features that vary. Received: feature {i} is always {mean[i]:g} in"
+            raise ValueError(f"Expected {problem} {len(features)} events. Leave it out.")
         return cls(mean, std, undefined)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:

@@ -13,12 +13,7 @@ def data_home(path: str | Path | None = None) -> Path:
     return Path(path or os.environ.get("KERAS_HEP_DATA") or "~/.cache/keras-hep").expanduser()
 
 
-def sha256(path: str | Path) -> str:
-    """The SHA-256 checksum of a file, in hexadecimal digits."""
-    return checksum(path, "sha256")
-
-
-def checksum(path: str | Path, algorithm: str) -> str:
+def checksum(path: str | Path, algorithm: str = "sha256") -> str:
     """The checksum of a file by an algorithm that `hashlib` knows, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()

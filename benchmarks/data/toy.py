@@ -48,20 +48,12 @@ def load_toy(thetas: tuple[float, ...], n_events: int, seed: int = 0) -> Events:
     label = np.tile(np.arange(n_events) % 2, len(thetas))
     signal = generator.normal(theta, WIDTH)
     background = generator.uniform(LOW, HIGH, len(theta))
-    return Events(
-        np.where(label == 1, signal, background)[:, None], theta, label, names=("x",), parameter_names=("theta",)
-    )
+    x = np.where(label == 1, signal, background)[:, None]
+    return Events(x, theta, label, names=("x",), parameter_names=("theta",))
 
 
 def bayes_posterior(x: np.ndarray, theta) -> np.ndarray:
-    """The probability of signal at x, with both classes equally frequent.
-
-    Args:
-        x: (n,) features.
-        theta: one number, or (n,).
-
-    Returns:
-        (n,) float64.
+    """(n,) float64: the probability of signal at x (n,) and theta, a number or (n,); both classes equally frequent.
 
     >>> bayes_posterior([1.0, 1.0 + CUT, 2.0], theta=1.0).round(4)
     array([0.941 , 0.5   , 0.0053])

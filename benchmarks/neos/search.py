@@ -14,6 +14,7 @@ import optuna
 import tensorflow as tf
 
 import neos_tf
+from benchmarks.neos.training import NUISANCE
 
 N_COEFFICIENTS = 5  # of x, y, x^2, x y and y^2
 NARROWEST = 0.02  # share of the widest possible bin, which a bin has at least
@@ -30,41 +31,36 @@ class Candidate(NamedTuple):
     coefficients: tuple[float, ...]
     edges: tuple[float, ...]
 
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """(n_events,) summary statistic of features (n_events, 2)."""
+        x, y = np.asarray(features, np.float64).T
+        logit = np.stack([x, y, x**2, x * y, y**2], axis=-1) @ np.array(self.coefficients)
+        return 1 / (1 + np.exp(-logit))
 
-class Measured(NamedTuple):
-    """What a measurement with given templates is expected to reach; scalars.
-
-    Args:
-        log_cls: natural logarithm of the median expected CLs.
-        sigmas: (n_parameters,) uncertainties at mu = 1, in the order of the model's parameters.
-        n_floored: bins that the floor raised.
-        converged: whether the fits did.
-    """
-
-    log_cls: tf.Tensor
-    sigmas: tf.Tensor
-    n_floored: tf.Tensor
-    converged: tf.Tensor
+    def templates(self, events: Mapping[str, np.ndarray], yields: Mapping[str, float]) -> dict[str, np.ndarray]:
+        """(n_bins,) expected events of each sample: the histogram of its (n_events, 2), scaled to its yield."""
+        return {
+            name: yields[name] * np.histogram(self.scores(sample), self.edges)[0] / len(sample)
+            for name, sample in events.items()
+        }
 
 
 class Improvement(NamedTuple):
-    """A candidate better than all before it, and when it was found, in seconds from the start."""
+    """A candidate better than all before it, its objective, and when it was found, in seconds from the start."""
 
     seconds: float
-    log_cls: float
+    value: float
     candidate: Candidate
 
 
-class Found(NamedTuple):
-    """Improvements in their order, the last of them the best, and the number of candidates that were tried."""
-
-    improvements: tuple[Improvement, ...]
-    n_trials: int
-
-
 def search(
-    objective: Callable[[Candidate], float], n_bins: int, *, seconds: float, seed: int, listen: Callable | None = None
-) -> Found:
+    objective: Callable[[Candidate], float],
+    n_bins: int,
+    *,
+    seconds: float,
+    seed: int,
+    listen: Callable = lambda *_: None,
+) -> tuple[list[Improvement], int]:
     """Looks for the candidate with the least objective.
 
     Args:
@@ -72,26 +68,24 @@ def search(
         n_bins: of a candidate.
         seconds: to spend. One candidate is tried however few.
         seed: of the sampler. What is found depends on the speed of the machine as well.
-        listen: called after each trial with the number of trials and the least objective so far.
+        listen: called after each trial with the share of the time that is over and the least objective so far.
+
+    Returns:
+        Improvements in their order, the last of them the best, and the number of candidates that were tried.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    started = time.perf_counter()
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    improvements = []
-
-    def of_trial(trial):
+    started, elapsed, improvements = time.perf_counter(), 0.0, []
+    while elapsed < seconds or not improvements:
+        trial = study.ask()
         candidate = suggest(trial, n_bins)
         value = objective(candidate)
-        if not improvements or value < improvements[-1].log_cls:
-            improvements.append(Improvement(time.perf_counter() - started, value, candidate))
-        if listen is not None:
-            listen(trial.number + 1, improvements[-1].log_cls)
-        if time.perf_counter() - started >= seconds:
-            study.stop()
-        return value
-
-    study.optimize(of_trial)
-    return Found(tuple(improvements), len(study.trials))
+        study.tell(trial, value)
+        elapsed = time.perf_counter() - started
+        if not improvements or value < improvements[-1].value:
+            improvements.append(Improvement(elapsed, value, candidate))
+        listen(min(elapsed / seconds, 1), improvements[-1].value)
+    return improvements, len(study.trials)
 
 
 def suggest(trial: optuna.Trial, n_bins: int) -> Candidate:
@@ -102,37 +96,26 @@ def suggest(trial: optuna.Trial, n_bins: int) -> Candidate:
     return Candidate(coefficients, (0.0, *inner.tolist(), 1.0))
 
 
-def templates(
-    candidate: Candidate, events: Mapping[str, np.ndarray], yields: Mapping[str, float]
-) -> dict[str, np.ndarray]:
-    """(n_bins,) expected events of each sample: its ordinary histogram, scaled to the yield.
+def measuring(model: neos_tf.TemplateModel) -> Callable[[Mapping[str, np.ndarray]], dict[str, tf.Tensor]]:
+    """A function of templates, traced once for all candidates, that measures with the model.
 
-    Args:
-        candidate: the summary statistic.
-        events: (n_events, 2) of each sample.
-        yields: expected events of each sample.
+    It returns scalars: `log_cls`, the natural logarithm of the median expected CLs, `sigma_mu` and `sigma_gamma` at
+    mu = 1, `n_floored`, the bins that the floor raised, and whether the fits `converged`.
     """
-    return {
-        name: yields[name] * np.histogram(scores(candidate, sample), candidate.edges)[0] / len(sample)
-        for name, sample in events.items()
-    }
-
-
-def scores(candidate: Candidate, features: np.ndarray) -> np.ndarray:
-    """(n_events,) summary statistic of features (n_events, 2)."""
-    x, y = np.asarray(features, np.float64).T
-    logit = np.stack([x, y, x**2, x * y, y**2], axis=-1) @ np.array(candidate.coefficients)
-    return 1 / (1 + np.exp(-logit))
-
-
-def measuring(model: neos_tf.TemplateModel) -> Callable[[Mapping[str, np.ndarray]], Measured]:
-    """A function of templates, traced once for all candidates, that measures with the model."""
 
     @tf.function(autograph=False)
     def measure(arrays):
         likelihood = model.bind(arrays)
         limit = neos_tf.cls(likelihood)
-        sigmas = neos_tf.uncertainties(likelihood, model.initial)
-        return Measured(limit.log_expected, sigmas, likelihood.n_floored, limit.converged)
+        sigmas = dict(
+            zip(model.parameter_names, tf.unstack(neos_tf.uncertainties(likelihood, model.initial)), strict=True)
+        )
+        return {
+            "log_cls": limit.log_expected,
+            "sigma_mu": sigmas["mu"],
+            "sigma_gamma": sigmas[NUISANCE],
+            "n_floored": likelihood.n_floored,
+            "converged": limit.converged,
+        }
 
     return measure

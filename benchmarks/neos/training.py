@@ -4,8 +4,8 @@ Two decisions where the paper is silent: an expected count below 0.001 is raised
 can be empty, and the Asimov data of the uncertainties have mu = 1.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import keras
@@ -46,6 +46,11 @@ class Recipe:
     signal_yield: float = 20.0
     background_yield: float = 100.0
     floor: float = 1e-3
+
+    @property
+    def yields(self) -> dict[str, float]:
+        """Expected events of each blob."""
+        return dict.fromkeys(NAMES, self.background_yield) | {"signal": self.signal_yield}
 
 
 class Blobs(NamedTuple):
@@ -98,8 +103,9 @@ def network(recipe: Recipe, seed: int) -> keras.Model:
     return keras.Sequential([keras.Input((2,)), *layers, output])
 
 
+@cache
 def measurement(recipe: Recipe) -> neos_tf.TemplateModel:
-    """The pyhf model of signal and background. One serves all networks of an experiment, which spares tracing."""
+    """The pyhf model of signal and background; one for all networks of a recipe, which spares tracing."""
     return neos_tf.correlated_background(recipe.n_bins, floor=recipe.floor)
 
 
@@ -116,9 +122,8 @@ def summary_statistic(
         edges, selection: as for `neos_tf.SummaryStatistic`; equal bins on [0, 1] and none if None.
     """
     edges = np.linspace(0, 1, recipe.n_bins + 1) if edges is None else edges
-    yields = dict.fromkeys(NAMES, recipe.background_yield) | {"signal": recipe.signal_yield}
     statistic = neos_tf.SummaryStatistic(
-        network(recipe, seed), model, edges, recipe.bandwidth, yields=yields, selection=selection
+        network(recipe, seed), model, edges, recipe.bandwidth, yields=recipe.yields, selection=selection
     )
     statistic.compile(keras.optimizers.Adam(recipe.learning_rate), loss)
     return statistic
@@ -135,8 +140,8 @@ def train(statistic: neos_tf.SummaryStatistic, recipe: Recipe, blobs: Blobs, *, 
         callbacks: of Keras.
 
     Returns:
-        (n_epochs + 1,) "cls", "sigma_mu" and "sigma_gamma" on the test events, and (n_epochs,) "loss" in training and
-        "unconverged", the number of steps without a gradient.
+        (n_epochs + 1,) "cls", "sigma_mu", "sigma_gamma" and "n_floored", bins that the floor raised, on the test
+        events, and (n_epochs,) "loss" in training and "unconverged", the number of steps without a gradient.
     """
     test = neos_tf.sample_batches(blobs.test, len(blobs.test["signal"]), seed=None).cache()
     before = statistic.evaluate(test, return_dict=True, verbose=0)
@@ -148,11 +153,6 @@ def train(statistic: neos_tf.SummaryStatistic, recipe: Recipe, blobs: Blobs, *, 
         shuffle=False,
         verbose=0,
     ).history
-    measured = {"cls": "cls", "sigma_mu": "sigma_mu", "sigma_gamma": f"sigma_{NUISANCE}"}
+    measured = {"cls": "cls", "sigma_mu": "sigma_mu", "sigma_gamma": f"sigma_{NUISANCE}", "n_floored": "floored"}
     course = {name: [before[key], *history[f"val_{key}"]] for name, key in measured.items()}
     return course | {name: history[name] for name in ("loss", "unconverged")}
-
-
-def rounded(values: Mapping[str, list]) -> dict:
-    """To seven significant digits, for a record."""
-    return {name: [float(f"{value:.7g}") for value in course] for name, course in values.items()}

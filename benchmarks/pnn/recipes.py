@@ -1,6 +1,7 @@
-"""The two networks of PNN and how they are trained: one hidden layer of three (section 4), and a deep one (section 5).
+"""Events and networks of PNN: one hidden layer of three units (section 4), and a deep network (section 5).
 
-Defaults are the paper's. It leaves open how many events only validate, and how biases start: at zero here.
+Defaults of the networks are the paper's. It leaves open how many events only validate, and how biases start: at zero
+here.
 """
 
 from dataclasses import dataclass
@@ -8,7 +9,28 @@ from dataclasses import dataclass
 import keras
 
 import pnn_tf
-from benchmarks.training import Recipe
+from benchmarks.data.events import Events
+from benchmarks.samples import Samples, load_samples
+from benchmarks.training import Recipe, Trained, show_epochs, train
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which events an experiment uses; a base of its configuration.
+
+    Args:
+        sample: "hepmass-like", simulated and part of the checkout, or "hepmass", the official files by download.
+        n_train: training events drawn from the sample, validation included; None for all.
+        n_test: test events drawn; None for all.
+    """
+
+    sample: str = "hepmass-like"
+    n_train: int | None = None
+    n_test: int | None = None
+
+    def load(self) -> Samples:
+        """Reads them."""
+        return load_samples(self.sample, self.n_train, self.n_test)
 
 
 @dataclass(frozen=True)
@@ -35,7 +57,7 @@ class Descent(Recipe):
 
     def network(self, n_features: int, n_parameters: int, conditioning: str | None, seed: int) -> keras.Model:
         """As `Recipe.network`, with the activation and the initial weights of this recipe."""
-        gaussian = None if self.kernel_std is None else keras.initializers.RandomNormal(stddev=self.kernel_std)
+        gaussian = self.kernel_std and keras.initializers.RandomNormal(stddev=self.kernel_std)
         return pnn_tf.parametric_network(
             n_features,
             n_parameters,
@@ -83,3 +105,19 @@ class Deep(Descent):
     nesterov: bool = False
     units: tuple[int, ...] = (500,) * 5
     kernel_std: float | None = 0.1
+
+
+def fit(config: Recipe, events: Events, title: str, seed: int, display, *, work=1.0, best=True, **more) -> Trained:
+    """A network trained by a recipe, with the weights of its best epoch, or of the last.
+
+    Args:
+        config, events, seed: as of `benchmarks.training.train`, which gets `more` as well.
+        title: of what is trained, for the display.
+        work: for the display, share of a row.
+        best: whether the epoch is that with the best validation AUC.
+    """
+    on_epoch = show_epochs(display, f"{title}, seed {seed}", work / config.epochs)
+    trained = train(config, events, seed=seed, on_epoch=on_epoch, **more)
+    if best:
+        trained.model.set_weights(trained.best_weights)
+    return trained

@@ -1,17 +1,20 @@
 """What a row keeps of a network's scores: AUC, ROC curve, and enough to compare it with another on the same events.
 
-The error of a difference of AUCs needs the covariance of the two networks, event by event (`pnn_tf.compare`). Rows
-are made one by one, so they keep the mean placements in groups of events instead: independent, and as good for an error
-to one part in ten.
+The error of a difference of AUCs needs the covariance of the two networks, event by event (`pnn_tf.compare`). Rows are
+made one by one, so they keep the mean placements in groups of events instead: independent, and as good for an error to
+one part in ten.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import TypedDict
 
 import numpy as np
 
 import pnn_tf
+from benchmarks.claims import Estimate, Missing, of_difference, within
 from benchmarks.data.events import Events
+from benchmarks.tables import Cell, Table, percent
 from pnn_tf.compare import Difference, Placements, difference, over_trainings, placements
 
 N_GROUPS = 50  # an error of relative precision 1 / sqrt(2 N_GROUPS)
@@ -34,6 +37,13 @@ class AtTheta(TypedDict):
     n_background: int
 
 
+AUC = percent(lambda row: [tested["auc"] for tested in row["tested"]])
+Tests = Callable[[Mapping], Sequence[Sequence[AtTheta]]]  # see `minus`
+
+# What the paper calls the same it shows as curves, and half a point of an AUC is the width of a line in its figures.
+EQUAL = within(0.5)
+
+
 def evaluate(model, test: Events, theta: float) -> AtTheta:
     """Tests a model (`pnn_tf.predict_scores`) at one theta, the only parameter."""
     signal = test.features[(test.label == 1) & (test.theta[:, 0] == np.float32(theta))]
@@ -53,38 +63,78 @@ def summary(theta: float, signal: np.ndarray, background: np.ndarray) -> AtTheta
             f"Received: {len(signal)} and {len(background)}. Use more test events."
         )
     placed = placements(signal, background)
+    label = np.repeat([1, 0], [len(signal), len(background)])
+    passing = pnn_tf.Ranking(label, np.concatenate([signal, background])).passing()
+    of_signal, of_background = (np.append(0, counts) / counts[-1] for counts in passing)
     return AtTheta(
         theta=float(theta),
         auc=placed.auc,
-        background_efficiency=_rounded(_background_efficiency(signal, background)),
-        signal=_rounded(_group_means(placed.signal)),
-        background=_rounded(_group_means(placed.background)),
+        background_efficiency=_rounded(np.interp(SIGNAL_EFFICIENCY, of_signal, of_background)),
+        signal=_rounded(part.mean() for part in np.array_split(placed.signal, N_GROUPS)),
+        background=_rounded(part.mean() for part in np.array_split(placed.background, N_GROUPS)),
         n_signal=len(signal),
         n_background=len(background),
     )
 
 
-def auc_difference(first: Sequence[AtTheta], second: Sequence[AtTheta]) -> Difference:
-    """AUC of the first network minus that of the second, averaged over seeds (one entry each, in the same order)."""
-    return over_trainings([difference([placed(a)], [placed(b)]) for a, b in zip(first, second, strict=True)])
+def minus(rows: Sequence[Mapping], first: str, second: str, tests: Tests) -> Difference:
+    """Mean AUC of a row minus that of another, over the seeds with which both are finished.
+
+    Args:
+        rows: of an experiment.
+        first: name of a row.
+        second: name of the row that is subtracted.
+        tests: of a row, the tests to average over, a list a background. The errors of two are averaged as if they were
+            one: events at two jet energy scales come from the same collisions.
+
+    Raises:
+        Missing: there is no such seed.
+    """
+    one, other = ({row["seed"]: tests(row) for row in rows if row["row"] == name} for name in (first, second))
+    seeds = [seed for seed in one if seed in other]
+    if not seeds:
+        raise Missing(f"not finished with one seed: {first}, {second}")
+    found = []
+    for seed in seeds:
+        pairs = zip(one[seed], other[seed], strict=True)
+        alone = [difference(*([_placed(tested) for tested in group] for group in pair)) for pair in pairs]
+        found.append(Difference(fmean(d.value for d in alone), fmean(d.error for d in alone)))
+    return over_trainings(found)
 
 
-def placed(tested: AtTheta) -> Placements:
+def estimates(named: Mapping[str, tuple[str, str, Tests]]) -> Callable[[Sequence[Mapping]], dict[str, Estimate]]:
+    """The measure of a claim: by name, `minus` of two rows and the tests of each, in points."""
+    return lambda rows: {name: of_difference(minus(rows, *pair)) for name, pair in named.items()}
+
+
+def cell(difference: Difference) -> Cell:
+    """In points, with the standard error as the spread."""
+    return Cell(100 * difference.value, 100 * difference.error)
+
+
+def difference_table(
+    caption: str, corner: str, rows, pairs: Mapping[str, tuple[str, str]], columns: Mapping[str, Tests]
+):
+    """A Table of `minus`: a line for each pair, by name, a column for each kind of tests."""
+    lines = [(name, tuple(cell(minus(rows, *pair, of)) for of in columns.values())) for name, pair in pairs.items()]
+    return Table(caption, corner, tuple(columns), tuple(lines), (2,) * len(columns))
+
+
+def curve(tested: Sequence[AtTheta]) -> pnn_tf.RocCurve:
+    """The mean ROC curve over seeds."""
+    return pnn_tf.RocCurve(SIGNAL_EFFICIENCY, np.mean([one["background_efficiency"] for one in tested], axis=0))
+
+
+def mean_auc(tested: Sequence[AtTheta]) -> pnn_tf.HypothesisResult:
+    """The mean AUC over seeds (one entry each), for `pnn_tf.plots.auc`."""
+    first, auc = tested[0], fmean(one["auc"] for one in tested)
+    return pnn_tf.HypothesisResult((first["theta"],), auc, None, first["n_signal"], first["n_background"])
+
+
+def _placed(tested: AtTheta) -> Placements:
     """The kept placements, a group of events each."""
     return Placements(np.array(tested["signal"]), np.array(tested["background"]))
 
 
-def _background_efficiency(signal: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Share of the background above the cuts that let SIGNAL_EFFICIENCY pass, interpolated between distinct scores."""
-    label = np.repeat([1, 0], [len(signal), len(background)])
-    passing = pnn_tf.Ranking(label, np.concatenate([signal, background])).passing()
-    of_signal, of_background = (np.append(0, counts) / counts[-1] for counts in passing)
-    return np.interp(SIGNAL_EFFICIENCY, of_signal, of_background)
-
-
-def _group_means(values: np.ndarray) -> np.ndarray:
-    return np.array([part.mean() for part in np.array_split(values, N_GROUPS)])
-
-
-def _rounded(values: np.ndarray) -> list[float]:
+def _rounded(values) -> list[float]:
     return [round(float(value), 6) for value in values]

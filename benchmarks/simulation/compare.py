@@ -41,15 +41,16 @@ def compare_quartiles(events: Events, reference: Path) -> list[Entry]:
     Args:
         events: in physical units, with the five masses of HEPMASS.
         reference: the folder of the two reference files.
+
+    Raises:
+        FileNotFoundError: a reference file is not there.
     """
     mixture, per_mass = _read(reference, MIXTURE_FILE), _read(reference, PER_MASS_FILE)
-    column = dict(zip(events.names, events.features.T, strict=True))
-    mass = np.where(events.label == 1, events.theta[:, 0], 0.0)
+    column, mass = dict(zip(events.names, events.features.T, strict=True)), _population(events)
     like_real = _composition(mass, mixture["composition"])
     entries = []
     for name, row in mixture["features"].items():
-        real = dict(zip(mixture["columns"], row, strict=True))
-        entries += _entries(name, None, column[name][like_real], real)
+        entries += _entries(name, None, column[name][like_real], dict(zip(mixture["columns"], row, strict=True)))
     inside = column["n_jets"] <= MAX_JETS
     for name, end in per_mass["upper_ends_GeV"].items():
         inside &= column[name] < end
@@ -61,10 +62,9 @@ def compare_quartiles(events: Events, reference: Path) -> list[Entry]:
 
 
 def compare_btags(events: Events, reference: Path) -> list[Entry]:
-    """Shares of the patterns of b-tags of jets 1 to 4 in the mixture."""
+    """Shares of the patterns of b-tags of jets 1 to 4 in the mixture; arguments and errors as `compare_quartiles`."""
     mixture = _read(reference, MIXTURE_FILE)
-    mass = np.where(events.label == 1, events.theta[:, 0], 0.0)
-    chosen = _composition(mass, mixture["composition"])
+    chosen = _composition(_population(events), mixture["composition"])
     tags = np.stack([events.features[chosen, events.names.index(f"jet{k}_btag")] for k in (1, 2, 3, 4)], axis=1)
     patterns = ["".join("1" if tag > 0.5 else "0" for tag in row) for row in tags]  # standardised and back: not exact
     counts = mixture["btag_pattern_counts_j1j2j3j4"]
@@ -95,6 +95,11 @@ def _entries(name, mass, values, real):
         width = quartiles["q75"] - quartiles["q25"]
         return [Entry(name, mass, "q75-q25", float(width), real["q75"] - real["q25"])]
     return [Entry(name, mass, quantity, float(value), real[quantity]) for quantity, value in quartiles.items()]
+
+
+def _population(events):
+    """The mass of each signal event, 0 for background."""
+    return np.where(events.label == 1, events.theta[:, 0], 0.0)
 
 
 def _composition(mass, counts):

@@ -16,9 +16,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn
 
 from benchmarks.data import storage
+from benchmarks.data.download import progress_bar
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass import FEATURE_NAMES, PROCESS_NAMES
 
@@ -98,7 +99,10 @@ def simulate(
     detector = detector or Detector()
     n_processes = n_processes or os.cpu_count()
     parts = []
-    with _progress() as progress, ProcessPoolExecutor(n_processes, get_context("spawn"), _silence) as pool:
+    with (
+        progress_bar(MofNCompleteColumn()) as progress,
+        ProcessPoolExecutor(n_processes, get_context("spawn"), _silence) as pool,
+    ):
         tasks = [progress.add_task(name, total=quota) for name, quota in zip(recipe.strata, quotas, strict=True)]
         for stratum, missing in enumerate(quotas):
             if not missing:
@@ -129,13 +133,9 @@ def make_chunk(directory: Path, recipe: Recipe, stratum: int, chunk: int) -> Pat
         masses = rng.uniform(*recipe.masses, MASSES_PER_CHUNK)
     else:
         masses = [recipe.masses[stratum - 1]]
-    kind = recipe.kind if stratum else "background"
+    processes = [Process(recipe.kind if stratum else "background", mass, recipe.energy) for mass in masses]
     n_collisions = recipe.chunk_size // len(masses)
-    seeds = [int(rng.integers(1, 900_000_000)) for _ in masses]
-    parts = [
-        generate(Process(kind, mass, recipe.energy), n_collisions, seed)
-        for mass, seed in zip(masses, seeds, strict=True)
-    ]
+    parts = [generate(process, n_collisions, int(rng.integers(1, 900_000_000))) for process in processes]
     ParticleLevel.concatenate(parts).save(path)
     return path
 
@@ -175,8 +175,7 @@ def _quotas(n_events, n_background, n_signals):
 
 
 def _claim(directory, recipe):
-    path = directory / "recipe.json"
-    text = json.dumps(asdict(recipe), indent=1)
+    path, text = directory / "recipe.json", json.dumps(asdict(recipe), indent=1)
     if path.exists() and json.loads(path.read_text()) != json.loads(text):
         raise ValueError(f"{directory} holds another recipe: {path.read_text()} Use another directory or that recipe.")
     with storage.write_whole(path) as temporary:
@@ -195,7 +194,3 @@ def _in_order(pool, n_ahead, function, numbers):
 def _silence():
     """Pythia and FastJet greet on standard output, from C++; errors go to the other one."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def _progress():
-    return Progress(TextColumn("{task.description:>16}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

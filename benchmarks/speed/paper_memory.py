@@ -6,14 +6,16 @@ process.
 """
 
 import os
-import re
-import subprocess
-import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.data.cache import Cache, EventFile
+from benchmarks.data.hepmass import FEATURE_NAMES, FILES, HYPOTHESES, SCHEMA
+from benchmarks.speed import bytes_in_use, in_fresh_process, show
 
 ROWS = {"affine-table-3": "Affine identical (sampled)", "affine-table-5": "Affine (full) identical (sampled)"}
 N_SMALL = 20_000  # events of the run that is subtracted
@@ -27,57 +29,40 @@ class Silent:
         pass
 
 
-def write_stand_in(folder: Path) -> None:
-    """Random events in the place of HEPMASS' cache."""
+def write_stand_in(data_home: Path, files: Mapping[str, EventFile] = FILES, n_together: int = N_TOGETHER) -> None:
+    """Random events in the place of HEPMASS' cache; their numbers are those of `files`, multiples of `n_together`."""
     import pyarrow as pa
 
-    from benchmarks.data import cache
-    from benchmarks.data.hepmass import FEATURE_NAMES, FILES, HYPOTHESES
-
     rng = np.random.default_rng(0)
-    schema = pa.schema([("label", pa.uint8()), *((name, pa.float32()) for name in (*FEATURE_NAMES, "mass"))])
-    for file in FILES.values():
-        path = folder / "hepmass" / f"{file.name.removesuffix('.csv.gz')}.parquet"
-        with cache.writing(path, schema, file) as writer:
-            for _ in range(file.n_events // N_TOGETHER):
-                features = rng.random((len(FEATURE_NAMES), N_TOGETHER), dtype=np.float32)
-                label = rng.integers(2, size=N_TOGETHER, dtype=np.uint8)
-                writer.write_batch(
-                    pa.record_batch([label, *features, rng.choice(HYPOTHESES, N_TOGETHER)], schema=schema)
-                )
+    for file in files.values():
+        with Cache(file, data_home / "hepmass").writing(SCHEMA) as writer:
+            for _ in range(file.n_events // n_together):
+                features = rng.random((len(FEATURE_NAMES), n_together), dtype=np.float32)
+                label, mass = rng.integers(2, size=n_together, dtype=np.uint8), rng.choice(HYPOTHESES, n_together)
+                writer.write_batch(pa.record_batch([label, *features, mass], schema=SCHEMA))
 
 
-def measure(experiment: str) -> tuple[int, int]:
+def measure(experiment: str, data_home: str) -> tuple[int, int]:
     """Peaks of this process in bytes: after a small run of the experiment, and after one of its paper scale."""
-    from benchmarks.experiments import load
+    from benchmarks.experiment import find
 
-    module = load(experiment)
-    config = replace(module.SCALES["paper"], epochs=1)
-    small = replace(config, sample="hepmass-like", n_train=N_SMALL, n_test=N_SMALL)
-    return tuple(_peak_of_a_run(module, one, ROWS[experiment]) for one in (small, config))
-
-
-def _peak_of_a_run(module, config, wanted: str) -> int:
-    samples = module.load(config)
-    module.make_row(config, samples, wanted, 42, Silent())
-    status = Path("/proc/self/status").read_text()  # ru_maxrss would count the parent that this process split from
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+    os.environ["KERAS_HEP_DATA"] = data_home
+    found = find(experiment)
+    config = replace(found.scales["paper"], epochs=1)
+    peaks = []
+    for one in (replace(config, sample="hepmass-like", n_train=N_SMALL, n_test=N_SMALL), config):
+        found.make_row(one, found.load(one), ROWS[experiment], 42, Silent())
+        peaks.append(bytes_in_use())
+    return tuple(peaks)
 
 
 def main() -> None:
     """Measures and prints, experiment by experiment."""
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         write_stand_in(Path(folder))
-        environment = os.environ | {"KERAS_HEP_DATA": folder}
         for experiment, row in ROWS.items():
-            command = [sys.executable, "-m", __spec__.name, experiment]
-            run = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-            baseline, peak = map(int, run.stdout.split()[-2:])
-            print(
-                f"{experiment}, {row}: {(peak - baseline) / 1e9:.2f} GB beyond the {baseline / 1e9:.2f} GB of "
-                f"TensorFlow and a run with {N_SMALL} events"
-            )
-
-
-if __name__ == "__main__":
-    print(*measure(sys.argv[1]))
+            baseline, peak = in_fresh_process(measure, experiment, folder)
+            sizes = {"a run with 20 000 events (GB)": baseline / 1e9, "above it (GB)": (peak - baseline) / 1e9}
+            rows.append({"experiment": experiment, "row": row, **sizes})
+    show("Peak memory of the paper's scale", rows)

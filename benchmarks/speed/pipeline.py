@@ -1,135 +1,88 @@
 """Balanced batches beside the training that they feed, in time and in memory.
 
-Each repetition trains on one batch again and again, then on the stream, then reads the stream alone: what else the
-machine does meets all three alike. The rates are medians; the CPU time is that of the whole process.
+Training on one batch again and again, training on the stream, and reading the stream alone take turns.
 """
 
-import re
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from statistics import median
 
 import numpy as np
 
+from benchmarks.speed import bytes_in_use, in_fresh_process, in_turn, show
+
 HYPOTHESES = (500.0, 750.0, 1000.0, 1250.0, 1500.0)
 
 
-@dataclass(frozen=True)
-class Config:
-    """Sizes of the data, of the training and of the measurement."""
-
-    n_events: int = 1_000_000
-    n_features: int = 27
-    batch_size: int = 1024
-    steps: int = 256
-    steps_per_execution: int = 32
-    repetitions: int = 7
-    n_events_memory: int = 7_000_000
-
-
-def run(config: Config) -> list[dict]:
-    """One row each for training on one batch, training on the stream, and the stream alone."""
+def run(
+    *,
+    n_events: int = 1_000_000,
+    n_features: int = 27,
+    batch_size: int = 1024,
+    steps: int = 256,
+    steps_per_execution: int = 32,
+    repetitions: int = 7,
+) -> list[dict]:
+    """Median rates of training on one batch, of training on the stream, and of the stream alone; `steps` batches."""
     import keras
     import tensorflow as tf
 
-    from pnn_tf import Identical, balanced_batches, parametric_network
+    from pnn_tf import parametric_network
 
-    batches = balanced_batches(
-        *_events(config.n_events, config.n_features),
-        batch_size=config.batch_size,
-        background_theta=Identical(HYPOTHESES),
-    )
-    stream = batches.dataset
+    stream = _stream(n_events, n_features, batch_size=batch_size)
     constant = tf.data.Dataset.from_tensors(next(iter(stream))).repeat()
-    network = parametric_network(config.n_features, seed=1)
-    network.compile(keras.optimizers.Adam(3e-4), "binary_crossentropy", steps_per_execution=config.steps_per_execution)
-
-    def train(dataset):
-        network.fit(dataset, steps_per_epoch=config.steps, epochs=1, shuffle=False, verbose=0)
-
-    def read():
-        stream.take(config.steps).reduce(np.int64(0), lambda n, *batch: n + 1).numpy()
-
+    network = parametric_network(n_features, seed=1)
+    network.compile(keras.optimizers.Adam(3e-4), "binary_crossentropy", steps_per_execution=steps_per_execution)
+    train = partial(network.fit, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
     jobs = {
-        "training, one batch repeated": lambda: train(constant),
-        "training, balanced batches": lambda: train(stream),
-        "balanced batches alone": read,
+        "training, one batch repeated": partial(train, constant),
+        "training, balanced batches": partial(train, stream),
+        "balanced batches alone": lambda: stream.take(steps).reduce(np.int64(0), lambda n, *batch: n + 1).numpy(),
     }
-    times = {name: [] for name in jobs}
-    for repetition in range(config.repetitions + 1):
-        for name, job in jobs.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            job()
-            if repetition:  # the first one traces
-                times[name].append((time.perf_counter() - wall, time.process_time() - cpu))
-    n_events = config.steps * config.batch_size
+    times = in_turn(jobs, repetitions)
+    constant_s = median(next(iter(times.values())).wall_s)
+    n = steps * batch_size
     return [
         {
             "row": name,
-            "events_per_s": n_events / median(wall for wall, _ in values),
-            "cpu_us_per_event": median(cpu for _, cpu in values) / n_events * 1e6,
-            "wall_s": [wall for wall, _ in values],
+            "k events/s": n / 1e3 / median(seconds.wall_s),
+            "CPU us/event": median(seconds.cpu_s) / n * 1e6,
+            "rate / that of one batch repeated": constant_s / median(seconds.wall_s),
         }
-        for name, values in times.items()
+        for name, seconds in times.items()
     ]
 
 
-def run_memory(config: Config) -> dict:
-    """Peak memory of a fresh process that makes the events and reads batches of them."""
-    command = [sys.executable, "-m", __spec__.name, str(config.n_events_memory), str(config.n_features)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    baseline, peak = map(int, output.split()[-2:])
-    array = config.n_events_memory * config.n_features * 4
-    return {"row": "memory", "array_bytes": array, "baseline_bytes": baseline, "peak_bytes": peak}
+def run_memory(n_events: int = 7_000_000, n_features: int = 27) -> dict:
+    """Peak memory of a fresh process that makes the events and reads batches, above that of a stream of 10 000."""
+    baseline, peak = in_fresh_process(peaks, n_events, n_features)
+    array = n_events * n_features * 4
+    sizes = {"array (MB)": array / 1e6, "TensorFlow (MB)": baseline / 1e6, "above it (MB)": (peak - baseline) / 1e6}
+    return {"row": f"{n_events} x {n_features} float32", **sizes, "above it / array": (peak - baseline) / array}
 
 
-def measure_memory(n_events: int, n_features: int) -> tuple[int, int]:
+def peaks(n_events: int, n_features: int) -> tuple[int, int]:
     """Peak of this process in bytes: after a stream of 10 000 events, TensorFlow at work, and after this one."""
-    from pnn_tf import Identical, balanced_batches
 
     def read(n):
-        events = _events(n, n_features)
-        batches = balanced_batches(*events, background_theta=Identical(HYPOTHESES))
-        for _ in batches.dataset.take(100):
+        for _ in _stream(n, n_features).take(100):
             pass
-        status = Path("/proc/self/status").read_text()  # ru_maxrss would count the parent that this process split from
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+        return bytes_in_use()
 
     return read(10_000), read(n_events)
 
 
-def main() -> None:
-    """Measures and prints."""
-    config = Config()
-    rows = run(config)
-    for row in rows:
-        print(
-            f"{row['row']:<30} {row['events_per_s'] / 1e3:8.0f}k events/s {row['cpu_us_per_event']:6.2f} CPU us/event"
-        )
-    constant, through, alone = (row["events_per_s"] for row in rows)
-    print(f"training on balanced batches / on one batch: {through / constant:.3f}")
-    print(f"balanced batches alone / training on one batch: {alone / constant:.1f}")
-    memory = run_memory(config)
-    above = memory["peak_bytes"] - memory["baseline_bytes"]
-    print(
-        f"peak memory with {config.n_events_memory} x {config.n_features} float32: {above / 1e6:.0f} MB = "
-        f"{above / memory['array_bytes']:.3f} x the array, above the {memory['baseline_bytes'] / 1e6:.0f} MB of "
-        "TensorFlow with a stream of 10 000 events"
-    )
+def _stream(n_events, n_features, **options):
+    """Balanced batches of random events: half signal, hypotheses in equal parts."""
+    from pnn_tf import Identical, balanced_batches
 
-
-def _events(n_events, n_features):
-    """features, theta and label: half signal, hypotheses in equal parts."""
     rng = np.random.default_rng(0)
-    features = np.empty((n_events, n_features), np.float32)
-    rng.random(out=features, dtype=np.float32)
+    features = rng.random((n_events, n_features), dtype=np.float32)
     label = rng.integers(2, size=n_events, dtype=np.uint8)
     theta = np.array(HYPOTHESES, np.float32)[rng.integers(len(HYPOTHESES), size=n_events, dtype=np.uint8)]
-    return features, theta, label
+    return balanced_batches(features, theta, label, background_theta=Identical(HYPOTHESES), **options).dataset
 
 
-if __name__ == "__main__":
-    print(*measure_memory(*map(int, sys.argv[1:])))
+def main() -> None:
+    """Measures and prints."""
+    show("Balanced batches, medians", run())
+    show("Peak memory", [run_memory()])

@@ -1,25 +1,17 @@
 """The events of TAYLOR's tasks of two Gaussians, drawn anew from their seeds, and standardised."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from benchmarks.data.events import Events
 from benchmarks.data.gaussians import gaussian_standardiser, load_gaussians
 from benchmarks.record import fingerprint
+from benchmarks.samples import Samples
 
 SEEDS = {"train": 1, "test": 2}  # of the draws; every seed of an experiment sees the same events
 
 
-class Samples(NamedTuple):
-    """Training (and validation) events and test events by task, not standardised, and what the record says of them."""
-
-    train: dict[str, Events]
-    test: dict[str, Events]
-    data: dict
-
-
 def load_samples(tasks: Sequence[str], n_train: int, n_test: int) -> Samples:
-    """Draws the events of some tasks.
+    """Draws the events of some tasks, not standardised; `train` and `test` hold them by task.
 
     Args:
         tasks: of "a", "b", "c" and "d".
@@ -34,12 +26,8 @@ def load_samples(tasks: Sequence[str], n_train: int, n_test: int) -> Samples:
         for split, n in (("train", n_train), ("test", n_test))
     )
     columns = (column for split in (train, test) for e in split.values() for column in (e.features, e.label))
-    data = {
-        "name": "two Gaussians (drawn)",
-        "n_train": n_train,
-        "n_test": n_test,
-        "fingerprint": fingerprint(*columns),
-    }
+    name = "two Gaussians (drawn)"
+    data = {"name": name, "n_train": n_train, "n_test": n_test, "fingerprint": fingerprint(*columns)}
     return Samples(train, test, data)
 
 

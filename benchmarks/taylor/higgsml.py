@@ -6,29 +6,31 @@ trained on again. -999 stands for "undefined"; both treatments of it have a row.
 HEPMASS-like events, to which nothing that the paper says of DER_mass_vis applies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TypedDict
+from functools import partial
 
-import keras
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 import pnn_tf
 from benchmarks.data import Standardiser, rescale_weights
 from benchmarks.data.higgsml import UNDEFINED
-from benchmarks.rows import in_turn
-from benchmarks.taylor.higgsml_figures import plot
-from benchmarks.taylor.higgsml_samples import Samples, load_samples
-from benchmarks.taylor.higgsml_section import section
-from benchmarks.taylor.training import Recipe, train
+from benchmarks.experiment import Experiment
+from benchmarks.published import FIRST_ANGLE, FIRST_ORDER, TAYLOR_HIGGSML, TAYLOR_HIGGSML_RANKS
+from benchmarks.samples import Samples
+from benchmarks.tables import Quantity, Table, long, percent, pick, table
+from benchmarks.taylor import higgsml_figures as drawn
+from benchmarks.taylor.higgsml_claims import N_TOP, PEAK, claims_on, error_of_auc, importance, n_top, rank
+from benchmarks.taylor.higgsml_samples import load_samples
+from benchmarks.taylor.training import Recipe, epochs_shown, train
 from benchmarks.terminal import Display
 from taylor import mean_abs_coefficients, select_features
 
-__all__ = ["SCALES", "Config", "Row", "load", "one_line", "plot", "run", "section"]
-
 ROW_NAMES = {"mean": "undefined at the mean", "keep": "undefined at -999", "none": "nothing undefined"}
 EFFICIENCIES = np.arange(1, 101) / 100  # of the signal, at which the ROC curves are kept
+NETWORKS = ("all inputs", "kept inputs")
 
 
 @dataclass(frozen=True)
@@ -54,147 +56,191 @@ class Config(Recipe):
 
 
 EMBEDDED = Config(sample="hepmass-like", treatments=("none",))
-SCALES = {
-    "smoke": replace(EMBEDDED, n_train=4000, n_test=2000, epochs=2, bootstrap=10),
-    "embedded": EMBEDDED,
-    "paper": Config(),
-    "file": Config(sample="file"),
-}
 
 
-class Row(TypedDict):
+def make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
     """One treatment with one seed.
 
-    `auc`, `auc_weighted`, `ams`, `ams_unbiased`, `epochs` and `roc` have an entry for each of the two networks: with
-    all inputs, and with `kept`. `ams` is that of the best cut on the test events, `ams_unbiased` that of the cut that
-    is best on the training events; both are None without event weights, and so is `auc_weighted`. `roc` holds the
-    efficiency of background at the signal's EFFICIENCIES, weighted where there are weights. `mean`, `error`, `rank_low`
-    and `rank_high` have an entry for each feature of the first and second order of `inputs`, in the order of
-    `taylor.FeatureSet.complete`.
+    `epochs` and what `judged` returns have an entry for each of NETWORKS; those with event weights are None without.
+    `mean`, `error`, `rank_low` and `rank_high` have an entry for each feature of the first and second order of
+    `inputs`, in the order of `taylor.FeatureSet.complete`.
     """
+    events, names = samples[:2], samples.train.names
+    undefined = UNDEFINED if name == ROW_NAMES["mean"] else None
+    inputs = [Standardiser.fit(samples.train.features, undefined=undefined)(e.features) for e in events]
 
-    row: str
-    seed: int
-    inputs: list[str]
-    kept: list[str]
-    n_train: int
-    n_test: int
-    n_signal: int
-    auc: list[float]
-    auc_weighted: list[float] | None
-    ams: list[float] | None
-    ams_unbiased: list[float] | None
-    roc: list[list[float]]
-    epochs: list[int]
-    engine: str
-    mean: list[float]
-    error: list[float]
-    rank_low: list[int]
-    rank_high: list[int]
-    wall_s: float
+    def network(columns: Sequence[int]):
+        x, test_x = (of_events[:, columns] for of_events in inputs)
+        title = f"{name}, seed {seed}: {len(columns)} inputs"
+        trained = train(config, x, samples.train.label, seed=seed, callbacks=[epochs_shown(display, title)])
+        display.advance(1 / 2, title)
+        scores = (pnn_tf.predict_scores(trained.model, some, theta=0.0) for some in (x, test_x))
+        return trained.model, {"epochs": len(trained.validation_loss), **judged(samples, *scores)}
 
-
-def load(config: Config, path: Path | None = None) -> Samples:
-    """Reads the events of a configuration; `path` is that of a file of one's own."""
-    return load_samples(config.sample, config.n_train, config.n_test, path)
-
-
-def _names(config: Config) -> dict[str, str]:
-    """The names of the rows, and the treatment in each."""
-    return {ROW_NAMES[treatment]: treatment for treatment in config.treatments}
-
-
-def _make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
-    treatment, title = _names(config)[name], f"{name}, seed {seed}"
-    names = samples.train.names
-    standardise = Standardiser.fit(samples.train.features, undefined=UNDEFINED if treatment == "mean" else None)
-    network = _Network(config, samples, standardise, seed, display)
-
-    model, of_all = network.trained(range(len(names)), f"{title}: all inputs")
-    display.advance(0, f"{title}: ranking")
-    ranking = mean_abs_coefficients(
-        model, standardise(samples.test.features), names=names, bootstrap=config.bootstrap, seed=seed
-    )
+    model, of_all = network(range(len(names)))
+    ranking = mean_abs_coefficients(model, inputs[1], names=names, bootstrap=config.bootstrap, seed=seed)
     kept = select_features(ranking, fraction=config.fraction)
-    _, of_kept = network.trained(sorted(kept.indices), f"{title}: {len(kept.indices)} inputs")
-
+    _, of_kept = network(sorted(kept.indices))
     low, high = ranking.rank_interval.tolist()
-    return dict(
-        inputs=list(names),
-        kept=list(kept.names),
-        n_train=len(samples.train),
-        n_test=len(samples.test),
-        n_signal=int(np.count_nonzero(samples.test.label)),
+    return {
+        "inputs": list(names),
+        "kept": list(kept.names),
+        "n_train": len(samples.train),
+        "n_test": len(samples.test),
+        "n_signal": int(np.count_nonzero(samples.test.label)),
         **{field: None if value is None else [value, of_kept[field]] for field, value in of_all.items()},
-        engine=ranking.engine,
-        mean=_rounded(ranking.mean, 5),
-        error=_rounded(ranking.error, 3),
-        rank_low=low,
-        rank_high=high,
-    )
+        "engine": ranking.engine,
+        "mean": rounded(ranking.mean, 5),
+        "error": rounded(ranking.error, 3),
+        "rank_low": low,
+        "rank_high": high,
+    }
 
 
-@dataclass(frozen=True)
-class _Network:
-    """What the networks of a row share, and how each is trained and judged."""
+def judged(samples: Samples, train_score: np.ndarray, score: np.ndarray) -> dict:
+    """AUCs, significances and ROC curve of a network.
 
-    config: Config
-    samples: Samples
-    standardise: Standardiser
-    seed: int
-    display: Display
-
-    def trained(self, columns: Sequence[int], title: str) -> tuple[keras.Model, dict]:
-        """A network on some of the inputs, and its part of the row."""
-        train_x, test_x = (self.standardise(e.features)[:, list(columns)] for e in self.samples[:2])
-
-        def show(epoch, logs):
-            self.display.advance(0, f"{title}, epoch {epoch + 1}, validation loss {logs['val_loss']:.4f}")
-
-        listener = keras.callbacks.LambdaCallback(on_epoch_end=show)
-        trained = train(self.config, train_x, self.samples.train.label, seed=self.seed, callbacks=[listener])
-        self.display.advance(1 / 2, title)
-        score = pnn_tf.predict_scores(trained.model, test_x, theta=0.0)
-        train_score = pnn_tf.predict_scores(trained.model, train_x, theta=0.0)
-        return trained.model, {"epochs": len(trained.loss), **self._judged(score, train_score)}
-
-    def _judged(self, score: np.ndarray, train_score: np.ndarray) -> dict:
-        train, test, _ = self.samples
-        ranking = pnn_tf.Ranking(test.label, score)
-        if (test.weight == 1).all():
-            weighted = dict.fromkeys(("auc_weighted", "ams", "ams_unbiased"))
-            return {"auc": ranking.auc(), **weighted, "roc": _roc(*ranking.passing())}
-        weight = rescale_weights(test).weight
+    `ams` is that of the best cut on the test events, `ams_unbiased` that of the cut that is best on the training
+    events; both are None without event weights, and so is `auc_weighted`. `roc` holds the efficiency of background at
+    the signal's EFFICIENCIES, weighted where there are weights.
+    """
+    ranking = pnn_tf.Ranking(samples.test.label, score)
+    weight, found = None, dict.fromkeys(("auc_weighted", "ams", "ams_unbiased"))
+    if (samples.test.weight != 1).any():
+        weight = rescale_weights(samples.test).weight
         ams = pnn_tf.ams(*ranking.passing(weight))
-        of_train = pnn_tf.Ranking(train.label, train_score)
-        cut = of_train.cuts[np.argmax(pnn_tf.ams(*of_train.passing(rescale_weights(train).weight)))]
-        n_passing = np.count_nonzero(ranking.cuts >= cut)
-        return {
-            "auc": ranking.auc(),
-            "auc_weighted": ranking.auc(weight),
-            "ams": float(ams.max()),
-            "ams_unbiased": float(ams[n_passing - 1]) if n_passing else 0.0,
-            "roc": _roc(*ranking.passing(weight)),
-        }
+        of_train = pnn_tf.Ranking(samples.train.label, train_score)
+        of_cut = pnn_tf.ams(*of_train.passing(rescale_weights(samples.train).weight))
+        n_passing = np.count_nonzero(ranking.cuts >= of_train.cuts[np.argmax(of_cut)])
+        unbiased = float(ams[n_passing - 1]) if n_passing else 0.0
+        found = {"auc_weighted": ranking.auc(weight), "ams": float(ams.max()), "ams_unbiased": unbiased}
+    signal, background = (passing / passing[-1] for passing in ranking.passing(weight))
+    return {"auc": ranking.auc(), **found, "roc": rounded(np.interp(EFFICIENCIES, signal, background), 4)}
 
 
-def _roc(signal: np.ndarray, background: np.ndarray) -> list[float]:
-    """Efficiency of background at EFFICIENCIES, from what passes each cut."""
-    return _rounded(np.interp(EFFICIENCIES, signal / signal[-1], background / background[-1]), 4)
-
-
-def _rounded(values: np.ndarray, digits: int) -> list[float]:
+def rounded(values: np.ndarray, digits: int) -> list[float]:
     """To so many significant digits, which keeps records small."""
     return [float(f"{value:.{digits}g}") for value in values]
 
 
-run = in_turn(_names, _make_row)
+def by_treatment(rows: Sequence[Mapping]) -> dict[str, list[Mapping]]:
+    """The rows of each treatment, one a seed."""
+    return {name: pick(rows, row=name) for name in dict.fromkeys(row["row"] for row in rows)}
 
 
-def one_line(row: Row) -> str:
-    """What a log says of a finished row."""
-    auc = row["auc_weighted"] or row["auc"]
-    return (
-        f"{row['row']}, seed {row['seed']}: {'weighted ' if row['auc_weighted'] else ''}AUC {100 * auc[0]:.2f} %, "
-        f"{100 * auc[1]:.2f} % with {len(row['kept'])} of {len(row['inputs'])} inputs"
+def tables(record: Mapping) -> Iterator[Table]:
+    """Both networks, the ranks that the paper states, the first features, and how sure a ranking is."""
+    rows, peak = record["rows"], record["data"]["contours"]["x"][0]
+    groups, is_higgsml = by_treatment(rows), peak == PEAK
+    weighted = {"weighted AUC (%)": percent("auc_weighted"), "AUC (%)": percent("auc")}
+    weighted |= {"AMS, best cut": Quantity("ams"), "AMS, cut of training": Quantity("ams_unbiased")}
+    performance = {
+        "inputs": Quantity(lambda row: [len(row["inputs"]), len(row["kept"])], decimals=1),
+        **(weighted if rows[0]["ams"] else {"AUC (%)": percent("auc")}),
+        "epochs": Quantity("epochs", decimals=0, spread=False),
+    }
+    paper = {("inputs", 0): 30, ("inputs", 1): TAYLOR_HIGGSML.n_inputs, ("AMS, best cut", 0): TAYLOR_HIGGSML.ams}
+    paper |= {("weighted AUC (%)", i): TAYLOR_HIGGSML.auc for i in (0, 1)}
+    paper = pd.DataFrame(
+        [(name, NETWORKS[i], x) for (name, i), x in paper.items()], columns=["quantity", "at", "paper"]
     )
+    frame = long(rows, performance, NETWORKS, paper if is_higgsml else None)
+    frame["row"] += ": " + frame["at"]
+    yield table("AUC and significance with all inputs and with those kept.", "network", frame, columns="quantity")
+
+    stated = list(TAYLOR_HIGGSML_RANKS) if is_higgsml else [f"{peak}, {peak}", peak, FIRST_ORDER, FIRST_ANGLE]
+    ranks = {what: Quantity(lambda row, what=what: rank(what, row) - np.array([0, 1]), decimals=1) for what in stated}
+    paper = pd.DataFrame(TAYLOR_HIGGSML_RANKS.items(), columns=["quantity", "paper"])
+    frame = long(rows, ranks, ("from 1", "from 0"), paper if is_higgsml else None)
+    frame["at"] = frame["row"] + ", " + frame["at"]
+    yield table("Ranks that the paper states, counted from 1 and from 0.", "rank", frame, lines="quantity")
+
+    name, group = next(iter(groups.items()))
+    top = {
+        "<|t|>": Quantity("mean", decimals=4),
+        "error": Quantity("error", decimals=4, spread=False),
+        "rank of a seed": Quantity(lambda row: importance(row).ranks, decimals=1),
+        "rank, low": Quantity("rank_low", decimals=1, spread=False),
+        "rank, high": Quantity("rank_high", decimals=1, spread=False),
+    }
+    first = {line.rank: f"{line.rank}  {line.feature}" for line in importance(*group).ranking()[:N_TOP]}
+    frame = long(group, top, at=importance(*group).ranks).sort_values("at", kind="stable")
+    frame = frame.assign(feature=frame["at"].map(first)).dropna(subset="feature")
+    caption = (
+        f"The first {N_TOP} of {len(rows[0]['mean'])} features, by <|t|> averaged over the seeds: {name}. The error is "
+        "that of one seed from its finite test sample, the interval of 68 % of its rank is that of the bootstrap."
+    )
+    yield table(caption, "feature", frame, lines="feature", columns="quantity")
+
+    of_seeds = {name: pd.DataFrame([importance(row).ranks for row in group]).std() for name, group in groups.items()}
+    sure = {
+        f"of the first {N_TOP} with {peak}": Quantity(partial(n_top, peak), decimals=1),
+        "rank, interval": Quantity(lambda row: np.median(np.subtract(row["rank_high"], row["rank_low"])), decimals=0),
+        "rank, seeds": Quantity(lambda row: of_seeds[row["row"]].median(), decimals=0, spread=False),
+        "error of the AUC": Quantity(error_of_auc),
+    }
+    caption = (
+        "How sure the ranking is, medians over all features: width of the interval of 68 % of the rank from the "
+        "bootstrap, and standard deviation of the rank over seeds. Last, the error of the unweighted AUC, points."
+    )
+    yield table(caption, "ranking", long(rows, sure), columns="quantity")
+
+
+def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
+    """TAYLOR Figs. 3, 4, 5, and the ROC curves."""
+    groups, counts = by_treatment(record["rows"]), record["data"]["contours"]
+    name, group = next(iter(groups.items()))
+    caption = f"<|t|> along the ranking, mean and standard deviation over the seeds: {name}. TAYLOR Fig. 3."
+    yield caption, drawn.ranking(group)
+    caption = (
+        "The events in the plane of a pair of inputs: signal red, background blue; lines at 10, 30, 50, 70 and 90 % of "
+        "the highest density of the class, without event weights. TAYLOR Fig. 4."
+    )
+    yield caption, drawn.contours(counts)
+    caption = (
+        f"How many of the features with a primitive φ, and of those with {counts['x'][0]}, have come up to each rank; "
+        "seeds thin, their mean ranking thick. TAYLOR Fig. 5."
+    )
+    yield caption, drawn.occurrence(groups, counts["x"][0])
+    yield (
+        "ROC curves with all inputs and with those kept, mean over the seeds, weighted if events are.",
+        drawn.roc(groups),
+    )
+
+
+EXPERIMENT = Experiment(
+    id="taylor-higgsml",
+    where="Figs. 3 to 5",
+    summary="Ranking of the features of HiggsML, and a network of the first few inputs",
+    introduction=(
+        "Mean absolute Taylor coefficients of a network on {data[name]} events: {data[n_train]:,} for training and "
+        "validation, {data[n_test]:,} for the test, {seeds}. Published numbers, and claims of the paper, are those of "
+        "Wunsch, Friese, Wolf and Quast, arXiv:1803.08782, on HiggsML. HEPMASS-like events, a simulated resonance with "
+        "m_wwbb, its mass, in the part of DER_mass_vis, only show the method."
+    ),
+    scales={
+        "smoke": replace(EMBEDDED, n_train=4000, n_test=2000, epochs=2, bootstrap=10),
+        "embedded": EMBEDDED,
+        "paper": Config(),
+        "file": Config(sample="file"),
+    },
+    load=lambda config, path=None: load_samples(config.sample, config.n_train, config.n_test, path),
+    names=lambda config: [ROW_NAMES[treatment] for treatment in config.treatments],
+    make_row=make_row,
+    line=lambda row: f"AUC {row['auc'][0]:.2%}, {row['auc'][1]:.2%} with {len(row['kept'])} of the inputs",
+    tables=tables,
+    figures=figures,
+    claims=claims_on(ROW_NAMES),
+    departures=(
+        "The paper has 100,000 HiggsML events for training and as many for the test. HEPMASS-like events are simulated "
+        "for this project, a resonance at 1000 GeV and the background that carries its mass. Of a user's file a third "
+        "is drawn at random for the test; fewer training events make a lower AUC and another ranking.",
+        "Batches of {batch_size} and a learning rate of {learning_rate:g}, on which the paper is silent. Weights are "
+        "those after the last step. The cross-entropy and <|t|> have no event weights.",
+        "The paper does not say what it does with -999. Standardised by the defined values and set to their mean is "
+        "the first choice here; left at -999, the angles of missing jets tell how many jets there are.",
+        "The AUC is compared with the weighted one: the paper does not say which of them 0.92 is.",
+        "AMS has weights rescaled to the whole set and b_r = 10. That of the best cut on the test events is biased "
+        "upwards, all the more on few events; the other takes the cut that is best on the training events.",
+    ),
+)

@@ -1,13 +1,13 @@
 """The events of the HiggsML experiments of TAYLOR: the official ones, a file in their format, or HEPMASS-like ones."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks.data import load_hepmass_like, load_higgsml
 from benchmarks.data.events import Events
 from benchmarks.record import fingerprint
+from benchmarks.samples import Samples
 
 MASS = 1000.0  # GeV, of the resonance of the HEPMASS-like events; its background carries the same
 TEST_FRACTION = 1 / 3  # of a file of one's own
@@ -21,19 +21,8 @@ PAIRS = {
 }
 
 
-class Samples(NamedTuple):
-    """Training (and validation) events, test events, and what the record says of them.
-
-    Undefined features are UNDEFINED. `data` has the contours of both classes in the plane of the pair.
-    """
-
-    train: Events
-    test: Events
-    data: dict
-
-
 def load_samples(sample: str, n_train: int | None, n_test: int | None, path: str | Path | None = None) -> Samples:
-    """Reads the events.
+    """Reads the events; undefined features are UNDEFINED, and `data` has the contours of both classes.
 
     Args:
         sample: "higgsml", the official files by download; "file", of the same format, of which a third is drawn at
@@ -48,18 +37,22 @@ def load_samples(sample: str, n_train: int | None, n_test: int | None, path: str
         OSError: no file at `path`.
     """
     if sample == "higgsml":
-        name, (train, test) = "HiggsML", [load_higgsml(split, undefined="keep") for split in ("train", "test")]
+        name, parts = "HiggsML", [load_higgsml(split, undefined="keep") for split in ("train", "test")]
     elif sample == "hepmass-like":
-        name = f"HEPMASS-like (simulated, {MASS:.0f} GeV)"
-        train, test = (_at_mass(load_hepmass_like(split)) for split in ("train", "test"))
+        every = [load_hepmass_like(split) for split in ("train", "test")]
+        name, parts = f"HEPMASS-like (simulated, {MASS:.0f} GeV)", [e.select(e.theta[:, 0] == MASS) for e in every]
     elif sample == "file" and path is not None:
-        name = f"HiggsML ({Path(path).name})"
-        train, test = load_higgsml("all", path=path, undefined="keep").split(TEST_FRACTION)
+        name, parts = (
+            f"HiggsML ({Path(path).name})",
+            load_higgsml("all", path=path, undefined="keep").split(TEST_FRACTION),
+        )
     else:
         raise ValueError(
             f"Expected sample 'higgsml', 'hepmass-like', or 'file' with a path. Received: {sample!r}, path={path}."
         )
-    train, test = _at_most(train, n_train), _at_most(test, n_test)
+    train, test = (
+        e.draw(n) if n is not None and n < len(e) else e for e, n in zip(parts, (n_train, n_test), strict=True)
+    )
     data = {
         "name": name,
         "n_train": len(train),
@@ -88,11 +81,3 @@ def contours(events: Events, x: tuple[str, str], y: tuple[str, str]) -> dict:
         for label, name in ((1, "signal"), (0, "background"))
     }
     return {"x": list(x), "y": list(y), "ranges": ranges.tolist(), **of_class}
-
-
-def _at_mass(events: Events) -> Events:
-    return events.select(events.theta[:, 0] == MASS)
-
-
-def _at_most(events: Events, n_events: int | None) -> Events:
-    return events if n_events is None or n_events >= len(events) else events.draw(n_events)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 import pnn_tf
+from benchmarks.terminal import Display
 from benchmarks.training import steps_together
 
 
@@ -42,24 +43,17 @@ class Trained(NamedTuple):
 
     Attributes:
         model: with the input `features` (n_events, n_inputs), standardised, and one sigmoid output.
-        loss: mean cross-entropy over the training events, while they were learnt from, one an epoch.
-        validation_loss: the same over the validation events, at the end of each epoch.
+        validation_loss: mean cross-entropy over the validation events at the end of each epoch.
         n_train: number of events that gradients were made of.
     """
 
     model: keras.Model
-    loss: tuple[float, ...]
     validation_loss: tuple[float, ...]
     n_train: int
 
 
 def train(
-    recipe: Recipe,
-    x: np.ndarray,
-    y: np.ndarray,
-    *,
-    seed: int,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    recipe: Recipe, x: np.ndarray, y: np.ndarray, *, seed: int, callbacks: Sequence[keras.callbacks.Callback] = ()
 ) -> Trained:
     """Splits the events at random, trains a fresh network on one part, and stops by its loss on the other.
 
@@ -77,14 +71,13 @@ def train(
         ValueError: lengths that differ, NaN or infinite inputs, labels other than 0 and 1, or too few events to split.
     """
     x, y = np.asarray(x, np.float32), np.asarray(y)
-    order = np.random.default_rng(seed).permutation(len(x))
     n_validation = round(recipe.validation_fraction * len(x))
     if not 0 < n_validation < len(x):
         raise ValueError(
             f"Expected events for training and validation. Received: {len(x)} events, of which "
             f"validation_fraction={recipe.validation_fraction} takes {n_validation}."
         )
-    validation, training = order[:n_validation], order[n_validation:]
+    validation, training = np.split(np.random.default_rng(seed).permutation(len(x)), [n_validation])
     batches = pnn_tf.balanced_batches(
         x[training],
         np.zeros(len(training)),  # there is no theta
@@ -93,26 +86,20 @@ def train(
         balance="none",
         seed=seed,
     )
-    n_steps = batches.steps_per_epoch
     model = network(x.shape[1], recipe.units, seed)
-    model.compile(
-        keras.optimizers.Adam(recipe.learning_rate),
-        "binary_crossentropy",
-        steps_per_execution=steps_together(n_steps, recipe.steps_per_execution),
-        jit_compile=False,
-    )
-    stop = [ValidationLoss(x[validation], y[validation])]
-    if recipe.patience is not None:
-        stop.append(keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience))
+    together = steps_together(batches.steps_per_epoch, recipe.steps_per_execution)
+    optimizer = keras.optimizers.Adam(recipe.learning_rate)
+    model.compile(optimizer, "binary_crossentropy", steps_per_execution=together, jit_compile=False)
+    stop = [] if recipe.patience is None else [keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience)]
     history = model.fit(
         batches.dataset.map(lambda inputs, label: ({"features": inputs["features"]}, label)),
-        steps_per_epoch=n_steps,
+        steps_per_epoch=batches.steps_per_epoch,
         epochs=recipe.epochs,
-        callbacks=[*stop, *callbacks],
+        callbacks=[ValidationLoss(x[validation], y[validation]), *stop, *callbacks],
         shuffle=False,
         verbose=0,
     ).history
-    return Trained(model, tuple(history["loss"]), tuple(history["val_loss"]), len(training))
+    return Trained(model, tuple(history["val_loss"]), len(training))
 
 
 class ValidationLoss(keras.callbacks.Callback):
@@ -128,6 +115,15 @@ class ValidationLoss(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs):
         score = self.model({"features": self._x}, training=False)
         logs["val_loss"] = float(keras.ops.mean(keras.losses.binary_crossentropy(self._y, score)))
+
+
+def epochs_shown(display: Display, title: str, work: float = 0.0) -> keras.callbacks.Callback:
+    """Shows each epoch of what is called `title`, with its `work` for the display."""
+
+    def show(epoch, logs):
+        display.advance(work, f"{title}, epoch {epoch + 1}, validation loss {logs['val_loss']:.4f}")
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=show)
 
 
 def network(n_inputs: int, units: int, seed: int) -> keras.Model:

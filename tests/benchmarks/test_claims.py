@@ -1,6 +1,7 @@
 """Verdicts: what an estimate and a criterion make of a claim."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from benchmarks.claims import (
     below,
     between,
     judge,
+    over_seeds,
     over_trainings,
     within,
 )
+from benchmarks.tables import pick
 
 
 def record(scale="embedded", rows=()):
@@ -103,3 +106,13 @@ def test_a_claim_of_some_scales_is_not_one_of_others():
     only = claim(Estimate(1.0), above(0), scales=("file", "paper"))
     assert [applies(only, record(scale)) for scale in ("file", "embedded", "smoke")] == [True, False, True]
     assert applies(claim(Estimate(1.0), above(0)), record("embedded"))
+
+
+def test_a_measure_over_seeds_reads_the_rows_of_one_network():
+    rows = [{"row": "a", "auc": 0.8}, {"row": "b", "auc": 0.1}, {"row": "a", "auc": 0.9}]
+    chosen = partial(pick, row="a")
+    assert over_seeds(lambda row: row["auc"], chosen)(rows) == over_trainings([0.8, 0.9])
+    named = over_seeds(lambda row: {"auc": row["auc"]}, chosen, test_error=lambda row: row["auc"] / 10)(rows)
+    assert named == {"auc": over_trainings([0.8, 0.9], 0.08)}
+    with pytest.raises(Missing, match="c"):
+        over_seeds(lambda row: row["auc"], partial(pick, row="c"))(rows)

@@ -4,13 +4,11 @@ Each part runs in a process of its own, and by itself as `python -m benchmarks.s
 interpreter of its own with old packages, see `peer.py`; its path is taken from the environment variable NEOS_PYTHON.
 """
 
-import subprocess
-import sys
+from benchmarks.speed import run_parts
 
 PARTS = ("limit", "step")
 
 
 def main() -> None:
     """Measures and prints, part after part."""
-    for part in PARTS:
-        subprocess.run([sys.executable, "-m", f"{__name__}.{part}"], check=True)
+    run_parts(__name__, PARTS)

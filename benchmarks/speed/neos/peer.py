@@ -27,7 +27,6 @@ import json
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import cycle, islice
 from statistics import median
@@ -49,25 +48,26 @@ N_BATCHES = 4
 PACKAGES = ("relaxed", "pyhf", "jax", "jaxlib", "jaxopt", "optax", "numpy")
 
 
-@dataclass(frozen=True)
-class Config:
-    """Sizes of the measurement; `n_events` are those of one blob in one batch."""
+def options() -> argparse.Namespace:
+    """Sizes of the measurement, from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--events", dest="n_events", type=int, default=2000, help="of a blob in a batch")
+    parser.add_argument("--steps", dest="n_steps", type=int, default=60, help="that are timed")
+    parser.add_argument("--warm-up", dest="n_warm_up", type=int, default=3, help="steps before them")
+    parser.add_argument("--bce", action="store_true", help="train on the binary cross-entropy")
+    parser.add_argument("--float64", action="store_true", help="all in double precision, as in neos 0.3.0")
+    parser.add_argument("--fit-learning-rate", type=float, default=1e-2, help="of Adam in the fit")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and events")
+    return parser.parse_args()
 
-    n_events: int = 2000
-    n_steps: int = 60
-    n_warm_up: int = 3
-    bce: bool = False
-    float64: bool = False
-    fit_learning_rate: float = 1e-2
-    seed: int = 0
 
-
-def run(config: Config) -> dict:
+def run(config: argparse.Namespace) -> dict:
     """Trains for `n_warm_up` and then `n_steps` steps, and times the latter one by one.
 
     Returns:
-        `median_s`, `min_s` of a step and `first_s` of the first, which traces and compiles, in seconds; `cls_first`,
-        `cls_last`, the expected CLs of the first batch after the first and the last step; `device` and `versions`.
+        `seconds` of the latter, their `median_s` and `min_s`, `first_s` of the first, which traces and compiles;
+        `cls_first`, `cls_last`, the expected CLs of the first batch after the first and the last step; `device` and
+        `versions`.
     """
     skeleton = use_jax(float64=config.float64)
     initialise, network = stax.serial(stax.Dense(1024), stax.Relu, stax.Dense(1024), stax.Relu, stax.Dense(1))
@@ -104,7 +104,8 @@ def run(config: Config) -> dict:
             values.append(float(test(weights, batches[0])))
     measured = seconds[config.n_warm_up :]
     return {
-        **asdict(config),
+        **vars(config),
+        "seconds": measured,
         "median_s": median(measured),
         "min_s": min(measured),
         "first_s": seconds[0],
@@ -117,7 +118,14 @@ def run(config: Config) -> dict:
 
 def use_jax(float64: bool) -> pyhf.Model:
     """Makes pyhf and relaxed run inside one compiled function, and returns a model to be filled with templates."""
-    skeleton = pyhf.Model(specification(np.ones((len(MEANS), N_BINS)).tolist()))
+    ones = [1.0] * N_BINS
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    shape = {"name": "shape", "type": "histosys", "data": {"hi_data": ones, "lo_data": ones}}
+    samples = [
+        {"name": "background", "data": ones, "modifiers": [shape]},
+        {"name": "signal", "data": ones, "modifiers": [mu]},
+    ]
+    skeleton = pyhf.Model({"channels": [{"name": "blobs", "samples": samples}]})
     pyhf.set_backend("jax", precision="64b" if float64 else "32b", default=True)
     jax.config.update("jax_enable_x64", float64)  # which pyhf has just switched on
     # relaxed compiles each of its parts, with the fit's learning rate as a traced argument. The fit closes over it, and
@@ -127,18 +135,6 @@ def use_jax(float64: bool) -> pyhf.Model:
     relaxed.infer.fixed_poi_fit = relaxed.infer.fixed_poi_fit.__wrapped__
     relaxed.mle._minimize = relaxed.mle._minimize.__wrapped__
     return skeleton
-
-
-def specification(yields) -> dict:
-    """The pyhf specification for the templates in the order of MEANS, (4, n_bins)."""
-    signal, background, up, down = yields
-    mu = {"name": "mu", "type": "normfactor", "data": None}
-    shape = {"name": "shape", "type": "histosys", "data": {"hi_data": up, "lo_data": down}}
-    samples = [
-        {"name": "background", "data": background, "modifiers": [shape]},
-        {"name": "signal", "data": signal, "modifiers": [mu]},
-    ]
-    return {"channels": [{"name": "blobs", "samples": samples}]}
 
 
 def templates(scores):
@@ -169,25 +165,12 @@ def expected_cls(skeleton: pyhf.Model, yields, learning_rate: float):
     return relaxed.infer.hypotest(1.0, data, model, lr=learning_rate, expected_pars=background_only)
 
 
-def blob_batches(config: Config) -> np.ndarray:
+def blob_batches(config: argparse.Namespace) -> np.ndarray:
     """(n_batches, 4, n_events, 2) points of the four blobs, each of unit covariance."""
     dtype = np.float64 if config.float64 else np.float32
     points = np.random.default_rng(config.seed).standard_normal((N_BATCHES, len(MEANS), config.n_events, 2), dtype)
     return points + np.asarray(list(MEANS.values()), dtype)[:, None]
 
 
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--events", dest="n_events", type=int, default=Config.n_events, help="of a blob in a batch")
-    parser.add_argument("--steps", dest="n_steps", type=int, default=Config.n_steps, help="that are timed")
-    parser.add_argument("--warm-up", dest="n_warm_up", type=int, default=Config.n_warm_up, help="steps before them")
-    parser.add_argument("--bce", action="store_true", help="train on the binary cross-entropy")
-    parser.add_argument("--float64", action="store_true", help="all in double precision, as in neos 0.3.0")
-    parser.add_argument("--fit-learning-rate", type=float, default=Config.fit_learning_rate, help="of Adam in the fit")
-    parser.add_argument("--seed", type=int, default=Config.seed, help="of weights and events")
-    print(json.dumps(run(Config(**vars(parser.parse_args()))), indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    print(json.dumps(run(options()), indent=1))

@@ -1,40 +1,37 @@
 """Wall time of training steps of the blob experiment: expected CLs, and cross-entropy with the same blobs or with two.
 
-All go through the same network; a repetition is a few steps of each in turn, so that what else the
-machine does meets all alike. Where NEOS_PYTHON names an interpreter with neos's packages, it runs in between
-two turns of ours.
+All go through the same network; a repetition is a few steps of each in turn. Where NEOS_PYTHON names an interpreter
+with neos's packages, it runs in between two turns of ours.
 """
 
 import json
 import os
 import subprocess
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
+from benchmarks.speed import in_turn, ratio_by_turns, show
+
 CLS, BCE, TWO_BLOBS = "CLs", "BCE, four blobs", "BCE, two blobs"
 PEER = Path(__file__).with_name("peer.py")
+PEER_RUNS, PEER_STEPS = 2, 30  # how often the peer is run, ours being measured before and after, and its steps
+
+Steppers = Mapping[str, tuple[Callable[[int], float], float]]  # n steps to the loss, and seconds of the first step
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the measurement.
-
-    Args:
-        repetitions: of `n_steps` steps of each job.
-        n_steps: steps in a turn.
-        peer_runs: how often the peer is run, ours being measured before and after each.
-        peer_steps: steps in a run of the peer.
-    """
+    """Turns of each loss, and steps in a turn."""
 
     repetitions: int = 12
     n_steps: int = 4
-    peer_runs: int = 2
-    peer_steps: int = 30
 
 
-def steppers(recipe=None) -> dict:
+def steppers(recipe=None) -> Steppers:
     """A function that makes n training steps, and the seconds of its first step, for each loss.
 
     Args:
@@ -79,49 +76,42 @@ def _stepper(model, batch):
     return steps, time.perf_counter() - started
 
 
-def run(config: Config, jobs: dict) -> dict[str, list[float]]:
+def run(config: Config, jobs: Steppers) -> dict[str, list[float]]:
     """Seconds of a step, by loss, in each repetition."""
-    times = {name: [] for name in jobs}
-    for steps, _ in jobs.values():
-        steps(2)
-    for _ in range(config.repetitions):
-        for name, (steps, _) in jobs.items():
-            started = time.perf_counter()
-            steps(config.n_steps)
-            times[name].append((time.perf_counter() - started) / config.n_steps)
-    return times
+    turns = {name: partial(steps, config.n_steps) for name, (steps, _) in jobs.items()}
+    times = in_turn(turns, config.repetitions)
+    return {name: [seconds / config.n_steps for seconds in of_turns.wall_s] for name, of_turns in times.items()}
 
 
-def peer(python: str, config: Config) -> dict:
+def peer(python: str) -> dict:
     """What `peer.py` prints."""
-    command = [python, str(PEER), "--steps", str(config.peer_steps)]
+    command = [python, str(PEER), "--steps", str(PEER_STEPS)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def main() -> None:
     """Measures and prints."""
-    config = Config()
-    jobs = steppers()
+    config, jobs = Config(), steppers()
     times = run(config, jobs)
-    print("\nTraining step, four blobs of 2,000 events, 2-1024-1024-1: ms, median (min)")
-    for name, values in times.items():
-        print(f"{name:<15} {1e3 * median(values):7.1f} ({1e3 * min(values):.1f}); first step {jobs[name][1]:.1f} s")
-    for other in (BCE, TWO_BLOBS):
-        ratios = [cls / bce for cls, bce in zip(times[CLS], times[other], strict=True)]
-        print(f"{CLS} / {other}, median of ratios of turns: {median(ratios):.3f}")
-    python = os.environ.get("NEOS_PYTHON")
+    rows = [
+        {**_row(name, values, jobs[name][1]), "CLs / this": ratio_by_turns(times[CLS], values)}
+        for name, values in times.items()
+    ]
+    if python := os.environ.get("NEOS_PYTHON"):
+        for _ in range(PEER_RUNS):
+            ours = run(config, {CLS: jobs[CLS]})[CLS]
+            theirs = peer(python)
+            ours += run(config, {CLS: jobs[CLS]})[CLS]
+            rows.append(_row("CLs, around the peer's run", ours, jobs[CLS][1]))
+            ratio = {"CLs / this": median(ours) / theirs["median_s"]}
+            rows.append(_row("neos on JAX", theirs["seconds"], theirs["first_s"]) | ratio)
+    show("Training step, four blobs of 2000 events, 2-1024-1024-1; ratios of turns, of medians for neos", rows)
     if not python:
         print("neos on JAX: not run; set NEOS_PYTHON to an interpreter with its packages, see peer.py")
-        return
-    for _ in range(config.peer_runs):
-        before = run(config, {CLS: jobs[CLS]})[CLS]
-        theirs = peer(python, config)
-        ours = [*before, *run(config, {CLS: jobs[CLS]})[CLS]]
-        print(
-            f"neos on JAX {1e3 * theirs['median_s']:.1f} ({1e3 * theirs['min_s']:.1f}), first step "
-            f"{theirs['first_s']:.1f} s; ours around it {1e3 * median(ours):.1f} ({1e3 * min(ours):.1f}); theirs / "
-            f"ours {theirs['median_s'] / median(ours):.2f} of medians, {theirs['min_s'] / min(ours):.2f} of minima"
-        )
+
+
+def _row(name, seconds, first_s):
+    return {"loss": name, "step (ms)": [1e3 * value for value in seconds], "first step (s)": first_s}
 
 
 if __name__ == "__main__":

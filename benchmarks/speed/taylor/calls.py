@@ -1,75 +1,42 @@
 """What a call costs besides its events: the first one, which traces and compiles, and one with a single event."""
 
-import time
-from dataclasses import dataclass, replace
-from statistics import median
+from functools import partial
+
+import tensorflow as tf
+
+from benchmarks.speed import in_turn, show
+from benchmarks.speed.taylor.ours import affine_network, events, tanh_network
+from taylor import mean_abs_coefficients, taylor_coefficients
 
 
-@dataclass(frozen=True)
-class Config:
-    """Sizes of the measurement."""
+def run(network, order: int, n_events: int = 1 << 15, n_calls: int = 300) -> list[dict]:
+    """A row for each function: the first call with one event, the first with many, and `n_calls` further with one.
 
-    n_events: int = 1 << 15
-    n_calls: int = 300
-
-
-def run(network, order: int, config: Config) -> list[dict]:
-    """A row for each function, with seconds of the first calls and milliseconds of further ones with one event.
-
-    Args:
-        network: one that has not been analysed yet, so that there is something to trace.
-        order: of the coefficients.
-        config: how many events are many, and the number of calls.
-
-    Returns:
-        Rows with `function`, `first_s` (the first call, with one event), `first_many_s` (the first with many) and
-        `call_ms` of each of the further calls with one event.
+    The network has not been analysed yet, so that there is something to trace.
     """
-    from benchmarks.speed.taylor.networks import events
-    from taylor import mean_abs_coefficients, taylor_coefficients
-
-    x = events(config.n_events, network.widths[0])
+    x = events(n_events, network.widths[0])
     rows = []
     for function in (taylor_coefficients, mean_abs_coefficients):
-
-        def call(n_events, function=function):
-            start = time.perf_counter()
-            function(network.model, network.data(x[:n_events]), order=order)
-            return time.perf_counter() - start
-
-        rows.append(
-            {
-                "function": function.__name__,
-                "first_s": call(1),
-                "first_many_s": call(config.n_events),
-                "call_ms": [1e3 * call(1) for _ in range(config.n_calls)],
-            }
-        )
+        one, many = (partial(function, network.model, network.data(x[:n]), order=order) for n in (1, n_events))
+        rows.append(_row(f"{network.name}, order {order}", function.__name__, in_turn({"one": one}, n_calls)["one"]))
+        rows[-1] |= {"many events": n_events, "first call with many (s)": in_turn({"many": many}, 0)["many"].first_s}
     return rows
 
 
-def bare_call_ms(n_calls: int) -> list[float]:
-    """Milliseconds of each call of a compiled function that adds one to a number."""
-    import tensorflow as tf
-
+def run_bare(n_calls: int = 300) -> dict:
+    """The row of a compiled function that adds one to a number."""
     add, one = tf.function(lambda x: x + 1, jit_compile=True, autograph=False), tf.constant(1.0)
-    add(one).numpy()
-    times = []
-    for _ in range(n_calls):
-        start = time.perf_counter()
-        add(one).numpy()
-        times.append(1e3 * (time.perf_counter() - start))
-    return times
+    return _row("TensorFlow", "compiled x + 1", in_turn({"add": lambda: add(one).numpy()}, n_calls)["add"])
+
+
+def _row(network, function, times):
+    call_ms = [1e3 * seconds for seconds in times.wall_s]
+    return {"network": network, "function": function, "call (ms)": call_ms, "first call (s)": times.first_s}
 
 
 def main() -> None:
     """Measures and prints."""
-    from benchmarks.speed.taylor.networks import affine_network, tanh_network
-
-    config = Config()
-    bare = bare_call_ms(config.n_calls)
-    print(f"\nWall time of a call with one event, median (min) of {config.n_calls}, and of the first calls")
-    print(f"TensorFlow's call of a compiled x + 1: {median(bare):.2f} ms ({min(bare):.2f})")
+    rows = [run_bare()]
     cases = (
         (lambda: tanh_network(30, 100), (1, 2, 3)),
         (lambda: tanh_network(30, 200, 200, 200), (1, 2)),
@@ -77,13 +44,9 @@ def main() -> None:
     )
     for make, orders in cases:
         for order in orders:
-            network, n_events = make(), config.n_events if order < 3 else 2048  # coefficients that fit in memory
-            for row in run(network, order, replace(config, n_events=n_events)):
-                print(
-                    f"{network.name:<23} order {order} {row['function']:<22} {median(row['call_ms']):.2f} ms "
-                    f"({min(row['call_ms']):.2f}); first call {row['first_s']:.2f} s, first call with {n_events} "
-                    f"events {row['first_many_s']:.2f} s, these included"
-                )
+            n_events = 1 << 15 if order < 3 else 2048  # coefficients that fit in memory
+            rows += run(make(), order, n_events)
+    show("Wall time of a call with one event, and of the first calls, these included", rows)
 
 
 if __name__ == "__main__":

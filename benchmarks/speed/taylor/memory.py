@@ -3,45 +3,25 @@
 What counts is anonymous memory: pages of the mapped file are in the kernel's cache, which gives them back when asked.
 """
 
-import re
-import subprocess
-import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.speed import bytes_in_use, in_fresh_process, show
+
 BATCH = 10_000
 
 
-@dataclass(frozen=True)
-class Config:
-    """Sizes of the data."""
-
-    n_events: tuple[int, ...] = (100_000, 10_000_000)
-    n_inputs: int = 30
-    units: int = 100
-
-
-def run(config: Config) -> list[dict]:
-    """Peak memory in bytes for each kind and number of events, each in a fresh process."""
+def run(n_events: Sequence[int] = (100_000, 10_000_000), n_inputs: int = 30, units: int = 100) -> list[dict]:
+    """Size of the events and peak memory for each kind and number of events, each in a fresh process."""
     rows = []
     for kind in ("stream", "mapped"):
-        for n_events in config.n_events:
-            command = [
-                sys.executable,
-                "-m",
-                __spec__.name,
-                kind,
-                str(n_events),
-                str(config.n_inputs),
-                str(config.units),
-            ]
-            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            rows.append({"kind": kind, "n_events": n_events, "peak_bytes": int(output.split()[-1])})
+        for n in n_events:
+            peak = in_fresh_process(measure, kind, n, n_inputs, units)
+            rows.append({"kind": kind, "events": n, "events (MB)": 4e-6 * n * n_inputs, "peak (MB)": peak / 1e6})
     return rows
 
 
@@ -55,7 +35,7 @@ def measure(kind: str, n_events: int, n_inputs: int, units: int) -> int:
     """
     import tensorflow as tf
 
-    from benchmarks.speed.taylor.networks import tanh_network
+    from benchmarks.speed.taylor.ours import tanh_network
     from taylor import mean_abs_coefficients
 
     model = tanh_network(n_inputs, units).model
@@ -83,7 +63,7 @@ def peak_during(job: Callable) -> int:
 
     def look():
         while True:
-            found.append(int(re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024)
+            found.append(bytes_in_use("RssAnon"))
             if done.wait(0.005):
                 return
 
@@ -99,18 +79,8 @@ def peak_during(job: Callable) -> int:
 
 def main() -> None:
     """Measures and prints."""
-    config = Config()
-    print(f"\nPeak anonymous memory of a process, {config.n_inputs}-{config.units}-1 tanh")
-    for row in run(config):
-        size = 4 * config.n_inputs * row["n_events"]
-        print(
-            f"{row['kind']:<8} {row['n_events']:>9} events = {size / 1e6:7.0f} MB of events: "
-            f"{row['peak_bytes'] / 1e6:.0f} MB"
-        )
+    show("Peak anonymous memory of a process, 30-100-1 tanh", run())
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(measure(sys.argv[1], *map(int, sys.argv[2:])))
-    else:
-        main()
+    main()

@@ -1,13 +1,78 @@
-"""Taylor coefficients as this package computes them, in the same form as the peers, and the machine's own rate."""
+"""The networks that are timed, and their Taylor coefficients as this package computes them, in the form of the peers.
 
+The networks are those of a search's size, untrained, since no time depends on the weights.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.speed.taylor.networks import Network
-from benchmarks.speed.taylor.timing import Job
+from benchmarks.speed.taylor import Job
+from pnn_tf import AffineConditioning, parametric_network
 from taylor import mean_abs_coefficients
 from taylor.analysis import analysis_of
 from taylor.streaming import draw_copies, make_summation
+
+THETA = np.array([[1000.0]], np.float32)  # GeV; one theta for all events
+
+
+class Network(NamedTuple):
+    """A Keras model, and what its peers need to know of it.
+
+    Args:
+        name: as it is printed.
+        model: with one sigmoid output; a parametric one is shown THETA.
+        activation: of the hidden layers, "tanh" or "relu".
+    """
+
+    name: str
+    model: keras.Model
+    activation: str
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units of each layer, from the inputs to the output."""
+        weights = [layer[0] for layer in self.layers]
+        return (len(weights[0]), *(weight.shape[1] for weight in weights))
+
+    @property
+    def layers(self) -> list[tuple[np.ndarray, ...]]:
+        """The weights as plain arrays, see `peers.Layers`."""
+        layers = []
+        for layer in self.model.layers:
+            if isinstance(layer, keras.layers.Dense):
+                layers.append(tuple(layer.get_weights()))
+            elif isinstance(layer, AffineConditioning):
+                theta = self.model.get_layer("theta_scale")(THETA)
+                layers[-1] += tuple(np.asarray(values)[0] for values in layer.scale_and_shift(theta))
+        return layers
+
+    def data(self, x: np.ndarray):
+        """Events x (n, d) as the model takes them."""
+        return {"features": x, "theta": THETA} if len(self.model.inputs) == 2 else x
+
+
+def tanh_network(n_inputs: int, *units: int) -> Network:
+    """Hidden layers of tanh, as in Wunsch et al. 2018."""
+    layers = [keras.Input((n_inputs,))]
+    for i, width in enumerate((*units, 1)):
+        activation = "tanh" if i < len(units) else "sigmoid"
+        layers.append(keras.layers.Dense(width, activation, kernel_initializer=keras.initializers.GlorotUniform(i)))
+    return Network("-".join(map(str, (n_inputs, *units, 1))) + " tanh", keras.Sequential(layers), "tanh")
+
+
+def affine_network(n_features: int, units: Sequence[int] = (300, 150, 100, 50)) -> Network:
+    """The AffinePNN of Anzalone et al. 2022, ReLU, in its features; 27 of them in the paper."""
+    model = parametric_network(n_features, units=units, affine_start="glorot_uniform", seed=0)
+    return Network(f"AffinePNN {n_features}+1 ReLU", model, "relu")
+
+
+def events(n_events: int, n_inputs: int) -> np.ndarray:
+    """(n_events, n_inputs) float32, standard normal as standardised inputs are."""
+    return np.random.default_rng(0).standard_normal((n_events, n_inputs), np.float32)
 
 
 def end_to_end(network: Network, x: np.ndarray) -> Job:
@@ -30,7 +95,35 @@ def summation(network: Network, x: np.ndarray, engine: str, order: int = 2) -> J
 
 
 def matrix_product(size: int, *, jit_compile: bool) -> Job:
-    """A product of two float32 matrices (size, size); its `cpu_us` is the time of one row of the result."""
+    """A product of two float32 matrices (size, size); its CPU time is that of one row of the result."""
     matrix = tf.random.stateless_uniform((size, size), (0, 0))
     multiply = tf.function(tf.matmul, jit_compile=jit_compile, autograph=False)
     return Job(lambda x: multiply(matrix, matrix).numpy()[0], np.zeros((size, 1), np.float32), size)
+
+
+def multiply_adds(network: Network, engine: str) -> float:
+    """Multiplications, each with an addition, in the matrix products of all first and second derivatives of an event.
+
+    Read from the graphs of 32 and of 16 events. What is elementwise is not counted, nor what is the same for all
+    events.
+    """
+    return (_in_products(network, engine, 32) - _in_products(network, engine, 16)) / 16
+
+
+def _in_products(network, engine, n_events) -> int:
+    analysis, parts = analysis_of(network.model, network.data(events(n_events, network.widths[0])), engine=engine)
+    analysis.try_out(parts)
+    specs = tuple(tf.TensorSpec(part.shape) for part in parts)
+    graph = tf.function(analysis.coefficients, autograph=False).get_concrete_function(specs)
+    total, seen, stack = 0, set(), [graph.outputs[0].op]
+    while stack:
+        operation = stack.pop()
+        if operation in seen:
+            continue
+        seen.add(operation)
+        stack += [tensor.op for tensor in operation.inputs]
+        if operation.type in ("MatMul", "BatchMatMulV2"):
+            adjoint = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")
+            contracted = operation.inputs[0].shape[-2 if adjoint else -1]
+            total += contracted * operation.outputs[0].shape.num_elements()
+    return total

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.speed.taylor.one_thread import load_triton
-from benchmarks.speed.taylor.timing import Job, Sums, cpu_us_in_turn
+from benchmarks.speed import load_triton
+from benchmarks.speed.taylor import Job, Sums, cpu_us_in_turn
 
 # The layers of a network, input first. Each is (weight (n_in, n_out), bias (n_out,)). A hidden one may go on with scale
 # and shift, both (n_out,), of an affine conditioning at fixed theta: activation(z @ weight + bias) * scale + shift.
@@ -31,8 +31,8 @@ class Peer(NamedTuple):
         name: as it is printed.
         package: what must be importable.
         chunks: numbers of events in one call that are worth a try.
-        ways: name of each way, and make(layers, activation) -> sums, with activation "tanh" or "relu". The first one is
-            that of the documentation.
+        ways: name of each way, and make(layers, activation) -> sums, with activation "tanh" or "relu" (ValueError for
+            others). The first one is that of the documentation.
     """
 
     name: str
@@ -47,20 +47,11 @@ class Peer(NamedTuple):
 
     def as_documented(self) -> "Peer":
         """The same with the way of its documentation only."""
-        way, make = next(iter(self.ways.items()))
-        return self._replace(ways={way: make})
+        return self._replace(ways=dict([next(iter(self.ways.items()))]))
 
 
-class Fastest(NamedTuple):
-    """A peer at its fastest: which way, what was measured, and its CPU time of an event in microseconds."""
-
-    way: str
-    job: Job
-    cpu_us: float
-
-
-def fastest(peer: Peer, layers: Layers, activation: str, x: np.ndarray, *, repetitions: int = 3) -> Fastest:
-    """The fastest of all ways of a peer with all its chunks.
+def fastest(peer: Peer, layers: Layers, activation: str, x: np.ndarray, *, repetitions: int = 3) -> tuple[str, Job]:
+    """Which way of a peer is the fastest, and the job with the chunk that it is the fastest with.
 
     Args:
         peer: one of `PEERS`, installed.
@@ -78,17 +69,28 @@ def fastest(peer: Peer, layers: Layers, activation: str, x: np.ndarray, *, repet
         for way, make in peer.ways.items()
         for chunk in peer.chunks
     }
-    once = {key: times[0] for key, times in cpu_us_in_turn(jobs, repetitions=1, seconds=0.05).items()}
+    once = {key: times[0] for key, times in cpu_us_in_turn(jobs, 1, seconds=0.05).items()}
     jobs = {key: job for key, job in jobs.items() if once[key] < 2 * min(once.values())}
-    times = {key: median(times) for key, times in cpu_us_in_turn(jobs, repetitions=repetitions).items()}
+    times = {key: median(times) for key, times in cpu_us_in_turn(jobs, repetitions, seconds=0.2).items()}
     best = min(times, key=times.get)
-    return Fastest(best[0], jobs[best], times[best])
+    return best[0], jobs[best]
 
 
-def _choose(activation: str, **functions: Callable) -> Callable:
-    if activation not in functions:
-        raise ValueError(f"Expected activation {' or '.join(functions)}. Received: activation={activation!r}")
-    return functions[activation]
+def _network(layers: Sequence[Sequence], activation: str, library, linear: Callable) -> Callable:
+    """A function (..., d) -> (...) of the functions of a library, with layers in its own arrays."""
+    if activation not in ("tanh", "relu"):
+        raise ValueError(f"Expected activation tanh or relu. Received: activation={activation!r}")
+    hidden = getattr(library, activation)
+
+    def network(z):
+        for weight, bias, *affine in layers[:-1]:
+            z = hidden(linear(z, weight, bias))
+            if affine:
+                scale, shift = affine
+                z = z * scale + shift
+        return library.sigmoid(linear(z, *layers[-1])).squeeze(-1)
+
+    return network
 
 
 def _pairs(layers: Layers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -98,21 +100,11 @@ def _pairs(layers: Layers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _torch_network(layers: Layers, activation: str):
-    """The network as a function (..., d) -> (...); its weights are constants, which spares tayloranalysis a graph."""
+    """The network; its weights are constants, which spares tayloranalysis a graph."""
     import torch
 
-    hidden = _choose(activation, tanh=torch.tanh, relu=torch.relu)
-    *layers, last = [[torch.tensor(weight.T.copy()), *map(torch.tensor, rest)] for weight, *rest in layers]
-
-    def network(z):
-        for weight, bias, *affine in layers:
-            z = hidden(torch.nn.functional.linear(z, weight, bias))
-            if affine:
-                scale, shift = affine
-                z = z * scale + shift
-        return torch.sigmoid(torch.nn.functional.linear(z, *last)).squeeze(-1)
-
-    return network
+    layers = [[torch.tensor(weight.T.copy()), *map(torch.tensor, rest)] for weight, *rest in layers]
+    return _network(layers, activation, torch, torch.nn.functional.linear)
 
 
 def _get_tc(layers: Layers, activation: str) -> Sums:
@@ -137,9 +129,53 @@ def _get_tc(layers: Layers, activation: str) -> Sums:
     return sums
 
 
-def _torch_way(derivatives: Callable, *, compiled: bool) -> Callable[[Layers, str], Sums]:
-    """A way with derivatives(network, x (n, d)) -> gradient (n, d), hessian (n, d, d)."""
+# A way to both derivatives with the functions of torch.func or of jax, which have the same names:
+# derivatives(library, network, x (n, d)) -> sums of |gradient| (d,) and of |hessian| (d, d) over the events.
+Derivatives = Callable[..., tuple]
 
+
+def _hessian(library, network, x):
+    return _sum_abs(library.vmap(library.grad(network))(x), library.vmap(library.hessian(network))(x))
+
+
+def _over(outer: str, inner: str) -> Derivatives:
+    """One derivative over another; the gradient itself comes from the same pass."""
+
+    def derivatives(library, network, x):
+        gradient = getattr(library, inner)(network)
+
+        def twice(x):
+            value = gradient(x)
+            return value, value
+
+        hessian, value = library.vmap(getattr(library, outer)(twice, has_aux=True))(x)
+        return _sum_abs(value, hessian)
+
+    return derivatives
+
+
+def _torch_reverse_batch(library, network, x):
+    """Row after row of the Hessians of all events: events do not mix, so that one vector serves all of them."""
+    import torch
+
+    gradient, pull = library.vjp(library.grad(lambda x: network(x).sum()), x)
+    rows = library.vmap(lambda direction: pull(direction.expand(x.shape))[0])(torch.eye(x.shape[1]))
+    return _sum_abs(gradient, rows.transpose(0, 1))
+
+
+def _jax_input_by_input(library, network, x):
+    """Row after row of the Hessians of all events, in a loop that never holds more than one."""
+    numpy = library.numpy
+    gradient, push = library.linearize(library.grad(lambda x: network(x).sum()), x)
+    rows = library.lax.map(lambda one: abs(push(numpy.broadcast_to(one, x.shape))).sum(0), numpy.eye(x.shape[1]))
+    return abs(gradient).sum(0), rows
+
+
+def _sum_abs(*arrays):
+    return tuple(abs(array).sum(0) for array in arrays)
+
+
+def _torch_way(derivatives: Derivatives, *, compiled: bool) -> Callable[[Layers, str], Sums]:
     def make(layers, activation):
         load_triton()
         import torch
@@ -148,8 +184,8 @@ def _torch_way(derivatives: Callable, *, compiled: bool) -> Callable[[Layers, st
         i, j, factor = map(torch.from_numpy, _pairs(layers))
 
         def sums(x):
-            gradient, hessian = derivatives(network, x)
-            return torch.cat([gradient.abs().sum(0), hessian.abs().sum(0)[i, j] * factor])
+            gradient, hessian = derivatives(torch.func, network, x)
+            return torch.cat([gradient, hessian[i, j] * factor])
 
         if compiled:
             sums = torch.compile(sums, fullgraph=True, dynamic=False, isolate_recompiles=True)
@@ -158,96 +194,21 @@ def _torch_way(derivatives: Callable, *, compiled: bool) -> Callable[[Layers, st
     return make
 
 
-def _torch_hessian(network, x):
-    from torch.func import grad, hessian, vmap
-
-    return vmap(grad(network))(x), vmap(hessian(network))(x)
-
-
-def _torch_reverse(network, x):
-    from torch.func import grad, jacrev, vmap
-
-    def twice(x):
-        gradient = grad(network)(x)
-        return gradient, gradient
-
-    hessian, gradient = vmap(jacrev(twice, has_aux=True))(x)
-    return gradient, hessian
-
-
-def _torch_reverse_batch(network, x):
-    """Row after row of the Hessians of all events: events do not mix, so that one vector serves all of them."""
-    import torch
-    from torch.func import grad, vjp, vmap
-
-    gradient, pull = vjp(grad(lambda x: network(x).sum()), x)
-    rows = vmap(lambda direction: pull(direction.expand(x.shape))[0])(torch.eye(x.shape[1]))
-    return gradient, rows.transpose(0, 1)
-
-
-def _jax_way(derivatives: Callable) -> Callable[[Layers, str], Sums]:
-    """A way with derivatives(network, x (n, d)) -> sums of |gradient| (d,), sums of |hessian| (d, d)."""
-
+def _jax_way(derivatives: Derivatives) -> Callable[[Layers, str], Sums]:
     def make(layers, activation):
         import jax
-        import jax.numpy as jnp
 
-        hidden = _choose(activation, tanh=jnp.tanh, relu=jax.nn.relu)
+        network = _network(layers, activation, jax.nn, lambda z, weight, bias: z @ weight + bias)
         i, j, factor = _pairs(layers)
-
-        def network(z):
-            for weight, bias, *affine in layers[:-1]:
-                z = hidden(z @ weight + bias)
-                if affine:
-                    scale, shift = affine
-                    z = z * scale + shift
-            weight, bias = layers[-1]
-            return jax.nn.sigmoid(z @ weight + bias).squeeze(-1)
 
         @jax.jit
         def sums(x):
-            gradient, hessian = derivatives(network, x)
-            return jnp.concatenate([gradient, hessian[i, j] * factor])
+            gradient, hessian = derivatives(jax, network, x)
+            return jax.numpy.concatenate([gradient, hessian[i, j] * factor])
 
         return lambda x: np.asarray(sums(x))
 
     return make
-
-
-def _sum_abs(*arrays):
-    return tuple(abs(array).sum(0) for array in arrays)
-
-
-def _jax_hessian(network, x):
-    import jax
-
-    return _sum_abs(jax.vmap(jax.grad(network))(x), jax.vmap(jax.hessian(network))(x))
-
-
-def _jax_forward_over(inner: str):
-    """Forward mode over the gradient by jax.grad or jax.jacfwd; the gradient itself comes from the same pass."""
-
-    def derivatives(network, x):
-        import jax
-
-        def twice(x):
-            gradient = getattr(jax, inner)(network)(x)
-            return gradient, gradient
-
-        hessian, gradient = jax.vmap(jax.jacfwd(twice, has_aux=True))(x)
-        return _sum_abs(gradient, hessian)
-
-    return derivatives
-
-
-def _jax_input_by_input(network, x):
-    """Row after row of the Hessians of all events, in a loop that never holds more than one."""
-    import jax
-    import jax.numpy as jnp
-
-    gradient, push = jax.linearize(jax.grad(lambda x: network(x).sum()), x)
-    rows = jax.lax.map(lambda direction: abs(push(jnp.broadcast_to(direction, x.shape))).sum(0), jnp.eye(x.shape[1]))
-    return abs(gradient).sum(0), rows
 
 
 PEERS = (
@@ -257,8 +218,8 @@ PEERS = (
         "torch",
         (64, 256, 1024),
         {
-            "hessian": _torch_way(_torch_hessian, compiled=False),
-            "reverse over reverse, compiled": _torch_way(_torch_reverse, compiled=True),
+            "hessian": _torch_way(_hessian, compiled=False),
+            "reverse over reverse, compiled": _torch_way(_over("jacrev", "grad"), compiled=True),
             "reverse over reverse of the batch, compiled": _torch_way(_torch_reverse_batch, compiled=True),
         },
     ),
@@ -267,9 +228,9 @@ PEERS = (
         "jax",
         (64, 128, 256, 512),
         {
-            "hessian": _jax_way(_jax_hessian),
-            "forward over reverse": _jax_way(_jax_forward_over("grad")),
-            "forward over forward": _jax_way(_jax_forward_over("jacfwd")),
+            "hessian": _jax_way(_hessian),
+            "forward over reverse": _jax_way(_over("jacfwd", "grad")),
+            "forward over forward": _jax_way(_over("jacfwd", "jacfwd")),
             "forward over reverse, input by input": _jax_way(_jax_input_by_input),
         },
     ),

@@ -6,14 +6,13 @@ installed are left out; `pip install 'keras-hep[peers]'` installs them.
 """
 
 import os
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from statistics import median
 
 import numpy as np
 
-from benchmarks.speed.taylor.one_thread import load_triton
+from benchmarks.speed import in_turn, load_triton, ratio_by_turns, show
 
 KERNEL_L2, BIAS_L2, LEARNING_RATE = 1e-4, 1e-5, 3e-4
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # of Adam, as Keras has them
@@ -46,16 +45,13 @@ def make_batch(config: Config, seed: int = 0) -> tuple[np.ndarray, np.ndarray, n
     return tuple(array.astype(np.float32) for array in (features, theta, label))
 
 
-def make_jobs(config: Config) -> dict:
-    """Functions that run `n_steps` steps on the same batch and return the loss of the last, by name."""
+def make_jobs(config: Config) -> dict[str, Callable[[], float]]:
+    """Functions that run `n_steps` steps on the same batch and return the mean loss, by name."""
     from benchmarks.speed.training.keras_step import keras_steps, make_network, weights_of
 
     batch = make_batch(config)
     weights = weights_of(make_network(config))
-    jobs = {
-        OURS: keras_steps(config, batch),
-        "Keras' own dropout": keras_steps(config, batch, fast=False),
-    }
+    jobs = {OURS: keras_steps(config, batch), "Keras' own dropout": keras_steps(config, batch, fast=False)}
     if find_spec("jax"):
         from benchmarks.speed.training.jax_step import jax_scan, jax_steps
 
@@ -69,21 +65,9 @@ def make_jobs(config: Config) -> dict:
 
 
 def run(config: Config) -> dict[str, list[float]]:
-    """Wall time of a step in milliseconds, `repetitions` times.
-
-    All jobs in turn, so that all meet the same noise, and each time another one first.
-    """
-    jobs = make_jobs(config)
-    times = {name: [] for name in jobs}
-    for repetition in range(config.repetitions + 2):
-        first = repetition % len(jobs)
-        for name in (*list(jobs)[first:], *list(jobs)[:first]):
-            time.sleep(REST_S)
-            begin = time.perf_counter()
-            jobs[name]()
-            if repetition > 1:  # the first ones trace and compile
-                times[name].append((time.perf_counter() - begin) / config.n_steps * 1e3)
-    return times
+    """Wall time of a step in milliseconds, `repetitions` times, by name of the job."""
+    times = in_turn(make_jobs(config), config.repetitions, warm_up=2, rest_s=REST_S)
+    return {name: [1e3 * seconds / config.n_steps for seconds in times[name].wall_s] for name in times}
 
 
 def main() -> None:
@@ -91,8 +75,6 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     load_triton()
     times = run(Config())
-    ours = times[OURS]
-    print("training step: median, minimum (ms); median of its ratio to ours, turn by turn")
-    for name, values in times.items():
-        ratio = median(theirs / mine for theirs, mine in zip(values, ours, strict=True))
-        print(f"{name:<28} {median(values):8.2f} {min(values):8.2f} {ratio:8.2f}")
+    ratios = {name: ratio_by_turns(values, times[OURS]) for name, values in times.items()}
+    rows = [{"step": name, "ms": values, "ratio to ours, by turns": ratios[name]} for name, values in times.items()]
+    show("Training step", rows)

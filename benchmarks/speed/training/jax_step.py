@@ -4,36 +4,39 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from benchmarks.speed.training import BETA_1, BETA_2, BIAS_L2, EPSILON, KERNEL_L2, LEARNING_RATE, Config
 
 
 def jax_steps(config: Config, weights, batch) -> Callable[[], float]:
     """A function that calls the jitted step `n_steps` times and returns the mean loss."""
-    state, batch = _initial(weights), tuple(map(jnp.asarray, batch))
     step = jax.jit(_step(config), donate_argnums=0)
 
-    def steps() -> float:
-        nonlocal state
+    def loop(state, batch):
         losses = []
         for _ in range(config.n_steps):
             state, loss = step(state, batch)
             losses.append(loss)
-        return float(np.mean(losses))
+        return state, jnp.stack(losses)
 
-    return steps
+    return _steps(loop, weights, batch)
 
 
 def jax_scan(config: Config, weights, batch) -> Callable[[], float]:
     """The same with `n_steps` steps in one jitted loop."""
-    state, batch = _initial(weights), tuple(map(jnp.asarray, batch))
     step = _step(config)
 
     def loop(state, batch):
         return jax.lax.scan(lambda state, _: step(state, batch), state, None, length=config.n_steps)
 
-    loop = jax.jit(loop, donate_argnums=0)
+    return _steps(jax.jit(loop, donate_argnums=0), weights, batch)
+
+
+def _steps(loop, weights, batch):
+    """Keeps weights, moments, number of steps and key from one call of the loop to the next."""
+    weights, batch = jax.tree.map(jnp.array, (weights, batch))
+    mean, square = (jax.tree.map(jnp.zeros_like, weights) for _ in range(2))
+    state = weights, mean, square, jnp.zeros(()), jax.random.key(0)
 
     def steps() -> float:
         nonlocal state
@@ -41,12 +44,6 @@ def jax_scan(config: Config, weights, batch) -> Callable[[], float]:
         return float(losses.mean())
 
     return steps
-
-
-def _initial(weights):
-    weights = jax.tree.map(jnp.array, weights)
-    mean, square = (jax.tree.map(jnp.zeros_like, weights) for _ in range(2))
-    return weights, mean, square, jnp.zeros(()), jax.random.key(0)
 
 
 def _loss(weights, key, batch, dropout):

@@ -36,14 +36,13 @@ def _with_keras_dropout(layer):
 def weights_of(network: keras.Model) -> list[dict[str, np.ndarray]]:
     """Of each block and of the output, by the names that the peers use."""
     blocks = []
-    for dense in [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]:
-        kernel, bias = dense.get_weights()
-        blocks.append({"kernel": kernel, "bias": bias})
-    affine = [layer for layer in network.layers if isinstance(layer, pnn_tf.AffineConditioning)]
-    for block, layer in zip(blocks, affine, strict=False):
-        for name in ("scale", "shift"):
-            weight = getattr(layer, name).numpy()
-            block |= {f"{name}_kernel": weight[:-1], f"{name}_bias": weight[-1]}
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Dense):
+            blocks.append(dict(zip(("kernel", "bias"), layer.get_weights(), strict=True)))
+        elif isinstance(layer, pnn_tf.AffineConditioning):
+            for name in ("scale", "shift"):
+                weight = getattr(layer, name).numpy()
+                blocks[-1] |= {f"{name}_kernel": weight[:-1], f"{name}_bias": weight[-1]}
     return blocks
 
 

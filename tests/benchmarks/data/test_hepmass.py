@@ -6,8 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.data import hepmass
-from benchmarks.data.download import DownloadError, fetch
-from benchmarks.data.hepmass import FEATURE_NAMES, FILES, load_hepmass
+from benchmarks.data.cache import Cache, DamagedCache
+from benchmarks.data.download import fetch
+from benchmarks.data.hepmass import FEATURE_NAMES, FILES, download_hepmass, load_hepmass
 
 
 @pytest.fixture
@@ -23,13 +24,6 @@ def load(files, home):
     return load
 
 
-@pytest.fixture
-def cache(load, home):
-    """The converted training set."""
-    load()
-    return home / "hepmass" / "all_train.parquet"
-
-
 def test_events_are_those_of_the_file(load, table):
     events = load()
     # The decimals of the file name each float32 exactly.
@@ -37,23 +31,25 @@ def test_events_are_those_of_the_file(load, table):
     np.testing.assert_array_equal(events.label, table[:, 0])
     np.testing.assert_array_equal(events.theta[:, 0], table[:, -1])  # 499.999969 of the file is 500 again
     assert events.features.dtype == events.theta.dtype == np.float32
-    assert (events.weight == 1).all()
-    assert events.names == FEATURE_NAMES
+    assert (events.weight == 1).all() and events.names == FEATURE_NAMES
     assert [events.process_names[i] for i in events.process[:2]] == ["ttbar", "X"]
 
 
-def test_official_order_of_the_features():
-    assert len(FEATURE_NAMES) == 27
+def test_official_files_and_order_of_the_features():
     assert [FEATURE_NAMES.index(f"jet{i}_btag") for i in (1, 2, 3, 4)] == [9, 13, 17, 21]
-    assert FEATURE_NAMES[5] == "n_jets"
-    assert FEATURE_NAMES[26] == "m_wwbb"
+    assert (len(FEATURE_NAMES), FEATURE_NAMES[5], FEATURE_NAMES[26]) == (27, "n_jets", "m_wwbb")
+    assert [(file.url.rsplit("/", 2)[1:], file.n_bytes, file.n_events) for file in FILES.values()] == [
+        (["00347", "all_train.csv.gz"], 1760680846, 7000000),
+        (["00347", "all_test.csv.gz"], 880352641, 3500000),
+    ]
+    assert all(len(file.checksum) == 64 for file in FILES.values())
 
 
-def test_each_split_is_downloaded_once(load, server, home):
-    assert len(load("test")) == 100
-    load("test")
-    assert len(load("train")) == 400
-    load("train")
+def test_each_split_is_downloaded_once(load, server, home, files):
+    for _ in range(2):
+        assert (len(load("test")), len(load("train"))) == (100, 400)
+    paths = download_hepmass(data_home=home, files=files)
+    assert paths == [home / "hepmass" / f"all_{split}.parquet" for split in ("train", "test")]
     assert len(server.ranges) == 2
     assert sorted(os.listdir(home / "hepmass")) == [
         *("all_test.csv.gz", "all_test.parquet", "all_train.csv.gz", "all_train.parquet")
@@ -65,6 +61,8 @@ def test_n_events_are_the_first(load, table):
     for n_events in (0, 401):
         with pytest.raises(ValueError, match=rf"between 1 and 400 .* Received: {n_events}"):
             load(n_events=n_events)
+    with pytest.raises(ValueError, match=r"one of \('train', 'test'\). Received: split='valid'"):
+        load("valid")
 
 
 def test_many_pieces_make_one_array(load, table, home, monkeypatch):
@@ -98,77 +96,40 @@ def test_missing_events_are_noticed(load, publish, files, server, home):
     assert os.listdir(home / "hepmass") == ["all_train.csv.gz"]
 
 
-def test_truncated_cache_is_kept_aside_and_built_again(load, cache, table, server):
-    content = cache.read_bytes()
-    cache.write_bytes(content[: len(content) // 2])
-    with pytest.warns(UserWarning, match="cannot be read .* kept as all_train.parquet.corrupt-1"):
-        np.testing.assert_array_equal(load().features, table[:, 1:-1])
-    assert cache.with_name("all_train.parquet.corrupt-1").read_bytes() == content[: len(content) // 2]
-    assert len(server.ranges) == 1  # from the download that is still there
-
-
-def test_corrupted_cache_never_gives_wrong_events(cache, table, files):
-    content = cache.read_bytes()
-    n_noticed = 0
+def test_corrupted_cache_never_gives_wrong_events(load, table, files, home):
+    load()
+    cache = Cache(files["train"], home / "hepmass")
+    content, n_noticed = cache.path.read_bytes(), 0
     for position in np.linspace(0, len(content) - 1, 100).astype(int):
         damaged = bytearray(content)
         damaged[position] ^= 0x10
-        cache.write_bytes(damaged)
+        cache.path.write_bytes(damaged)
         try:
-            columns = hepmass._read(cache, files["train"], 400)
-        except hepmass.DamagedCache:
+            with cache.reading() as parquet:
+                columns = hepmass._read(parquet, 400)
+        except DamagedCache:
             n_noticed += 1
         else:  # a byte that the events do not depend on, such as of the column statistics
             np.testing.assert_array_equal(columns["features"], table[:, 1:-1])
-            np.testing.assert_array_equal(columns["theta"], table[:, -1])
-            np.testing.assert_array_equal(columns["label"], table[:, 0])
+            np.testing.assert_array_equal((columns["label"], columns["theta"]), table[:, [0, -1]].T)
     assert n_noticed > 50
 
 
-def test_cache_of_another_download_is_built_again(load, cache, publish_table, table):
-    changed = publish_table(table + np.float32(1) * (np.arange(29) == 3))
-    os.remove(cache.with_name("all_train.csv.gz"))
-    with pytest.warns(UserWarning, match="was not made from"):
-        np.testing.assert_array_equal(load(files={"train": changed}).features[:, 2], table[:, 3] + np.float32(1))
+def test_damaged_files_are_made_again(load, table, server, home):
+    """The cache from the download, and the download from the server when it is damaged too."""
+    load()
+    folder = home / "hepmass"
+    for names, n_downloads in ((["all_train.parquet"], 1), (["all_train.parquet", "all_train.csv.gz"], 2)):
+        for name in names:
+            (folder / name).write_bytes((folder / name).read_bytes()[:-100])
+        with pytest.warns(UserWarning, match="kept as all_train"):
+            np.testing.assert_array_equal(load().features, table[:, 1:-1])
+        assert len(server.ranges) == n_downloads
 
 
-def test_corrupted_download_is_noticed_before_it_is_converted(load, cache, home, server):
-    cache.unlink()
-    source = home / "hepmass" / "all_train.csv.gz"
-    source.write_bytes(source.read_bytes()[:-100])
-    with pytest.warns(UserWarning, match="all_train.csv.gz.corrupt-1"):
-        load()
-    assert len(server.ranges) == 2
-
-
-def test_full_disk_leaves_no_cache_under_the_final_name(load, files, home, full_disk, table):
+def test_full_disk_leaves_no_cache_under_the_final_name(load, home, full_disk, table, files):
     source = fetch(files["train"], home / "hepmass")
     with full_disk(20_000), pytest.raises(OSError, match=r"while writing.*all_train\.parquet"):
         load()
     assert os.listdir(home / "hepmass") == [source.name]
     np.testing.assert_array_equal(load().features, table[:, 1:-1])
-
-
-def test_unknown_split(load):
-    with pytest.raises(ValueError, match=r"one of \('train', 'test'\). Received: split='valid'"):
-        load("valid")
-
-
-def test_errors_of_the_download_come_through(load, server):
-    server.faults = [404]
-    with pytest.raises(DownloadError, match="404"):
-        load()
-
-
-def test_official_files():
-    assert [(file.url.rsplit("/", 2)[1:], file.n_bytes, file.n_events) for file in FILES.values()] == [
-        (["00347", "all_train.csv.gz"], 1760680846, 7000000),
-        (["00347", "all_test.csv.gz"], 880352641, 3500000),
-    ]
-    assert all(len(file.checksum) == 64 for file in FILES.values())
-
-
-def test_download_of_all_splits(files, home):
-    paths = hepmass.download_hepmass(data_home=home, files=files)
-    assert paths == [home / "hepmass" / f"all_{split}.parquet" for split in ("train", "test")]
-    assert all(path.exists() for path in paths)

@@ -18,11 +18,7 @@ def n_signal(events):
     return {mass: np.count_nonzero(signal == mass) for mass in COUNTS}
 
 
-def test_counts_of_the_paper():
-    assert COUNTS == {500: 350_000, 750: 140_000, 1000: 35_000, 1250: 7_000, 1500: 2_000}
-
-
-def test_a_hundredth_of_the_set_has_a_hundredth_of_the_counts(events):
+def test_a_hundredth_of_the_set_has_a_hundredth_of_the_papers_counts(events):
     assert n_signal(imbalanced(events)) == {500: 3500, 750: 1400, 1000: 350, 1250: 70, 1500: 20}
 
 

@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,10 @@ def column(rows, name):
     return np.array(values) if name in ("Label", "KaggleSet") else np.array(values, np.float64)
 
 
+def of_sets(rows, letters):
+    return [row for row in rows if row[HEADER.index("KaggleSet")] in letters]
+
+
 def table(rows):
     return np.column_stack([column(rows, name) for name in HIGGSML_FEATURES]).astype(np.float32)
 
@@ -94,16 +99,13 @@ def test_columns_are_found_by_name(write, rows):
     [("train", "t"), ("test", "bv"), ("public", "b"), ("private", "v"), ("unused", "u"), ("all", "tbvu")],
 )
 def test_splits_are_those_of_the_challenge(write, rows, split, sets):
-    of_split = [row for row in rows if row[HEADER.index("KaggleSet")] in sets]
-    path = write(rows)
-    np.testing.assert_array_equal(load_higgsml(split, path=path, undefined="keep").features, table(of_split))
-    np.testing.assert_array_equal(
-        load_higgsml(split, path=path, n_events=3).weight, load_higgsml(split, path=path).weight[:3]
-    )
-    for n_events in (0, len(of_split) + 1):
-        with pytest.raises(
-            ValueError, match=rf"between 1 and {len(of_split)} for split='{split}'. Received: {n_events}"
-        ):
+    expected, path = table(of_sets(rows, sets)), write(rows)
+    np.testing.assert_array_equal(load_higgsml(split, path=path, undefined="keep").features, expected)
+    first = load_higgsml(split, path=path, undefined="keep", n_events=3)
+    np.testing.assert_array_equal(first.features, expected[:3])
+    for n_events in (0, len(expected) + 1):
+        message = rf"between 1 and {len(expected)} for split='{split}'. Received: {n_events}"
+        with pytest.raises(ValueError, match=message):
             load_higgsml(split, path=path, n_events=n_events)
 
 
@@ -146,16 +148,11 @@ def test_unknown_arguments():
         load_higgsml(undefined="nan")
 
 
-def test_split_without_events(write, rows):
-    training = write(rows[: N_EVENTS["t"]])
+def test_file_without_a_split(write, rows):
+    training, others = write(rows[: N_EVENTS["t"]]), write(rows[N_EVENTS["t"] :], "others.csv")
     with pytest.raises(ValueError, match=r"KaggleSet b or v\).*none, of 50 events with KaggleSet t.*split='all'"):
         load_higgsml("test", path=training)
-    first, second = load_higgsml("all", path=training).split(0.5)
-    assert (len(first), len(second)) == (25, 25)
-
-
-def test_mean_needs_training_events(write, rows):
-    others = write(rows[N_EVENTS["t"] :])
+    assert len(load_higgsml("all", path=training)) == 50
     with pytest.raises(ValueError, match=r"undefined='mean' needs training events.*Received: 0.*undefined='keep'"):
         load_higgsml("test", path=others)
     assert len(load_higgsml("test", path=others, undefined="keep")) == 110
@@ -198,19 +195,12 @@ def test_absent_file_is_named(tmp_path):
 
 
 def test_official_file_is_downloaded_and_converted_once(file, server, rows, tmp_path):
-    home = tmp_path / "home"
-    for split, n in (("train", 50), ("test", 110)):
-        events = load_higgsml(split, data_home=home, file=file, undefined="keep")
-        of_split = [row for row in rows if (row[HEADER.index("KaggleSet")] == "t") == (split == "train")]
-        np.testing.assert_array_equal(events.features, table(of_split[:n])[: len(events)])
-        assert len(events) == n
+    for split, letters in (("train", "t"), ("test", "bv")):
+        events = load_higgsml(split, data_home=tmp_path, file=file, undefined="keep")
+        np.testing.assert_array_equal(events.features, table(of_sets(rows, letters)))
     assert server.ranges == [None]
-    assert sorted(os.listdir(home / "higgsml")) == ["atlas.csv.gz", "atlas.parquet"]
-    assert download_higgsml(data_home=home, file=file) == [home / "higgsml" / "atlas.parquet"]
-
-
-def test_damaged_cache_is_made_again(file, server, rows, tmp_path):
     (cache,) = download_higgsml(data_home=tmp_path, file=file)
+    assert cache == tmp_path / "higgsml" / "atlas.parquet"
     cache.write_bytes(cache.read_bytes()[:-20])
     with pytest.warns(UserWarning, match="kept as atlas.parquet.corrupt-1"):
         events = load_higgsml("all", data_home=tmp_path, file=file, undefined="keep")
@@ -219,9 +209,8 @@ def test_damaged_cache_is_made_again(file, server, rows, tmp_path):
 
 
 def test_missing_events_are_noticed(file, tmp_path):
-    longer = EventFile(file.url, file.n_bytes, file.checksum, n_events=164)
     with pytest.raises(ValueError, match=r"164 events in .*atlas.csv.gz. Received: 163"):
-        load_higgsml(data_home=tmp_path, file=longer)
+        load_higgsml(data_home=tmp_path, file=replace(file, n_events=164))
     assert os.listdir(tmp_path / "higgsml") == ["atlas.csv.gz"]
 
 

@@ -52,12 +52,9 @@ def test_accuracy_and_auc_are_those_of_the_posterior_on_events(events):
     assert pnn_tf.roc_auc(events.label, score) == pytest.approx(auc, abs=4 * pnn_tf.auc_error(auc, N, N))
 
 
-@pytest.mark.parametrize(("thetas", "n_events", "match"), [((), 10, "at least one"), ((0.0,), 0, "at least one")])
-def test_no_theta_and_no_events_are_refused(thetas, n_events, match):
+@pytest.mark.parametrize(
+    ("thetas", "n_events", "match"), [((), 10, "at least one"), ((0.0,), 0, "at least one"), ((0, 4.5), 10, "widths")]
+)
+def test_what_cannot_be_drawn_is_refused(thetas, n_events, match):
     with pytest.raises(ValueError, match=match):
         load_toy(thetas, n_events)
-
-
-def test_a_signal_beyond_the_background_is_refused():
-    with pytest.raises(ValueError, match="five widths"):
-        load_toy((0.0, 4.5), 10)

@@ -1,19 +1,21 @@
-"""Masses between, from end to end on a small sample, and what the section says of it."""
+"""Masses between: the events that are read, and one training of all networks on a small sample."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from benchmarks import data, runner
-from benchmarks import record as records
+from benchmarks import data
 from benchmarks.data.events import Events
 from benchmarks.pnn import between
+from tests.benchmarks.silent import Silent
 
-TINY = replace(
-    between.SCALES["smoke"], epochs=3, units=(8,), batch_size=128, learning_rate=0.02, dropout=0.0, n_signal=400
-)
 KNOWN, BETWEEN = (500, 1500), (600, 1200)
+TINY = replace(
+    between.EXPERIMENT.scales["smoke"],
+    **{"epochs": 3, "units": (8,), "batch_size": 128, "learning_rate": 0.02, "dropout": 0.0},
+    **{"n_signal": 400, "n_background": 1200, "test_share": 0.5},
+)
 
 
 def events(mass, label, seed):
@@ -34,19 +36,7 @@ def samples():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(data.SOURCES, "hepmass-like", own.get)
         patch.setitem(data.SOURCES, "hepmass-like-between", others.get)
-        return between.load(replace(TINY, n_background=1200, test_share=0.5))
-
-
-@pytest.fixture(scope="module")
-def record(samples, tmp_path_factory):
-    """Of a run, through everything that the command line does."""
-    out = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(between, "SCALES", {"smoke": TINY})
-        patch.setattr(between, "load", lambda config: samples)
-        runner.run_experiments(["pnn-between"], "smoke", (3,), out)
-    (path,) = out.glob("*.json")
-    return records.read_record(path)
+        return between.load(TINY)
 
 
 def test_signal_events_are_equally_many_at_every_mass(samples):
@@ -58,8 +48,11 @@ def test_signal_events_are_equally_many_at_every_mass(samples):
     assert len(samples.test) == 1250  # half of 1000 and 1500
 
 
-def test_a_row_has_all_networks_at_the_masses_between(record):
-    (row,) = record["rows"]
+@pytest.mark.slow
+def test_a_row_has_all_networks_at_the_masses_between(samples):
+    display = Silent()
+    row = {"row": "training 1", "seed": 3} | between.make_row(TINY, samples, "training 1", 3, display)
+    assert display.work == pytest.approx(1)
     assert row["masses"] == [600, 1200] and row["n_signal"] == [250, 250] and row["n_background"] == 750
     assert list(row["auc"]) == [between.INDIVIDUAL, *between.NETWORKS]
     # Without the quarter that validates: 400 or 800 signal events, a fifth of these, and 1200 of background.
@@ -69,22 +62,13 @@ def test_a_row_has_all_networks_at_the_masses_between(record):
     for auc in row["auc"].values():
         # The best is Phi(mass / 1000 GeV / sqrt 2) = 0.802 at 1200 GeV, with an error of 0.018 and the networks'.
         assert auc[1] == pytest.approx(0.802, abs=0.08)
-
-
-def test_the_section_compares_each_network_with_the_individual_ones(record):
-    section = between.section(record)
-    (row,) = record["rows"]
-    findings = {finding.heading: finding.points for finding in section.findings}
     mean = {network: 100 * np.mean(auc) for network, auc in row["auc"].items()}
-    for heading, first, second in (
-        ("pNN minus individual", "pNN", between.INDIVIDUAL),
-        ("pNN minus pNN there", "pNN", "pNN, there"),
-        ("pNN with a fifth minus individual", "pNN, a fifth", between.INDIVIDUAL),
-        ("Affine minus individual", "Affine", between.INDIVIDUAL),
-        ("Single minus individual", "single", between.INDIVIDUAL),
+    for claim, (first, second) in zip(
+        between.EXPERIMENT.claims,
+        [("pNN", "individual"), ("pNN", "pNN, there"), *((n, "individual") for n in list(between.NETWORKS)[2:0:-1])],
+        strict=False,
     ):
-        assert findings[heading].ours == pytest.approx(mean[first] - mean[second])
-        assert 0 < findings[heading].spread < 3  # 250 signal events leave 2 points of one AUC
-    figure = section.figures[0][1]
-    assert len(figure.axes) == 4
-    assert len(section.tables[1][1].columns) == len(between.PAIRS)
+        estimate = claim.measure([row])
+        assert estimate.value == pytest.approx(mean[first] - mean[second])
+        assert 0 < estimate.error < 3  # 250 signal events leave 2 points of one AUC
+    assert len(list(between.tables({"rows": [row]}))[1].columns) == len(between.PAIRS)

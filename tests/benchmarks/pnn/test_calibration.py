@@ -1,44 +1,24 @@
-"""Hold-out tests of calibrations from end to end, on a small sample and a small toy."""
+"""Hold-out tests of calibrations on a small sample and a small toy, and what is made of agreements."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from benchmarks import record as records
+from benchmarks.claims import Missing
 from benchmarks.data.events import Events
-from benchmarks.pnn import calibration, calibration_section
+from benchmarks.pnn import calibration
+from benchmarks.pnn.hold_outs import WAYS
 from benchmarks.pnn.shifted_gaussian import log_ratio, shifted_gaussian
+from tests.benchmarks.silent import Silent
 
 TINY = replace(
-    calibration.SCALES["smoke"],
-    epochs=2,
-    units=(8,),
-    dropout=0.0,
-    batch_size=256,
-    learning_rate=0.02,
-    masses=(750.0,),
-    n_bins=4,
-    n_toy=1500,
-    toy_thetas=(0.5, 1.5, 2.5),
-    toy_unseen=(1.0,),
-    toy_units=(8,),
-    toy_epochs=3,
-    toy_bins=4,
+    calibration.EXPERIMENT.scales["smoke"],
+    **{"epochs": 2, "units": (8,), "dropout": 0.0, "batch_size": 256, "learning_rate": 0.02, "masses": (750.0,)},
+    **{"n_bins": 4, "n_toy": 1500, "toy_thetas": (0.5, 1.5, 2.5), "toy_unseen": (1.0,), "toy_units": (8,)},
+    **{"toy_epochs": 3, "toy_bins": 4},
 )
-
-
-class Silent:
-    """Sums up what it is told of the work done."""
-
-    done = 0.0
-
-    def begin(self, n_rows, work):
-        self.work = work
-
-    def advance(self, amount, status):
-        self.done += amount
 
 
 def events(n_events, seed):
@@ -51,60 +31,64 @@ def events(n_events, seed):
 
 
 @pytest.fixture(scope="module")
-def record():
-    data = {"name": "Gaussians", "n_train": 3000, "n_test": 6000, "fingerprint": "0" * 64}
-    samples = calibration.Samples(events(3000, 1), events(3000, 2), events(3000, 3), data)
+def rows():
+    samples = calibration.Samples(events(3000, 1), events(3000, 2), events(3000, 3), {})
     display = Silent()
-    record = records.new_record("pnn-calibration", "smoke", asdict(TINY), data)
-    record["rows"] = list(calibration.run(TINY, samples, seeds=(1,), display=display))
-    assert display.done == pytest.approx(display.work)
-    return record
+    names = calibration.EXPERIMENT.names(TINY)
+    rows = [{"row": n, "seed": 1} | calibration.make_row(TINY, samples, n, 1, display) for n in names]
+    assert display.work == pytest.approx(3)
+    return rows
 
 
-def test_rows_hold_each_calibration_against_each_class(record):
-    toy, with_all, without = record["rows"]
-    assert [row["row"] for row in record["rows"]] == ["toy", "all masses", "without 750 GeV"]
+@pytest.mark.slow
+def test_rows_hold_each_calibration_against_each_class(rows):
+    toy, with_all, without = rows
+    assert [row["row"] for row in rows] == ["toy", "all masses", "without 750 GeV"]
     assert without["n_train"] < with_all["n_train"]
     for row, theta in ((toy, 1.5), (with_all, 750), (without, 750)):
         found = [(a["theta"], a["calibration"], a["label"]) for a in row["agreements"]]
-        kinds, labels = ("horizontal", "vertical", "there"), ("signal", "background")
-        assert found == [(theta, kind, label) for kind in kinds for label in labels]
+        assert found == [(theta, way, label) for way in WAYS for label in ("signal", "background")]
         (bins,) = row["bins"]
         for name in ("signal", "background", "found_signal", "found_background"):
             assert sum(bins[name]) == pytest.approx(1, abs=1e-5)  # as rounded
-        horizontal = row["agreements"][0]
         distance = np.abs(np.cumsum(np.subtract(bins["found_signal"], bins["signal"]))).max()
-        assert horizontal["ks"] == pytest.approx(distance, abs=1e-5)
-
-
-def test_the_toys_ratio_is_near_the_exact_one_where_it_is_calibrated(record):
-    toy = record["rows"][0]
+        assert row["agreements"][0]["ks"] == pytest.approx(distance, abs=1e-5)
     assert toy["thetas"] == [0.5, 1.0, 1.5, 2.5] and toy["seen"] == [True, False, True, True]
     # Four bins: the probability moves by up to a half within one, uniformly at worst: 0.5 / sqrt(12) = 0.15.
     assert max(toy["errors"]["calibrated"]) < 0.15
-    assert all(
-        steps <= all_of_it for steps, all_of_it in zip(toy["errors"]["bins"], toy["errors"]["calibrated"], strict=True)
-    )
+    assert np.all(np.array(toy["errors"]["bins"]) <= toy["errors"]["calibrated"])
     np.testing.assert_allclose(toy["ratios"]["exact"][2], log_ratio(np.array(toy["x"]), 1.5), atol=1e-4)
+    assert len(list(calibration.tables({"rows": rows}))) == 3 and len(list(calibration.figures({"rows": rows}))) == 2
 
 
-def test_the_section_is_made_of_the_rows(record):
-    section = calibration_section.section(record)
-    assert len(section.figures) == 2
-    ((_, table),) = section.tables
-    assert [name for name, _ in table.rows][:2] == ["toy: signal at 1.5", "toy: background at 1.5"]
-    first = record["rows"][0]["agreements"][0]
-    assert table.rows[0][1][0].ours == pytest.approx(first["chi2"] / first["n_dof"])
-    assert table.rows[0][1][1].ours == pytest.approx(100 * first["ks"])
+def agreement(way, ks, p_value=0.5, refused=None):
+    """Of the signal at 750 GeV; 100 / sqrt(n_effective) is 1."""
+    numbers = {"chi2": 8.0, "n_dof": 4, "p_value": p_value, "ks": ks, "n_effective": 10_000.0}
+    numbers = dict.fromkeys(numbers) if refused else numbers
+    return {"theta": 750.0, "calibration": way, "label": "signal", **numbers, "refused": refused}
 
-    # Refused calibrations are counted, and a record that was interrupted after the toy has its section.
-    refused = {**first, "chi2": None, "n_dof": None, "p_value": None, "ks": None, "n_effective": None, "refused": "why"}
-    agreements = [refused if a["calibration"] == "vertical" else a for a in record["rows"][0]["agreements"]]
-    agreements = [{**a, "calibration": "vertical"} if a["refused"] else a for a in agreements]
-    section = calibration_section.section(record | {"rows": [record["rows"][0] | {"agreements": agreements}]})
-    said = {finding.heading: finding.text for finding in section.findings}
-    assert said["Toy: left out, vertical"] == "All 2 calibrations were refused: a bin without events."
-    assert len(section.figures) == 1
+
+def test_tables_and_claims_are_made_of_the_agreements():
+    made_up = {
+        "all masses": [agreement("horizontal", 0.04, 0.001), agreement("vertical", None, refused="a bin")],
+        "without 750 GeV": [agreement("horizontal", 0.01), agreement("vertical", None, refused="a bin")],
+    }
+    rows = [{"row": name, "seed": 1, "agreements": found} for name, found in made_up.items()]
+    tables = calibration.tables({"rows": rows})
+    cells = {
+        name: dict(zip(table.columns, cells, strict=True)) for table in [next(tables)] for name, cells in table.lines
+    }
+    found = cells["all masses: signal at 750"]
+    assert (found["chi2, left out, horizontal"].ours, found["KS, left out, horizontal"].ours) == (2, 4)
+    assert found["KS by chance, left out"].ours == pytest.approx(1.36) and np.isnan(
+        found["KS, left out, vertical"].ours
+    )
+    ((name, numbers),) = next(tables).lines
+    assert name == "HEPMASS: left out, horizontal" and [cell.ours for cell in numbers] == [2, 50, 2, 4]
+    assert calibration.passed("HEPMASS", "horizontal")(rows).value == 50
+    with pytest.raises(Missing):
+        calibration.passed("HEPMASS", "vertical")(rows)
+    assert calibration.not_knowing(rows).value == pytest.approx(-3)
 
 
 def test_the_exact_ratio_is_that_of_the_densities():

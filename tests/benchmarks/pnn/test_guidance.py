@@ -1,33 +1,26 @@
-"""The checks for users on a small sample."""
+"""The checks for users on a small sample, and on made-up rows."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmarks.pnn import guidance
-from benchmarks.pnn.guidance_section import IDENTICAL, UNIFORM, UNREGULARISED, section
-from tests.benchmarks.affine.conftest import gaussian_events
+from benchmarks.pnn.guidance import IDENTICAL, UNIFORM, UNREGULARISED
 from tests.benchmarks.silent import Silent
 
 TINY = replace(
-    guidance.SCALES["smoke"], epochs=2, units=(8,), batch_size=256, learning_rate=0.02, grid=(400.0, 1600.0, 13)
+    guidance.EXPERIMENT.scales["smoke"],
+    **{"epochs": 2, "units": (8,), "batch_size": 256, "learning_rate": 0.02},
+    **{"grid": (400.0, 1600.0, 13), "error": 0.01, "sample": "hepmass"},
 )
 
 
-@pytest.fixture(scope="module")
-def record():
-    train, test = (replace(gaussian_events(4000, seed), names=("a", "b", "m_wwbb")) for seed in (1, 2))
-    data = {"name": "Gaussians", "n_train": 4000, "n_test": 4000}
-    samples = guidance.Samples(train, test, data)
-    config = replace(TINY, error=0.01)
-    rows = list(guidance.run(config, samples, seeds=(1,), display=Silent()))
-    return {"rows": rows, "data": data, "configuration": asdict(config)}
-
-
-def test_what_is_checked(record):
-    rows = {row["row"]: row for row in record["rows"]}
-    assert list(rows) == [IDENTICAL, UNIFORM, UNREGULARISED]
+@pytest.mark.slow
+def test_what_is_checked(samples):
+    display = Silent()
+    rows = {name: guidance.make_row(TINY, samples, name, 1, display) for name in (IDENTICAL, UNIFORM)}
+    assert display.work == pytest.approx(2)
     assert rows[IDENTICAL]["leak"] == (0, 0)
     # 128 background events; a thousandth of the range on either side of five masses, two of them at its ends, is 0.008.
     assert rows[UNIFORM]["leak"][0] == pytest.approx(0.992, abs=0.032)
@@ -35,29 +28,44 @@ def test_what_is_checked(record):
         assert row["outside"] == [400, 1600]
         assert [r["mass"] for r in row["responses"]] == [500, 750, 1000, 1250, 1500]
         assert all(len(r["score"]) == 13 for r in row["responses"])
-        for sculpted in row["sculpting"]:
-            # The score does not depend on the reconstructed mass, which is noise here.
-            assert sculpted["divergence"] < 0.2 and sculpted["efficiency"] == pytest.approx(0.1, abs=0.01)
+        for cut in row["sculpting"]:
+            # The background's reconstructed mass is Gaussian noise here, which the score rises with.
+            assert sum(cut["before"]) == pytest.approx(1, abs=25e-6)  # 50 bins, rounded to six digits
+            assert cut["efficiency"] == pytest.approx(0.1, abs=0.01)
+            assert 0 < cut["divergence"] < 1
         # Of 4000 events, as many as 7 million keep 350000, 140000, ..., a quarter validates.
         found = {mass: (error, n_signal, n_needed) for mass, error, n_signal, n_needed in row["too_few"]}
         assert found[500][1:2] == (50,) and found[750][1:2] == (20,)
         assert all(error > 0.01 and n_needed > n_signal for error, n_signal, n_needed in found.values())
 
 
-def test_the_section_holds_what_the_rows_hold(record):
-    whole = section(record)
-    (_, table) = whole.tables[0]
-    assert [name for name, _ in table.rows] == [IDENTICAL, UNIFORM, UNREGULARISED]
-    assert dict(table.rows)[UNIFORM][0].ours == pytest.approx(100 * record["rows"][1]["leak"][0])
-    assert dict(table.rows)[IDENTICAL][2].ours == pytest.approx(100 * np.mean(record["rows"][0]["auc"]))
-    assert len(whole.figures) == 2
-    assert {finding.heading for finding in whole.findings} >= {"A cut sculpts the background", "Outside of the hull"}
-
-
-def test_a_fall_between_hypotheses_is_relative_to_both_of_its_sides():
-    from benchmarks.pnn.guidance_section import _dip
-
-    response = {"mass": 500, "grid": [500, 600, 700], "score": [1.0, 0.3, 0.2]}
-    other = {"mass": 700, "grid": [500, 600, 700], "score": [0.4, 0.7, 1.0]}
-    # 1 - 0.3 / 0.6 and 1 - 0.7 / 0.7.
-    assert _dip({"masses": [500, 700], "responses": [response, other]}) == pytest.approx(25)
+def test_tables_claims_and_figures_are_made_of_the_rows():
+    # Half-way, 1 - 0.3 / 0.6 and 1 - 0.7 / 0.7.
+    scores = {500: [1.0, 0.3, 0.2], 750: [0.4, 0.7, 1.0]}
+    grid = [500.0, 625.0, 750.0]
+    row = {
+        "masses": [500, 750],
+        "auc": [0.8, 0.9],
+        "leak": [0.6, 0.1],
+        "responses": [{"mass": mass, "grid": grid, "score": score} for mass, score in scores.items()],
+        "sculpting": [
+            {"mass": mass, "edges": [0, 500, 2000], "before": [0.5, 0.5], "after": [0.2, 0.8]}
+            | {"divergence": mass / 1000, "efficiency": 0.1}
+            for mass in scores
+        ],
+        "too_few": [(500.0, 0.02, 10, 40)],
+    }
+    assert guidance.fall(row) == pytest.approx(0.25)
+    flat = [{**response, "score": [0.5] * 3} for response in row["responses"]]
+    names = {IDENTICAL: {"leak": [0.0, 0.0], "responses": flat}, UNIFORM: {}, UNREGULARISED: {}}
+    rows = [{**row, "row": name, "seed": 1, **more} for name, more in names.items()]
+    leak, none, fall, more, cuts = (claim.measure(rows) for claim in guidance.EXPERIMENT.claims)
+    assert (leak.value, none.value, more.value) == pytest.approx((60, 0, 0)) and fall.value == pytest.approx(25)
+    assert {name: estimate.value for name, estimate in cuts.items()} == {"500 GeV": 0.5, "750 GeV": 0.75}
+    checks, divergence, few = guidance.tables({"rows": rows})
+    assert [cell.ours for cell in checks.lines[1][1]] == pytest.approx([60, 25, 85, 0.625])
+    assert [cell.ours for cell in divergence.lines[0][1]] == [0.5, 0.75]
+    assert few.lines[0][0] == "500 GeV" and [cell.ours for cell in few.lines[0][1]] == [2, 10, 40]
+    (_, responses), (_, sculpted) = guidance.figures({"rows": rows})
+    assert len(responses.axes) == 3 and np.all(responses.axes[1].get_lines()[0].get_ydata() == scores[500])
+    assert len(sculpted.axes[0].patches) == 2  # all background, and after one of every second cut

@@ -1,18 +1,25 @@
 """What is timed is right, in tiny sizes and without a peer."""
 
-import re
 from importlib import import_module
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks.speed.taylor import PARTS, calls, comparison, main, memory, third_order
-from benchmarks.speed.taylor.multiply_adds import multiply_adds
-from benchmarks.speed.taylor.networks import THETA, affine_network, events, tanh_network
-from benchmarks.speed.taylor.ours import end_to_end, matrix_product, summation
+from benchmarks.speed import neos, taylor
+from benchmarks.speed.taylor import calls, comparison, memory
+from benchmarks.speed.taylor.ours import (
+    affine_network,
+    end_to_end,
+    events,
+    matrix_product,
+    multiply_adds,
+    summation,
+    tanh_network,
+)
 from benchmarks.speed.taylor.peers import Peer
-from taylor.analysis import analysis_of
+from tests.benchmarks.speed.reference import network_in_float64, sums_by_differences
 
 NETWORKS = {
     "one hidden layer": lambda: tanh_network(3, 7),
@@ -34,65 +41,23 @@ def uncompiled():
     tf.config.run_functions_eagerly(False)
 
 
-def output(layers, activation, x):
-    """The network in float64, from its plain arrays."""
-    *hidden, (weight, bias) = layers
-    z = x.astype(np.float64)
-    for w, b, *affine in hidden:
-        z = np.tanh(z @ w + b) if activation == "tanh" else np.maximum(z @ w + b, 0)
-        if affine:
-            z = z * affine[0] + affine[1]
-    return 1 / (1 + np.exp(-(z @ weight + bias)[:, 0]))
-
-
-def sums_by_differences(network, x, step=1e-4):
-    """Sums of |t| of the first order and of the pairs i <= j, by central differences in float64."""
-    e = step * np.eye(x.shape[1])
-    f = lambda shift: output(network.layers, network.activation, x + shift)  # noqa: E731
-    sums = [abs(f(ei) - f(-ei)).sum() / (2 * step) for ei in e]
-    for i, ei in enumerate(e):
-        for j, ej in enumerate(e[i:], start=i):
-            second = (f(ei + ej) - f(ei - ej) - f(ej - ei) + f(-ei - ej)) / (4 * step**2)
-            sums.append(abs(second).sum() / (2 if i == j else 1))
-    return np.array(sums)
-
-
 def test_plain_arrays_are_the_model(network):
     x = events(20, 3)
     expected = np.asarray(network.model(network.data(x)))[:, 0]
     # A few float32 operations.
-    np.testing.assert_allclose(output(network.layers, network.activation, x), expected, rtol=1e-5)
-    assert network.widths[0] == 3
-    assert network.widths[-1] == 1
-
-
-def test_affine_network_is_shown_theta():
-    network = affine_network(3, (7,))
-    (_, _, scale, _), _ = network.layers
-    layer = network.model.get_layer("affine_1")
-    expected = THETA[0, 0] / 1000 * layer.scale.numpy()[0] + layer.scale.numpy()[1]
-    np.testing.assert_allclose(scale, expected, rtol=1e-6)  # one float32 product
+    np.testing.assert_allclose(network_in_float64(network.layers, network.activation, x), expected, rtol=1e-5)
+    assert (network.widths[0], network.widths[-1]) == (3, 1)
 
 
 def test_jobs_of_ours_give_the_sums(network, uncompiled):
     x = events(64, 3)
-    jobs = {"end to end": end_to_end(network, x)}
-    jobs |= {engine: summation(network, x, engine) for engine in ("adjoint", "autodiff")}
-    if len(network.widths) == 3:
-        jobs["closed_form"] = summation(network, x, "closed_form")
-    expected = sums_by_differences(network, x)
+    engines = ("adjoint", "autodiff", "closed_form")[: 3 if len(network.widths) == 3 else 2]
+    jobs = {"end to end": end_to_end(network, x)} | {engine: summation(network, x, engine) for engine in engines}
+    expected = sums_by_differences(network.layers, network.activation, x)
     for name, job in jobs.items():
         assert job.chunk == 64
-        # Differences: truncation step^2 times fourth derivatives, 1e-8; rounding 1e-16 / step^2 an event, 1e-8. Sums of
-        # float32 numbers that cancel in part: 1e-5.
+        # Sums of float32 numbers that cancel in part: 1e-5.
         np.testing.assert_allclose(job.sums(x), expected, rtol=2e-5, atol=1e-6, err_msg=name)
-
-
-def test_summation_to_the_third_order(uncompiled):
-    network, x = tanh_network(2, 4), events(16, 2)
-    found = [summation(network, x, engine, order=3).sums(x) for engine in ("closed_form", "autodiff")]
-    assert found[0].shape == (2 + 3 + 4,)
-    np.testing.assert_allclose(*found, rtol=1e-4)  # float32, nested three times
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -103,46 +68,22 @@ def test_matrix_product_is_one(jit_compile):
     np.testing.assert_allclose(job.sums(job.x), matrix[0] @ matrix, rtol=1e-5)  # sums of 8 float32 numbers
 
 
-def products_in_graph(network, engine, n_events):
-    """Multiply-adds of all matrix products that the coefficients are made of, read from the graph."""
-    x = events(n_events, network.widths[0])
-    analysis, parts = analysis_of(network.model, network.data(x), engine=engine)
-    analysis.try_out(parts)
-    specs = tuple(tf.TensorSpec(part.shape) for part in parts)
-    graph = tf.function(analysis.coefficients, autograph=False).get_concrete_function(specs)
-    total, seen, stack = 0, set(), [graph.outputs[0].op]
-    while stack:
-        operation = stack.pop()
-        if operation in seen:
-            continue
-        seen.add(operation)
-        stack += [tensor.op for tensor in operation.inputs]
-        if operation.type in ("MatMul", "BatchMatMulV2"):
-            adjoint = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")
-            contracted = operation.inputs[0].shape[-2 if adjoint else -1]
-            total += contracted * operation.outputs[0].shape.num_elements()
-    return total
+def test_multiply_adds(network):
+    """Of F = d n_1 + n_1 n_2 + ... + n_L in one pass: autodiff 2 (1 + d) F, for the response and each row of H."""
+    d, *hidden, _ = network.widths
+    forward = sum(n * m for n, m in pairwise(network.widths))
+    assert multiply_adds(network, "autodiff") == 2 * (1 + d) * forward
+    # Backward but for the last layer; for tanh then all pairs through the first layer, and what is between layers.
+    adjoint = forward + forward - hidden[-1]
+    if network.activation == "tanh":
+        adjoint += d * (d + 1) // 2 * hidden[0]
+        adjoint += sum(d * (n * m + d * m) for n, m in pairwise(hidden))
+    assert multiply_adds(network, "adjoint") == adjoint
+    if len(hidden) == 1:
+        assert multiply_adds(network, "closed_form") == forward + (d + d * (d + 1) // 2) * hidden[0]
 
 
-@pytest.mark.parametrize("engine", ["adjoint", "closed_form", "autodiff"])
-def test_multiply_adds_are_those_of_the_graph(network, engine):
-    if engine == "closed_form" and len(network.widths) > 3:
-        with pytest.raises(ValueError, match="one hidden layer"):
-            multiply_adds(engine, network.widths, network.activation)
-        return
-    of_16 = products_in_graph(network, engine, 32) - products_in_graph(network, engine, 16)
-    assert multiply_adds(engine, network.widths, network.activation) == of_16 / 16
-
-
-def test_multiply_adds_need_a_hidden_layer():
-    with pytest.raises(ValueError, match=r"hidden layers and one output\. Received: widths=\(3, 1\)"):
-        multiply_adds("adjoint", (3, 1), "tanh")
-
-
-TINY = {"n_events": 64, "repetitions": 2, "seconds": 1e-3, "matrix_size": 16}
-
-
-def test_comparison_with_a_peer_and_without(uncompiled, capsys):
+def test_comparison_with_a_peer_and_without(uncompiled):
     """One peer that gives our own sums, twice too large for pairs, and one that is absent."""
     network = tanh_network(3, 7)
 
@@ -150,38 +91,38 @@ def test_comparison_with_a_peer_and_without(uncompiled, capsys):
         return lambda x: np.array([1.0] * 3 + [2.0] * 6) * end_to_end(network, x).sums(x)
 
     peers = (Peer("wrong", "numpy", (32,), {"doubled": wrong}), Peer("absent", "no_such_package", (32,), {}))
-    rows = comparison.run(network, comparison.Config(**TINY, peers=peers))
+    rows = comparison.run(network, n_events=64, repetitions=2, seconds=1e-3, matrix_size=16, peers=peers)
     by_way = {(row["name"], row["way"]): row for row in rows}
-    ours = by_way["taylor", "mean_abs_coefficients"]
-    assert rows[0] is ours
-    assert len(ours["cpu_us"]) == 2
-    assert by_way["taylor", "adjoint"]["difference"] < 1e-6  # the same graph
-    assert by_way["taylor", "autodiff"]["difference"] < 1e-4  # float32
-    assert by_way["wrong", "doubled"]["difference"] == pytest.approx(1, rel=1e-6)
-    assert by_way["absent", None]["cpu_us"] is None
+    ours, time = by_way["taylor", "mean_abs_coefficients"], comparison.TIME
+    assert (rows[0], ours["ratio"], ours["in a call"], len(ours[time])) == (ours, 1, 64, 2)
+    assert by_way["taylor", "adjoint"]["differs by"] < 1e-6  # the same graph
+    assert by_way["taylor", "autodiff"]["differs by"] < 1e-4  # float32
+    assert by_way["wrong", "doubled"]["differs by"] == pytest.approx(1, rel=1e-6)
+    assert by_way["absent", "not installed: pip install 'keras-hep[peers]'"].get(time) is None
     product = by_way["matrix product", "TensorFlow"]
     # 2 x 16^2 operations a row, in the median time of a row
-    assert product["gflops"] == pytest.approx(2e-3 * 16**2 / np.median(product["cpu_us"]))
-    comparison.print_rows("tiny", rows)
-    printed = capsys.readouterr().out
-    assert "not installed: pip install 'keras-hep[peers]'" in printed
-    assert re.search(r"mean_abs_coefficients .* ratio   1\.0, 64 in a call", printed)
+    assert product["GFlop/s"] == pytest.approx(2e-3 * 16**2 / np.median(product[time]))
+    assert product["ratio"] is None and max(row.get("of the product's") or 0 for row in rows[-3:-1]) == 1
 
 
+@pytest.mark.slow
 def test_third_order(uncompiled):
-    times = third_order.run(third_order.Config(n_inputs=2, units=3, n_events=16, repetitions=2, seconds=1e-3))
-    assert {engine: len(values) for engine, values in times.items()} == {"closed_form": 2, "autodiff": 2}
+    network, x = tanh_network(2, 4), events(16, 2)
+    found = [summation(network, x, engine, order=3).sums(x) for engine in ("closed_form", "autodiff")]
+    assert found[0].shape == (2 + 3 + 4,)
+    np.testing.assert_allclose(*found, rtol=1e-4)  # float32, nested three times
+    closed_form, autodiff = comparison.run_third_order(2, 3, n_events=16, repetitions=2, seconds=1e-3)
+    assert closed_form["ratio"] == 1 and autodiff["ratio"] > 0 and len(autodiff[comparison.TIME]) == 2
 
 
 def test_calls():
-    rows = calls.run(tanh_network(2, 3), 1, calls.Config(n_events=32, n_calls=3))
+    rows = calls.run(tanh_network(2, 3), 1, n_events=32, n_calls=3)
     assert [row["function"] for row in rows] == ["taylor_coefficients", "mean_abs_coefficients"]
-    for row in rows:
-        assert len(row["call_ms"]) == 3
+    for row in [*rows, calls.run_bare(3)]:
+        assert len(row["call (ms)"]) == 3
         # What is traced takes tens of ms, a call about one; a median, since one call can be held up.
-        assert row["first_s"] > 2e-3 * np.median(row["call_ms"])
-        assert row["first_many_s"] > 2e-3 * np.median(row["call_ms"])
-    assert len(calls.bare_call_ms(3)) == 3
+        for first in {"first call (s)", "first call with many (s)"} & set(row):
+            assert row[first] > 2e-3 * np.median(row["call (ms)"])
 
 
 def test_peak_is_of_the_job():
@@ -192,6 +133,7 @@ def test_peak_is_of_the_job():
     assert 0.8 * size < peak - before < 1.5 * size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["stream", "mapped"])
 def test_memory_of_either_kind(kind, monkeypatch):
     n_events = []
@@ -206,9 +148,10 @@ def test_memory_of_either_kind(kind, monkeypatch):
     assert n_events == [25_000]
 
 
-def test_parts_run_one_after_another(monkeypatch):
+@pytest.mark.parametrize("package", [taylor, neos])
+def test_parts_run_one_after_another(package, monkeypatch):
     commands = []
     monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command[-1]))
-    main()
-    assert commands == [f"benchmarks.speed.taylor.{part}" for part in PARTS]
+    package.main()
+    assert commands == [f"{package.__name__}.{part}" for part in package.PARTS]
     assert all(callable(import_module(command).main) for command in commands)

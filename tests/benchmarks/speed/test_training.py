@@ -5,8 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from benchmarks.speed import training
-from benchmarks.speed.taylor.one_thread import load_triton
+from benchmarks.speed import load_triton, training
 
 TINY = training.Config(n_features=4, units=(8, 5), batch_size=64, n_steps=3, repetitions=2)
 

@@ -5,7 +5,9 @@ import pytest
 
 from benchmarks.data.events import Events
 from benchmarks.data.higgsml import HIGGSML_FEATURES, UNDEFINED
-from benchmarks.taylor.higgsml_samples import Samples, contours
+from benchmarks.samples import Samples
+from benchmarks.taylor.higgsml import ROW_NAMES
+from benchmarks.taylor.higgsml_samples import PAIRS, contours
 from taylor import FeatureSet
 
 PEAK, RATIO = "DER_mass_vis", "DER_pt_ratio_lep_tau"
@@ -26,58 +28,48 @@ def higgs_like(n_events: int, seed: int) -> Events:
 @pytest.fixture(scope="session")
 def samples() -> Samples:
     train, test = higgs_like(3000, 1), higgs_like(1500, 2)
-    data = {
-        "name": "HiggsML-like Gaussians",
-        "n_train": len(train),
-        "n_test": len(test),
-        "fingerprint": "0" * 64,
-        "contours": contours(test, (PEAK, "GeV"), (RATIO, "")),
-    }
+    counts = contours(test, *PAIRS["higgsml"])
+    data = {"name": "Gaussians", "n_train": 3000, "n_test": 1500, "fingerprint": "0" * 64, "contours": counts}
     return Samples(train, test, data)
 
 
-def ranked(first: list[str]) -> list[float]:
+def ranked(*first: str) -> list[float]:
     """Means of the 495 features of HiggsML: those named come first, in this order, the others as they are."""
-    labels = list(FeatureSet.complete(HIGGSML_FEATURES, 2).labels)
-    places = [labels.index(name) for name in first]
-    places += [i for i in range(len(labels)) if i not in set(places)]
-    mean = np.empty(len(labels))
-    mean[places] = 1 / np.arange(1, len(labels) + 1)
-    return mean.tolist()
+    labels = FeatureSet.complete(HIGGSML_FEATURES, 2).labels
+    order = [*first, *(label for label in labels if label not in first)]
+    return [1 / (1 + order.index(label)) for label in labels]
 
 
 @pytest.fixture
 def rows() -> list[dict]:
     """Two treatments with two seeds each; DER_mass_vis is second with one seed and fourth with the other."""
     first = {
-        1: [f"{PEAK}, {RATIO}", PEAK, f"{PEAK}, {PEAK}"],
-        2: [f"{PEAK}, {RATIO}", f"{PEAK}, {PEAK}", "DER_pt_h", PEAK],
+        1: (f"{PEAK}, {RATIO}", PEAK, f"{PEAK}, {PEAK}"),
+        2: (f"{PEAK}, {RATIO}", f"{PEAK}, {PEAK}", "DER_pt_h", PEAK),
     }
-    rows = []
-    for seed in (1, 2):
-        for name in ("undefined at the mean", "undefined at -999"):
-            roc = (np.arange(1, 101) / 100) ** 3
-            rows.append(
-                {
-                    "row": name,
-                    "seed": seed,
-                    "inputs": list(HIGGSML_FEATURES),
-                    "kept": [PEAK, RATIO, "DER_pt_h"][: 1 + seed],
-                    "n_train": 1000,
-                    "n_test": 900,
-                    "n_signal": 300,
-                    "auc": [0.88, 0.87],
-                    "auc_weighted": [0.91 + 0.01 * seed, 0.90 + 0.005 * seed],
-                    "ams": [2.5 + seed, 2.0],
-                    "ams_unbiased": [2.4, 1.9],
-                    "roc": [roc.tolist(), (roc * 1.1).clip(max=1).tolist()],
-                    "epochs": [20, 30],
-                    "engine": "adjoint",
-                    "mean": ranked(first[seed]),
-                    "error": [0.001] * 495,
-                    "rank_low": [3] * 495,
-                    "rank_high": [5] * 495,
-                    "wall_s": 3.0,
-                }
-            )
-    return rows
+    roc = (np.arange(1, 101) / 100) ** 3
+    return [
+        {
+            "row": ROW_NAMES[treatment],
+            "seed": seed,
+            "inputs": list(HIGGSML_FEATURES),
+            "kept": [PEAK, RATIO, "DER_pt_h"][: 1 + seed],
+            "n_train": 1000,
+            "n_test": 900,
+            "n_signal": 300,
+            "auc": [0.88, 0.87],
+            "auc_weighted": [0.91 + 0.01 * seed, 0.90 + 0.005 * seed],
+            "ams": [2.5 + seed, 2.0],
+            "ams_unbiased": [2.4, 1.9],
+            "roc": [roc.tolist(), (roc * 1.1).clip(max=1).tolist()],
+            "epochs": [20, 30],
+            "engine": "adjoint",
+            "mean": ranked(*first[seed]),
+            "error": [0.001] * 495,
+            "rank_low": [3] * 495,
+            "rank_high": [5] * 495,
+            "wall_s": 3.0,
+        }
+        for seed in (1, 2)
+        for treatment in ("mean", "keep")
+    ]

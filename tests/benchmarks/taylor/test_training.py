@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import pnn_tf
-from benchmarks.taylor.training import Recipe, ValidationLoss, network, train
+from benchmarks.taylor.training import Recipe, ValidationLoss, epochs_shown, network, train
+from tests.benchmarks.silent import Silent
 
 QUICK = Recipe(units=10, learning_rate=0.02, epochs=30)
 
@@ -16,18 +17,20 @@ def gaussians(n_events: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.random.default_rng(seed).normal(size=(n_events, 2)) + y[:, None] - 0.5, y
 
 
+@pytest.mark.slow
 def test_the_network_learns_what_can_be_learnt_and_stops():
     x, y = gaussians(8000, 1)
     trained = train(QUICK, x, y, seed=2)
     assert trained.n_train == 4000
     # Stopped by patience, and as late as it allows: none of the last three losses is below the best one before.
     losses = trained.validation_loss
-    assert len(losses) == len(trained.loss) == int(np.argmin(losses)) + 1 + QUICK.patience < QUICK.epochs
+    assert len(losses) == int(np.argmin(losses)) + 1 + QUICK.patience < QUICK.epochs
     test_x, test_y = gaussians(8000, 3)
     # 8000 test events leave an error of 0.004 on the AUC.
     assert pnn_tf.roc_auc(test_y, pnn_tf.predict_scores(trained.model, test_x, 0.0)) == pytest.approx(0.841, abs=0.015)
 
 
+@pytest.mark.slow
 def test_a_seed_decides_everything_whatever_the_global_one():
     x, y = gaussians(400, 4)
     recipe = Recipe(units=3, epochs=2)
@@ -40,23 +43,18 @@ def test_a_seed_decides_everything_whatever_the_global_one():
     assert all(np.array_equal(a, b) for a, b in zip(first.model.get_weights(), again.model.get_weights(), strict=True))
 
 
-def test_without_patience_all_epochs_are_made_and_callbacks_are_told_each_step():
+@pytest.mark.slow
+def test_without_patience_all_epochs_are_made_and_shown():
     x, y = gaussians(300, 7)
-    steps, losses = [], []
-
-    class Listener(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            steps.append(batch)
-
-        def on_epoch_end(self, epoch, logs=None):
-            losses.append(logs["val_loss"])
-
     recipe = Recipe(units=3, batch_size=50, patience=None, epochs=6, learning_rate=0.5, steps_per_execution=1)
-    trained = train(recipe, x, y, seed=8, callbacks=[Listener()])
+    steps, display = [], Silent()
+    listener = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: steps.append(batch))
+    trained = train(recipe, x, y, seed=8, callbacks=[listener, epochs_shown(display, "", work=0.5)])
     assert len(steps) == 6 * 3  # 150 events in batches of 50
-    assert tuple(losses) == trained.validation_loss and len(losses) == 6
+    assert len(trained.validation_loss) == 6 and display.work == 3
 
 
+@pytest.mark.slow
 def test_a_batch_larger_than_the_sample_is_the_whole_sample():
     x, y = gaussians(300, 9)
     whole = train(Recipe(units=3, batch_size=150, epochs=2), x, y, seed=1)

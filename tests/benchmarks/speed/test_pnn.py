@@ -1,0 +1,47 @@
+"""Scores, batches, exported networks and the paper's scale, in tiny sizes."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.data.hepmass import FILES, load_hepmass
+from benchmarks.speed import metrics, paper_memory, pipeline, scan
+
+
+def test_metrics_of_each_kind_of_scores_and_weights():
+    rows = metrics.run(n_events=1000, repetitions=1)
+    assert len({row["row"] for row in rows}) == 4
+    for row in rows:
+        assert all(value > 0 for name, value in row.items() if name.endswith(("(s)", "sklearn")))
+        assert row["AUC differs by"] < 1e-12  # sums of 1000 terms in float64
+
+
+def test_scan_and_its_ratio():
+    rows = scan.run(n_features=3, n_points=4, n_events=(50,), units=(8, 4), points_served=2, repetitions=1)
+    assert [row["row"] for row in rows] == ["affine, 50 events", "concat, 50 events"]
+    for row in rows:
+        assert row["scan (s)"] > 0
+        assert row["scan / point / one theta"] == pytest.approx(row["scan (s)"] / 4 / row["one theta (s)"])
+        assert row["scores differ by"] < 1e-6  # float32
+
+
+def test_batches_and_training_take_turns():
+    constant, *_ = rows = pipeline.run(n_events=500, n_features=2, batch_size=20, steps=4, steps_per_execution=2)
+    assert [row["row"].split(",")[0] for row in rows] == ["training", "training", "balanced batches alone"]
+    assert all(row["CPU us/event"] > 0 for row in rows)
+    for row in rows:
+        assert row["rate / that of one batch repeated"] == pytest.approx(row["k events/s"] / constant["k events/s"])
+
+
+@pytest.mark.slow
+def test_memory_of_a_stream_grows_with_the_events():
+    row = pipeline.run_memory(n_events=2_000_000, n_features=27)
+    # The events are held once, and a little more comes with them.
+    assert 0.9 < row["above it / array"] < 2.5 and row["array (MB)"] == 216
+
+
+def test_stand_in_is_read_as_hepmass(tmp_path):
+    files = {split: replace(file, n_events=40) for split, file in FILES.items()}
+    paper_memory.write_stand_in(tmp_path, files, n_together=20)
+    for split in files:
+        assert len(load_hepmass(split, data_home=tmp_path, files=files)) == 40
