@@ -163,9 +163,15 @@ EXPERIMENT = Experiment(
     tables=tables,
     figures=figures,
     claims=(
-        Claim("More outputs are constant from random maps", more_constant, above(0), unit="trainings", ours=True),
+        Claim(
+            "Affine layers from random maps end constant more often",
+            more_constant,
+            above(0),
+            unit="trainings",
+            ours=True,
+        ),
         *(
-            Claim(f"From the identity networks are ahead at first, rate {rate:g}", gain(rate), above(0), ours=True)
+            Claim(f"Affine layers from the identity learn faster, rate {rate:g}", gain(rate), above(0), ours=True)
             for rate in Config.rates
         ),
     ),

@@ -156,7 +156,7 @@ EXPERIMENT = Experiment(
     claims=(
         claim("Full balance lifts the pNN", FULL_PNN, PNN, above(0), mass=1500, field="significance_authors"),
         *(
-            claim("Full balance moves it by under a point", FULL_PNN, PNN, within(1), mass=1500, field=field, ours=True)
+            claim("The pNN gains under a point by balance", FULL_PNN, PNN, within(1), mass=1500, field=field, ours=True)
             for field in ("significance_repaired", "significance")
         ),
         claim("Full balance leaves the pNN as it is", FULL_PNN, PNN, within(NOISE), mass=1500),
@@ -168,7 +168,7 @@ EXPERIMENT = Experiment(
         claim(
             "Uniform masses are worse (balanced)", UNIFORM, IDENTICAL, below(0), mass=500, field="auc_last", ours=True
         ),
-        Claim("Its two networks opt for rather different cuts", distance_of_cuts, above(0.1), where="Fig. 13", unit=""),
+        Claim("A pNN and an affine one opt for different cuts", distance_of_cuts, above(0.1), where="Fig. 13", unit=""),
     ),
     departures=(
         *DEPARTURES,
