@@ -7,9 +7,10 @@ in TensorFlow only meanwhile; the backend that the user has set is left as it wa
 """
 
 import copy
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -37,7 +38,7 @@ if not pyhf.__version__.startswith("0.7."):
 class DifferentiableBackend(TensorflowBackend):
     """pyhf's, but for the gradient of a join: TensorFlow's own cannot be differentiated twice more under XLA."""
 
-    def concatenate(self, sequence, axis=0):
+    def concatenate(self, sequence: Sequence[tf.Tensor], axis: int = 0) -> tf.Tensor:
         @tf.custom_gradient
         def joined(*tensors):
             def pieces(upstream):
@@ -81,7 +82,15 @@ class Arrangement:
         ValueError: a parameter of interest that the model does not have.
     """
 
-    def __init__(self, spec: dict, numbered: Numbered, poi, measurement, modifier_settings, floor):
+    def __init__(
+        self,
+        spec: dict,
+        numbered: Numbered,
+        poi: str | None,
+        measurement: str | None,
+        modifier_settings: Mapping | None,
+        floor: float | None,
+    ):
         with numpy_backend():
             self._spec, self._poi = _model_spec({**spec, "channels": numbered.numbers}, measurement, poi)
             self._settings = {} if modifier_settings is None else {"modifier_settings": modifier_settings}
@@ -96,10 +105,10 @@ class Arrangement:
             for kind in ("histosys", "normsys")
             if appliers[kind].param_viewer.index_selection
         }
-        self._structures = {}
+        self._structures: dict[int, pyhf.Model] = {}
 
     @contextmanager
-    def computing(self, numbers: tf.Tensor, n_points: int):
+    def computing(self, numbers: tf.Tensor, n_points: int) -> Iterator[pyhf.Model]:
         """pyhf's model of these numbers, for batches of n_points points, and pyhf computing in TensorFlow meanwhile."""
         if n_points not in self._structures:
             with numpy_backend():
@@ -171,7 +180,10 @@ class Arrangement:
     def staterrors(self) -> Staterrors:
         """Which samples of which bin each gamma scales."""
         starts = dict(zip(self._config.channels, np.cumsum([0, *self._config.channel_nbins.values()]), strict=False))
-        parameters, bins, scaled, data = [], [], [], []
+        parameters: list[int] = []
+        bins: list[int] = []
+        scaled: list[list[bool]] = []
+        data: list[int] = []
         sizes = [self._config.param_set(name).n_parameters for name in self._config.auxdata_order]
         auxdata = dict(zip(self._config.auxdata_order, np.cumsum([self._config.nmaindata, *sizes]), strict=False))
         for name, places in self._by_kind["staterror"].items():
@@ -185,16 +197,16 @@ class Arrangement:
                     bins += range(starts[channel], starts[channel] + n_bins)
                     scaled += [[sample in samples for sample in self._config.samples]] * n_bins
                     first += n_bins
-        return Staterrors(*(np.array(x, int) for x in (parameters, bins)), np.array(scaled, float), np.array(data, int))
+        return Staterrors(np.array(parameters, int), np.array(bins, int), np.array(scaled, float), np.array(data, int))
 
     @property
-    def _config(self):
+    def _config(self) -> Any:
         return self.pyhf_model.config
 
     @cached_property
     def _by_kind(self) -> dict:
         """(channel, sample, modifier), with positions, by name of the parameter, of shapesys and of staterror."""
-        found = {"shapesys": {}, "staterror": {}}
+        found: dict[str, dict[str, list[tuple]]] = {"shapesys": {}, "staterror": {}}
         for name in self._config.channels:
             for sample in self._channels[name]["samples"]:
                 for modifier in sample["modifiers"]:
@@ -202,7 +214,7 @@ class Arrangement:
                         found[modifier["type"]].setdefault(modifier["name"], []).append((name, sample, modifier))
         return found
 
-    def _structure(self, channels=None, batch_size=None):
+    def _structure(self, channels: list[dict] | None = None, batch_size: int | None = None) -> pyhf.Model:
         spec = self._spec if channels is None else {**self._spec, "channels": channels}
         try:
             model = pyhf.Model(spec, batch_size=batch_size, poi_name=self._poi, validate=False, **self._settings)
@@ -213,7 +225,7 @@ class Arrangement:
         model.main_model.clip_bin_data = self._floor
         return copy.deepcopy(model)  # a copy does not follow when the user changes pyhf's backend
 
-    def _filled(self, structure, numbers: tf.Tensor, n_points: int):
+    def _filled(self, structure: pyhf.Model, numbers: tf.Tensor, n_points: int) -> pyhf.Model:
         model, main = copy.copy(structure), copy.copy(structure.main_model)
         model.main_model = main
         main.nominal_rates = tf.tile(tf.gather(numbers, self._nominal), (1, 1, n_points, 1))
@@ -260,13 +272,13 @@ class Arrangement:
         return tf.where(there, (tf.where(there, yields, 1) / tf.where(there, errors, 1)) ** 2, 1)
 
 
-def numpy_backend():
+def numpy_backend() -> AbstractContextManager[None]:
     """pyhf computes in NumPy meanwhile."""
     return _backend(NUMPY)
 
 
 @contextmanager
-def _backend(tensorlib, default: bool = False):
+def _backend(tensorlib: Any, default: bool = False) -> Iterator[None]:
     """Another backend for a while. No event is triggered, so that no model of the user's is touched."""
     before = dict(manager.state)
     manager.state["current"] = (tensorlib, before["current"][1])

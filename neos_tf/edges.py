@@ -1,7 +1,11 @@
 """Bin edges that training moves, as suggested in section 4 of Simpson and Heinrich 2022 (arXiv:2203.05570)."""
 
+from typing import Any
+
 import keras
 import numpy as np
+import tensorflow as tf
+from numpy.typing import ArrayLike
 
 
 @keras.saving.register_keras_serializable(package="neos_tf")
@@ -23,7 +27,7 @@ class LearnableEdges(keras.layers.Layer):
     Output shape: (n_bins + 1,), in the type of the weights also under mixed precision.
     """
 
-    def __init__(self, edges, min_width=None, **kwargs):
+    def __init__(self, edges: ArrayLike, min_width: float | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         edges = np.asarray(edges, dtype="float64")
         if edges.ndim != 1 or len(edges) < 3 or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
@@ -43,15 +47,15 @@ class LearnableEdges(keras.layers.Layer):
         self._start = np.log((widths - self.min_width) / self._free)
         self.logits = self.add_weight((len(widths),), "zeros", autocast=False, name="logits")
 
-    def call(self, inputs=None):
+    def call(self, inputs: tf.Tensor | None = None) -> tf.Tensor:
         start = keras.ops.convert_to_tensor(self._start, dtype=self.variable_dtype)
         widths = self.min_width + self._free * keras.ops.softmax(self.logits + start)
         inner = self.edges[0] + keras.ops.cumsum(widths)[:-1]
         first, last = (keras.ops.full((1,), edge, dtype=inner.dtype) for edge in (self.edges[0], self.edges[-1]))
         return keras.ops.concatenate([first, inner, last])
 
-    def compute_output_shape(self, input_shape=None):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...] | None = None) -> tuple[int | None, ...]:
         return (len(self.edges),)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "edges": self.edges, "min_width": self.min_width}

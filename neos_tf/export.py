@@ -25,7 +25,7 @@ def export_savedmodel(statistic: SummaryStatistic, path: str | os.PathLike) -> N
     Raises:
         ValueError: a network of several inputs, or one that does not know its input.
     """
-    inputs = getattr(statistic.network, "inputs", None) or ()
+    inputs = getattr(statistic.network, "inputs", None) or []
     if len(inputs) != 1:
         raise ValueError(
             f"Expected a functional or sequential network with one input. Received: {len(inputs)} known inputs of "

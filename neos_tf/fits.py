@@ -5,7 +5,7 @@ Every function works eagerly, in a graph and under XLA, which is the fastest. De
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -13,6 +13,7 @@ from neos_tf.histogram import as_float64
 from neos_tf.minimise import RIDGE, derivatives, minimise
 from neos_tf.staterror import profile_staterrors
 from neos_tf.templates import Likelihood, TemplateModel
+from neos_tf.typing import TensorLike
 
 do_not_convert = tf.autograph.experimental.do_not_convert
 
@@ -38,13 +39,20 @@ class FitResult(NamedTuple):
 
 
 @do_not_convert
-def twice_nll(pars, likelihood: Likelihood, data) -> tf.Tensor:
+def twice_nll(pars: TensorLike, likelihood: Likelihood, data: TensorLike) -> tf.Tensor:
     """-2 ln L, () at one point (n_parameters,), (n_points,) at many."""
     return -2 * likelihood.logpdf(pars, data)
 
 
 @do_not_convert
-def fit(likelihood: Likelihood, data, *, fixed_poi=None, profile_staterror: bool = False, **options) -> FitResult:
+def fit(
+    likelihood: Likelihood,
+    data: TensorLike,
+    *,
+    fixed_poi: TensorLike | None = None,
+    profile_staterror: bool = False,
+    **options: Any,
+) -> FitResult:
     """Maximum likelihood fit within the model's bounds.
 
     Args:
@@ -90,13 +98,13 @@ def _objective(model: TemplateModel, profile_staterror: bool) -> Callable:
     return objective
 
 
-def fixed_poi_fit(poi, likelihood: Likelihood, data, **options) -> FitResult:
+def fixed_poi_fit(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **options: Any) -> FitResult:
     """`fit` with the parameter of interest held at `poi`."""
     return fit(likelihood, data, fixed_poi=poi, **options)
 
 
 @do_not_convert
-def asimov_fit(likelihood: Likelihood, pars) -> FitResult:
+def asimov_fit(likelihood: Likelihood, pars: TensorLike) -> FitResult:
     """The fit to the Asimov data of `pars`, which gives `pars`: nothing to be searched."""
     n_parameters = len(likelihood.model.initial)
     pars = tf.convert_to_tensor(pars, tf.float64)
@@ -111,7 +119,7 @@ def asimov_fit(likelihood: Likelihood, pars) -> FitResult:
 
 
 @do_not_convert
-def covariance(likelihood: Likelihood, pars=None, data=None) -> tf.Tensor:
+def covariance(likelihood: Likelihood, pars: TensorLike | None = None, data: TensorLike | None = None) -> tf.Tensor:
     """Covariance matrix of the parameters, the inverse of the Hessian of -ln L.
 
     Args:
@@ -145,13 +153,13 @@ def covariance(likelihood: Likelihood, pars=None, data=None) -> tf.Tensor:
 
 
 @do_not_convert
-def uncertainties(likelihood: Likelihood, pars=None, data=None) -> tf.Tensor:
+def uncertainties(likelihood: Likelihood, pars: TensorLike | None = None, data: TensorLike | None = None) -> tf.Tensor:
     """(n_parameters,) standard deviations, roots of the diagonal of `covariance`; arguments as there."""
     return guarded_sqrt(tf.linalg.diag_part(covariance(likelihood, pars, data)))
 
 
 @do_not_convert
-def pulls(likelihood: Likelihood, pars) -> tf.Tensor:
+def pulls(likelihood: Likelihood, pars: TensorLike) -> tf.Tensor:
     """(n_parameters,) distance of `pars` from what the constraints have measured, in widths of the constraints.
 
     0 for parameters without constraint.
@@ -159,7 +167,7 @@ def pulls(likelihood: Likelihood, pars) -> tf.Tensor:
     return (tf.convert_to_tensor(pars, tf.float64) - likelihood.model.centres) / likelihood.constraint_widths
 
 
-def parameters_with_poi(likelihood: Likelihood, poi) -> tf.Tensor:
+def parameters_with_poi(likelihood: Likelihood, poi: TensorLike) -> tf.Tensor:
     """The initial parameters, but for the parameter of interest."""
     index = tf.one_hot(poi_index(likelihood), len(likelihood.model.initial), dtype=tf.float64)
     return (1 - index) * likelihood.model.initial + index * as_float64(poi)
@@ -173,13 +181,13 @@ def poi_index(likelihood: Likelihood) -> int:
     return index
 
 
-def guarded_sqrt(squared) -> tf.Tensor:
+def guarded_sqrt(squared: tf.Tensor) -> tf.Tensor:
     """Square root with gradient 0, not infinity, at 0; NaN below."""
     zero = squared == 0
     return tf.where(zero, tf.zeros_like(squared), tf.sqrt(tf.where(zero, tf.ones_like(squared), squared)))
 
 
-def _data(likelihood: Likelihood, data) -> tf.Tensor:
+def _data(likelihood: Likelihood, data: TensorLike) -> tf.Tensor:
     data = as_float64(data)
     model = likelihood.model
     n_bins, n_auxdata = sum(model.channels.values()), len(model.pyhf_model.config.auxdata)

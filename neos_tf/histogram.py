@@ -4,11 +4,23 @@ section 2.1, and the ordinary histogram that it tends to.
 Counts are float64 whatever comes in. The float32 outputs of networks are cast here, and nowhere else in the package.
 """
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
+from neos_tf.typing import TensorLike
 
-def binned_kde(samples, edges, bandwidth, weights=None, *, relative=False, outside="drop"):
+
+def binned_kde(
+    samples: TensorLike,
+    edges: TensorLike,
+    bandwidth: TensorLike,
+    weights: TensorLike | None = None,
+    *,
+    relative: bool = False,
+    outside: str = "drop",
+) -> tf.Tensor:
     """Expected counts per bin of a Gaussian kernel density estimate: a histogram with a gradient.
 
     A bin holds the mass that the kernels around the samples t_i have between its edges,
@@ -58,7 +70,9 @@ def binned_kde(samples, edges, bandwidth, weights=None, *, relative=False, outsi
     return tf.linalg.matvec(below[1:] - below[:-1], weights)
 
 
-def hard_histogram(samples, edges, weights=None, *, outside="drop"):
+def hard_histogram(
+    samples: TensorLike, edges: TensorLike, weights: TensorLike | None = None, *, outside: str = "drop"
+) -> tf.Tensor:
     """Counts per bin, as a graph: the limit of `binned_kde` without bandwidth, for evaluation.
 
     As `numpy.histogram`, each bin is closed below and open above, but for the last, which is closed. Differentiable in
@@ -88,21 +102,21 @@ def hard_histogram(samples, edges, weights=None, *, outside="drop"):
     return counts + tf.reduce_sum(tf.where(tf.math.is_nan(samples), samples, 0))
 
 
-def _events(samples, weights):
+def _events(samples: TensorLike, weights: TensorLike | None) -> tuple[tf.Tensor, tf.Tensor]:
     """Samples and weights, each (n_events,)."""
-    samples = _column("samples", samples)
+    sample = _column("samples", samples)
     if weights is None:
-        return samples, tf.ones_like(samples)
-    weights = _column("weights", weights)
-    if not weights.shape.is_compatible_with(samples.shape):
+        return sample, tf.ones_like(sample)
+    weight = _column("weights", weights)
+    if not weight.shape.is_compatible_with(sample.shape):
         raise ValueError(
-            f"Expected one weight for each of the {samples.shape[0]} samples. "
-            f"Received: weights of shape {tuple(weights.shape)}"
+            f"Expected one weight for each of the {sample.shape[0]} samples. "
+            f"Received: weights of shape {tuple(weight.shape)}"
         )
-    return samples, weights
+    return sample, weight
 
 
-def _column(argument, values):
+def _column(argument: str, values: TensorLike) -> tf.Tensor:
     """(n_events,) from (n_events,) or (n_events, 1)."""
     values = as_float64(values)
     if values.shape.rank == 2 and values.shape[1] in (1, None):
@@ -115,7 +129,7 @@ def _column(argument, values):
     return values
 
 
-def _edges(edges):
+def _edges(edges: TensorLike) -> tf.Tensor:
     """(n_bins + 1,), increasing as far as can be known."""
     edges = as_float64(edges)
     if edges.shape.rank != 1 or edges.shape[0] in (0, 1):
@@ -129,7 +143,7 @@ def _edges(edges):
     return edges
 
 
-def _bandwidth(bandwidth):
+def _bandwidth(bandwidth: TensorLike) -> tf.Tensor:
     """A scalar, positive as far as can be known."""
     bandwidth = as_float64(bandwidth)
     known = tf.get_static_value(bandwidth)
@@ -141,18 +155,18 @@ def _bandwidth(bandwidth):
     return bandwidth
 
 
-def _is_dropped(outside):
+def _is_dropped(outside: str) -> bool:
     if outside not in ("drop", "fold"):
         raise ValueError(f"Expected outside='drop' or 'fold'. Received: outside={outside!r}")
     return outside == "drop"
 
 
-def as_float64(values) -> tf.Tensor:
+def as_float64(values: TensorLike) -> tf.Tensor:
     """Python's numbers at their full precision, which `tf.cast` alone would take through float32."""
     return tf.cast(tf.convert_to_tensor(values, dtype_hint=tf.float64), tf.float64)
 
 
-def _normal():
+def _normal() -> Any:
     """The normal distribution of TensorFlow Probability, imported by its first user: that takes a second."""
     try:
         from tensorflow_probability import distributions

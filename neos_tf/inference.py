@@ -4,7 +4,7 @@ Asymptotic formulae of Cowan, Cranmer, Gross and Vitells, arXiv:1007.1727, cited
 function works eagerly, in a graph and under XLA, which is the fastest. Derivatives are exact, once.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 from neos_tf.fits import FitResult, asimov_fit, fit, fixed_poi_fit, guarded_sqrt, parameters_with_poi, poi_index
 from neos_tf.histogram import as_float64
 from neos_tf.templates import Likelihood
+from neos_tf.typing import TensorLike
 
 N_SIGMA = (2.0, 1.0, 0.0, -1.0, -2.0)  # of the test statistic: its upward fluctuation is a smaller CLs
 
@@ -27,8 +28,6 @@ class TestStatistic(NamedTuple):
         fixed_poi: the fit at the value that is tested.
         best: the fit with a free parameter of interest.
     """
-
-    __test__ = False  # for pytest
 
     value: tf.Tensor
     converged: tf.Tensor
@@ -73,7 +72,7 @@ class Discovery(NamedTuple):
 
 
 @do_not_convert
-def qmu(poi, likelihood: Likelihood, data, **options) -> TestStatistic:
+def qmu(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **options: Any) -> TestStatistic:
     """Test statistic q_mu for upper limits, CCGV Eq. (14); the bounds of the parameter should allow for mu < 0.
 
     Args:
@@ -88,7 +87,7 @@ def qmu(poi, likelihood: Likelihood, data, **options) -> TestStatistic:
     return _statistic(fixed, best, zero=above)
 
 
-def qmu_tilde(poi, likelihood: Likelihood, data, **options) -> TestStatistic:
+def qmu_tilde(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **options: Any) -> TestStatistic:
     """Test statistic q~_mu for upper limits on a non-negative signal, CCGV Eq. (16).
 
     The lower bound 0 of the parameter of interest makes it of `qmu`, as in pyhf. Arguments as there.
@@ -103,14 +102,14 @@ def qmu_tilde(poi, likelihood: Likelihood, data, **options) -> TestStatistic:
 
 
 @do_not_convert
-def q0(likelihood: Likelihood, data, **options) -> TestStatistic:
+def q0(likelihood: Likelihood, data: TensorLike, **options: Any) -> TestStatistic:
     """Test statistic q_0 for the discovery of a positive signal, CCGV Eq. (12). Arguments as `fit`."""
     fixed, best = fixed_poi_fit(0.0, likelihood, data, **options), fit(likelihood, data, **options)
     return _statistic(fixed, best, zero=best.pars[poi_index(likelihood)] < 0)
 
 
 @do_not_convert
-def cls(likelihood: Likelihood, data=None, poi_test=1.0, **options) -> CLs:
+def cls(likelihood: Likelihood, data: TensorLike | None = None, poi_test: TensorLike = 1.0, **options: Any) -> CLs:
     """Observed and expected CLs of a signal strength, from q~_mu (q_mu where the parameter may be negative).
 
     Args:
@@ -158,7 +157,9 @@ def cls(likelihood: Likelihood, data=None, poi_test=1.0, **options) -> CLs:
 
 
 @do_not_convert
-def discovery_significance(likelihood: Likelihood, data=None, poi_asimov=1.0, **options) -> Discovery:
+def discovery_significance(
+    likelihood: Likelihood, data: TensorLike | None = None, poi_asimov: TensorLike = 1.0, **options: Any
+) -> Discovery:
     """Significance sqrt(q_0) of a signal, CCGV Eq. (53).
 
     Args:
@@ -181,6 +182,6 @@ def discovery_significance(likelihood: Likelihood, data=None, poi_asimov=1.0, **
     return Discovery(significance, standard.cdf(-significance), statistic.value, statistic.converged)
 
 
-def _statistic(fixed: FitResult, best: FitResult, zero) -> TestStatistic:
+def _statistic(fixed: FitResult, best: FitResult, zero: tf.Tensor) -> TestStatistic:
     value = tf.maximum(fixed.twice_nll - best.twice_nll, 0)
     return TestStatistic(tf.where(zero, tf.zeros_like(value), value), fixed.converged & best.converged, fixed, best)

@@ -6,7 +6,7 @@ histograms of the summary statistic, or of the statistic itself, or of both. All
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -38,7 +38,7 @@ class Loss:
         raise NotImplementedError
 
     def get_config(self) -> dict:
-        return asdict(self)
+        return asdict(self)  # type: ignore[call-overload]  # of the dataclasses that losses are
 
     @classmethod
     def from_config(cls, config: dict) -> "Loss":
@@ -62,7 +62,7 @@ class CLsLoss(Loss):
     log: bool = True
     profile_staterror: bool = False
 
-    def of_likelihood(self, likelihood):
+    def of_likelihood(self, likelihood: Likelihood) -> LossValue:
         result = cls(likelihood, poi_test=self.poi_test, profile_staterror=self.profile_staterror)
         return LossValue(result.log_expected if self.log else tf.exp(result.log_expected), result.converged)
 
@@ -80,7 +80,7 @@ class DiscoveryLoss(Loss):
     poi_asimov: float = 1.0
     profile_staterror: bool = False
 
-    def of_likelihood(self, likelihood):
+    def of_likelihood(self, likelihood: Likelihood) -> LossValue:
         result = discovery_significance(
             likelihood, poi_asimov=self.poi_asimov, profile_staterror=self.profile_staterror
         )
@@ -98,7 +98,7 @@ class POIVarianceLoss(Loss):
 
     poi_asimov: float = 1.0
 
-    def of_likelihood(self, likelihood):
+    def of_likelihood(self, likelihood: Likelihood) -> LossValue:
         return _finite(_variance(likelihood, self.poi_asimov, likelihood.model.poi_index))
 
 
@@ -109,7 +109,7 @@ class POIUncertaintyLoss(Loss):
 
     poi_asimov: float = 1.0
 
-    def of_likelihood(self, likelihood):
+    def of_likelihood(self, likelihood: Likelihood) -> LossValue:
         return _finite(guarded_sqrt(_variance(likelihood, self.poi_asimov, likelihood.model.poi_index)))
 
 
@@ -126,7 +126,7 @@ class ConstraintLoss(Loss):
     parameter: str
     poi_asimov: float = 1.0
 
-    def of_likelihood(self, likelihood):
+    def of_likelihood(self, likelihood: Likelihood) -> LossValue:
         names = likelihood.model.parameter_names
         if self.parameter not in names:
             raise ValueError(f"Expected parameter to be one of {', '.join(names)}. Received: {self.parameter!r}.")
@@ -145,7 +145,7 @@ class EmptyBinPenalty(Loss):
 
     least: float = 1.0
 
-    def of_likelihood(self, likelihood):
+    def of_likelihood(self, likelihood: Likelihood) -> LossValue:
         expected = likelihood.expected_data(likelihood.model.initial, include_auxdata=False)
         return _finite(tf.reduce_sum(tf.nn.relu(1 - expected / self.least) ** 2))
 
@@ -168,7 +168,7 @@ class BCELoss(Loss):
     uses_likelihood = False
     uses_scores = True
 
-    def of_scores(self, scores):
+    def of_scores(self, scores: Mapping[str, tf.Tensor]) -> tf.Tensor:
         missing = [name for name in (*self.signal, *self.background) if name not in scores]
         if missing:
             raise ValueError(f"Expected events of {', '.join(missing)} in each batch. Received: {', '.join(scores)}.")
@@ -196,19 +196,19 @@ class WeightedLoss(Loss):
         self.uses_likelihood = any(loss.uses_likelihood for loss in self.terms)
         self.uses_scores = any(loss.uses_scores for loss in self.terms)
 
-    def of_likelihood(self, likelihood):
+    def of_likelihood(self, likelihood: Likelihood) -> LossValue:
         parts = [(loss.of_likelihood(likelihood), a) for loss, a in self.terms.items() if loss.uses_likelihood]
         converged = tf.reduce_all([part.converged for part, _ in parts])
         return LossValue(tf.add_n([a * part.value for part, a in parts]), converged)
 
-    def of_scores(self, scores):
+    def of_scores(self, scores: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.add_n([a * loss.of_scores(scores) for loss, a in self.terms.items() if loss.uses_scores])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"terms": [[keras.saving.serialize_keras_object(loss), a] for loss, a in self.terms.items()]}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> "WeightedLoss":
         return cls({keras.saving.deserialize_keras_object(loss): a for loss, a in config["terms"]})
 
 
@@ -216,5 +216,5 @@ def _variance(likelihood: Likelihood, poi_asimov: float, index: int) -> tf.Tenso
     return covariance(likelihood, parameters_with_poi(likelihood, poi_asimov))[index, index]
 
 
-def _finite(value) -> LossValue:
+def _finite(value: tf.Tensor) -> LossValue:
     return LossValue(value, tf.math.is_finite(value))

@@ -4,6 +4,8 @@ There is one graph for each measurement, so that a second network for it need no
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -15,7 +17,7 @@ from neos_tf.templates import TemplateModel
 
 
 @functools.lru_cache(maxsize=16)
-def loss_and_slopes(model: TemplateModel, loss: Loss, jit_compile: bool):
+def loss_and_slopes(model: TemplateModel, loss: Loss, jit_compile: bool) -> Callable:
     """A function of templates by name: () loss, () whether it converged, () number of floored bins, slopes by name."""
 
     @tf.function(autograph=False, jit_compile=jit_compile)
@@ -30,7 +32,7 @@ def loss_and_slopes(model: TemplateModel, loss: Loss, jit_compile: bool):
 
 
 @functools.lru_cache(maxsize=16)
-def measured(model: TemplateModel, jit_compile: bool):
+def measured(model: TemplateModel, jit_compile: bool) -> Callable:
     """A function of templates by name: metrics () by name, infinite where a fit did not converge."""
 
     @tf.function(autograph=False, jit_compile=jit_compile)
@@ -54,26 +56,26 @@ def measured(model: TemplateModel, jit_compile: bool):
 class Counts(keras.metrics.Metric):
     """Sums of weights and of squared weights in each bin, and of all weights, over batches."""
 
-    def __init__(self, n_bins, **kwargs):
+    def __init__(self, n_bins: int, **kwargs: Any):
         super().__init__(dtype="float64", **kwargs)
         self.weights_in = self.add_variable((n_bins,), "zeros", dtype="float64", name="weights_in")
         self.squares_in = self.add_variable((n_bins,), "zeros", dtype="float64", name="squares_in")
         self.total = self.add_variable((), "zeros", dtype="float64", name="total")
 
-    def update_state(self, weights, squares, total):
+    def update_state(self, weights: tf.Tensor, squares: tf.Tensor, total: tf.Tensor) -> None:
         self.weights_in.assign_add(weights)
         self.squares_in.assign_add(squares)
         self.total.assign_add(total)
 
     @property
-    def share(self):
+    def share(self) -> tf.Tensor:
         """(n_bins,) of all weights."""
         return tf.convert_to_tensor(self.weights_in) / tf.convert_to_tensor(self.total)
 
     @property
-    def error(self):
+    def error(self) -> tf.Tensor:
         """(n_bins,) statistical uncertainty of `share`."""
         return tf.sqrt(tf.convert_to_tensor(self.squares_in)) / tf.convert_to_tensor(self.total)
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         return self.share

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from neos_tf.typing import TensorLike
+
 ROUNDING = 1e-12  # relative rise of the objective that is not held against a step
 RIDGE = (
     1e-13  # keeps the equations solvable where a parameter has no effect; of the curvature, so below every tolerance
@@ -55,12 +57,12 @@ class _State(NamedTuple):
 @tf.autograph.experimental.do_not_convert
 def minimise(
     objective: Callable,
-    initial,
+    initial: TensorLike,
     arguments: Sequence = (),
     *,
-    lower=None,
-    upper=None,
-    fixed=None,
+    lower: TensorLike | None = None,
+    upper: TensorLike | None = None,
+    fixed: TensorLike | None = None,
     tolerance: float = 1e-16,
     max_iterations: int = 100,
 ) -> Minimum:
@@ -116,7 +118,7 @@ def minimise(
 
 
 @tf.autograph.experimental.do_not_convert
-def derivatives(objective: Callable, x, arguments: Sequence = ()) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def derivatives(objective: Callable, x: tf.Tensor, arguments: Sequence = ()) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Value (), gradient (n,) and Hessian (n, n) of an objective of `minimise` at one point.
 
     The objective is evaluated at n copies of the point, so the derivative of all gradients at once, row i along
@@ -134,15 +136,16 @@ def derivatives(objective: Callable, x, arguments: Sequence = ()) -> tuple[tf.Te
     return values[0], gradients[0], hessian
 
 
-def _vector(name: str, values, n: int, default: float) -> tf.Tensor:
-    values = tf.fill([n], tf.constant(default, tf.float64)) if values is None else values
-    values = tf.convert_to_tensor(values, tf.float64)
-    if values.shape != (n,):
-        raise ValueError(f"Expected {name} of shape ({n},), as initial. Received: shape {values.shape}.")
-    return values
+def _vector(name: str, values: TensorLike | None, n: int, default: float) -> tf.Tensor:
+    if values is None:
+        return tf.fill([n], tf.constant(default, tf.float64))
+    vector = tf.convert_to_tensor(values, tf.float64)
+    if vector.shape != (n,):
+        raise ValueError(f"Expected {name} of shape ({n},), as initial. Received: shape {vector.shape}.")
+    return vector
 
 
-def _with_fixed(objective: Callable, fixed) -> Callable:
+def _with_fixed(objective: Callable, fixed: tf.Tensor) -> Callable:
     """The objective with `initial` as its first argument, from which it takes the fixed parameters."""
     return lambda points, initial, *arguments: objective(tf.where(fixed, initial, points), *arguments)
 
@@ -174,7 +177,14 @@ def _search(objective: Callable) -> Callable:
     return search
 
 
-def _step(objective, state: _State, arguments, lower, upper, fixed) -> tuple:
+def _step(
+    objective: Callable,
+    state: _State,
+    arguments: Sequence[tf.Tensor],
+    lower: tf.Tensor,
+    upper: tf.Tensor,
+    fixed: tf.Tensor,
+) -> tuple:
     """Evaluates the objective at the proposal, goes there if it is lower, and makes the next proposal."""
     evaluated = derivatives(objective, state.proposal, arguments)
     finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in evaluated])
@@ -191,12 +201,12 @@ def _step(objective, state: _State, arguments, lower, upper, fixed) -> tuple:
     return state.iteration + 1, x, value, gradient, hessian, proposal, damping, decrement
 
 
-def _free(x, gradient, lower, upper, fixed) -> tf.Tensor:
+def _free(x: tf.Tensor, gradient: tf.Tensor, lower: tf.Tensor, upper: tf.Tensor, fixed: tf.Tensor) -> tf.Tensor:
     held = ((x <= lower) & (gradient > 0)) | ((x >= upper) & (gradient < 0))
     return ~fixed & ~held
 
 
-def _scaled(hessian, free) -> tuple[tf.Tensor, tf.Tensor]:
+def _scaled(hessian: tf.Tensor, free: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Root of the curvature of each parameter, and the Hessian in these units; identity in parameters not free."""
     curvature = tf.abs(tf.linalg.diag_part(hessian))
     scale = tf.where(free & (curvature > 0), tf.sqrt(curvature), 1)
@@ -205,7 +215,9 @@ def _scaled(hessian, free) -> tuple[tf.Tensor, tf.Tensor]:
     return scale, tf.where(both, hessian / (scale[:, None] * scale[None, :]), identity) + RIDGE * identity
 
 
-def _newton_step(gradient, hessian, free, damping) -> tuple[tf.Tensor, tf.Tensor]:
+def _newton_step(
+    gradient: tf.Tensor, hessian: tf.Tensor, free: tf.Tensor, damping: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """The step, and g^T H^-1 g; downhill along the gradient, and infinity, where Newton's would lead uphill."""
     scale, hessian = _scaled(hessian, free)
     slope = tf.where(free, gradient / scale, 0)
@@ -216,11 +228,18 @@ def _newton_step(gradient, hessian, free, damping) -> tuple[tf.Tensor, tf.Tensor
     return tf.where(downhill, move, -slope) / scale, tf.where(downhill, decrement, float("inf"))
 
 
-def _solve(matrix, vector) -> tf.Tensor:
+def _solve(matrix: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
     return tf.linalg.solve(matrix, vector[:, None])[:, 0]
 
 
-def _differentiable(objective, x, free, scale, hessian, arguments) -> tf.Tensor:
+def _differentiable(
+    objective: Callable,
+    x: tf.Tensor,
+    free: tf.Tensor,
+    scale: tf.Tensor,
+    hessian: tf.Tensor,
+    arguments: Sequence[tf.Tensor],
+) -> tf.Tensor:
     """x, with the gradient of the implicit function theorem with respect to the arguments."""
 
     @tf.custom_gradient

@@ -1,11 +1,17 @@
 """Cuts with a gradient, as suggested in section 4 of Simpson and Heinrich 2022 (arXiv:2203.05570)."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
+
+from neos_tf.typing import TensorLike
 
 
-def soft_cut(values, threshold, width):
+def soft_cut(values: TensorLike, threshold: TensorLike, width: TensorLike) -> tf.Tensor:
     """The smooth step sigmoid((values - threshold) / width), which tends to values > threshold as width tends to 0.
 
     "One can differentiably approximate a cut with a sigmoid function" (Simpson and Heinrich 2022, section 4). To keep
@@ -52,7 +58,14 @@ class SoftCut(keras.layers.Layer):
     Input shape: (n_events, n_features). Output shape: (n_events,), within [0, 1]; 0 or 1 if hard.
     """
 
-    def __init__(self, features, thresholds, width, keep="above", **kwargs):
+    def __init__(
+        self,
+        features: ArrayLike,
+        thresholds: ArrayLike,
+        width: ArrayLike,
+        keep: str | Sequence[str] = "above",
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.features = [int(column) for column in np.atleast_1d(features)]
         if not self.features or min(self.features) < 0:
@@ -67,7 +80,7 @@ class SoftCut(keras.layers.Layer):
         if not set(self.keep) <= {"above", "below"}:
             raise ValueError(f"Expected keep='above' or 'below'. Received: keep={keep}")
 
-    def _one_for_each(self, argument, values):
+    def _one_for_each(self, argument: str, values: np.ndarray) -> list:
         if values.shape not in ((), (1,), (len(self.features),)):
             raise ValueError(
                 f"Expected one, or one for each of the {len(self.features)} features, in {argument}. "
@@ -75,13 +88,13 @@ class SoftCut(keras.layers.Layer):
             )
         return np.broadcast_to(values, len(self.features)).tolist()
 
-    def build(self, input_shape):
-        if max(self.features) >= input_shape[-1]:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if input_shape[-1] is None or max(self.features) >= input_shape[-1]:
             raise ValueError(f"Expected features < {input_shape[-1]}, the columns of x. Received: {self.features}")
         start = keras.initializers.Constant(np.asarray(self._start))
         self.thresholds = self.add_weight((len(self.features),), start, name="thresholds")
 
-    def call(self, x, hard=False):
+    def call(self, x: tf.Tensor, hard: bool = False) -> tf.Tensor:
         sign = keras.ops.convert_to_tensor([1.0 if keep == "above" else -1.0 for keep in self.keep], dtype=x.dtype)
         values = sign * keras.ops.take(x, self.features, axis=-1)
         thresholds = sign * keras.ops.cast(self.thresholds, x.dtype)
@@ -90,10 +103,10 @@ class SoftCut(keras.layers.Layer):
         width = keras.ops.convert_to_tensor(self.width, dtype=x.dtype)
         return keras.ops.prod(soft_cut(values, thresholds, width), axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape[:-1]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "features": self.features,

@@ -84,7 +84,7 @@ def number(channels: list, n_bins: int | Mapping[str, int] | None) -> Numbered:
     return Numbered(numbers, positions, templates)
 
 
-def _n_bins(channel: dict, n_bins) -> int:
+def _n_bins(channel: dict, n_bins: int | Mapping[str, int] | None) -> int:
     known = n_bins.get(channel["name"]) if isinstance(n_bins, Mapping) else n_bins
     lengths = [len(sample["data"]) for sample in channel["samples"] if not isinstance(sample["data"], str)]
     known = lengths[0] if lengths else known
@@ -96,7 +96,7 @@ def _n_bins(channel: dict, n_bins) -> int:
     return known
 
 
-def _replace(numbers: dict, positions: dict, key: str, path: str, shape: tuple, templates: dict, **more) -> str:
+def _replace(numbers: dict, positions: dict, key: str, path: str, shape: tuple, templates: dict, **more: str) -> str:
     """Puts numbers in place of a name, and positions in place of either; returns the template's name."""
     given = numbers[key]
     required = isinstance(given, str)

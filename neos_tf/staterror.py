@@ -15,7 +15,7 @@ from neos_tf.templates import Likelihood
 
 
 @tf.autograph.experimental.do_not_convert
-def profile_staterrors(points, likelihood: Likelihood, data) -> tf.Tensor:
+def profile_staterrors(points: tf.Tensor, likelihood: Likelihood, data: tf.Tensor) -> tf.Tensor:
     """Points with each gamma of a staterror modifier at its best for the other parameters.
 
     Args:
@@ -51,7 +51,9 @@ def profile_staterrors(points, likelihood: Likelihood, data) -> tf.Tensor:
     return _replaced(points, parameters, gamma)
 
 
-def _positive_root(scaled, others, observed, measured, variance) -> tf.Tensor:
+def _positive_root(
+    scaled: tf.Tensor, others: tf.Tensor, observed: tf.Tensor, measured: tf.Tensor, variance: tf.Tensor
+) -> tf.Tensor:
     """Of s g^2 + b g + c = 0; the constraint's own value where s is 0."""
     there = scaled > 0
     scaled = tf.where(there, scaled, 1)
@@ -62,7 +64,7 @@ def _positive_root(scaled, others, observed, measured, variance) -> tf.Tensor:
     return tf.where(there, without_cancellation, measured)
 
 
-def _replaced(points, parameters, values) -> tf.Tensor:
+def _replaced(points: tf.Tensor, parameters: np.ndarray, values: tf.Tensor) -> tf.Tensor:
     """Columns of `points` replaced."""
     n_parameters = points.shape[1]
     columns = np.eye(n_parameters)[parameters]

@@ -5,7 +5,7 @@ and pyhf's TensorFlow backend does the computing.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,7 @@ import tensorflow as tf
 from neos_tf import arrangement
 from neos_tf.histogram import as_float64
 from neos_tf.specification import number
+from neos_tf.typing import TensorLike
 
 AGREEMENT = 1e-10  # relative, between two ways to sum some hundred terms in float64
 
@@ -34,7 +35,16 @@ class TemplateModel:
         pyhf_model: the model in NumPy, with the numbers of the specification.
     """
 
-    def __init__(self, spec, *, poi="mu", n_bins=None, floor=None, measurement=None, modifier_settings=None):
+    def __init__(
+        self,
+        spec: dict,
+        *,
+        poi: str | None = "mu",
+        n_bins: int | Mapping[str, int] | None = None,
+        floor: float | None = None,
+        measurement: str | None = None,
+        modifier_settings: Mapping | None = None,
+    ):
         if floor is not None and not floor > 0:
             raise ValueError(f"Expected floor above 0. Received: floor={floor}.")
         self._config = {
@@ -167,15 +177,15 @@ class Likelihood:
     def __init__(self, model: TemplateModel, numbers: tf.Tensor):
         self.model, self.numbers = model, numbers
 
-    def logpdf(self, pars, data) -> tf.Tensor:
+    def logpdf(self, pars: TensorLike, data: TensorLike) -> tf.Tensor:
         """() or (n_points,) logarithm of the density of data (n_data,), auxiliary data included, at `pars`."""
         return self._at(pars, lambda pyhf_model, points: pyhf_model.logpdf(points, as_float64(data)))
 
-    def expected_data(self, pars, include_auxdata: bool = True) -> tf.Tensor:
+    def expected_data(self, pars: TensorLike, include_auxdata: bool = True) -> tf.Tensor:
         """(n_data,) or (n_points, n_data), the Asimov data of `pars`; without auxiliary data (n_bins,)."""
         return self._at(pars, lambda pyhf_model, points: pyhf_model.expected_data(points, include_auxdata))
 
-    def rates(self, pars) -> tf.Tensor:
+    def rates(self, pars: TensorLike) -> tf.Tensor:
         """(n_samples, n_bins) expected counts of each sample, in pyhf's order, or (n_points, n_samples, n_bins)."""
         return self._at(pars, lambda model, points: model.main_model.expected_data(points, return_by_sample=True))
 
@@ -201,7 +211,7 @@ class Likelihood:
         total = tf.reduce_sum(self.rates(self.model.initial), axis=0)
         return tf.math.count_nonzero(total < self.model.floor, dtype=tf.int32)
 
-    def data(self, observations=None) -> tf.Tensor:
+    def data(self, observations: TensorLike | None = None) -> tf.Tensor:
         """(n_data,) observed counts (n_bins,), those of the specification if None, with the auxiliary data.
 
         Raises:
@@ -213,7 +223,7 @@ class Likelihood:
         return tf.concat([as_float64(observations), self.auxdata], axis=0)
 
     @tf.autograph.experimental.do_not_convert
-    def _at(self, pars, compute) -> tf.Tensor:
+    def _at(self, pars: TensorLike, compute: Callable) -> tf.Tensor:
         pars = tf.convert_to_tensor(pars, tf.float64)
         n_parameters = len(self.model.parameter_names)
         if pars.shape.rank not in (1, 2) or pars.shape[-1] != n_parameters:

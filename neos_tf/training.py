@@ -5,10 +5,12 @@ whose expected sensitivity is the loss: the pipeline of Simpson and Heinrich, ar
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from neos_tf.edges import LearnableEdges
 from neos_tf.fits import guarded_sqrt
@@ -55,17 +57,17 @@ class SummaryStatistic(keras.Model):
 
     def __init__(
         self,
-        network,
+        network: keras.Model,
         model: TemplateModel,
-        edges,
+        edges: ArrayLike | LearnableEdges,
         bandwidth: float,
         *,
         yields: Mapping[str, float],
         relative: bool = False,
         outside: str = "drop",
-        selection=None,
+        selection: keras.Layer | None = None,
         compile_statistics: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if not network.built:
@@ -75,9 +77,11 @@ class SummaryStatistic(keras.Model):
         if selection is not None and not selection.built:
             selection.build(network.input_shape)
         self.learnable_edges = edges if isinstance(edges, LearnableEdges) else None
-        if self.learnable_edges is not None:
+        if isinstance(edges, LearnableEdges):
             edges()  # only now Keras takes the layer for built
-        self._edges = edges.edges if self.learnable_edges else np.asarray(edges, np.float64).tolist()
+            self._edges = edges.edges
+        else:
+            self._edges = np.asarray(edges, np.float64).tolist()
         self.bandwidth, self.yields, self.relative, self.outside = bandwidth, dict(yields), relative, outside
         self.compile_statistics = compile_statistics
         self._uncertainties = {
@@ -103,18 +107,18 @@ class SummaryStatistic(keras.Model):
         """(n_bins + 1,) as they are now."""
         return tf.constant(self._edges, tf.float64) if self.learnable_edges is None else self.learnable_edges()
 
-    def call(self, features, training=False):
+    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.network(features, training=training)
 
     def compile(
         self,
-        optimizer="adam",
+        optimizer: str | dict | keras.Optimizer = "adam",
         loss: Loss | None = None,
         *,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool = False,
-    ):
+    ) -> None:
         """As of any Keras model, without metrics; `loss` is one of `neos_tf.losses`.
 
         Raises:
@@ -135,10 +139,10 @@ class SummaryStatistic(keras.Model):
         self._measured = measured(self.model, self.compile_statistics)
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.Metric]:
         return [self._loss_value, self._unconverged, self._floored]
 
-    def train_step(self, data):
+    def train_step(self, data: Mapping) -> dict[str, tf.Tensor]:
         features, weights = self._events(data)
         with tf.GradientTape() as tape:
             scores = self._scores(features, training=True)
@@ -158,22 +162,22 @@ class SummaryStatistic(keras.Model):
             self._floored.update_state(n_floored)
         return self._logs()
 
-    def test_step(self, data):
+    def test_step(self, data: Mapping) -> dict[str, tf.Tensor]:
         features, weights = self._events(data)
         scores = self._scores(features, training=False)
         selected = self._selected(features, weights, hard=True)
         for name, counts in self._counts.items():
-            histograms = [
+            sums, squares = (
                 hard_histogram(scores[name], self.edges, selected[name] ** power, outside=self.outside)
                 for power in (1, 2)
-            ]
-            counts.update_state(*histograms, tf.reduce_sum(weights[name]))
+            )
+            counts.update_state(sums, squares, tf.reduce_sum(weights[name]))
         n_events = tf.add_n([tf.size(weight) for weight in weights.values()])
         self._n_events.update_state(n_events)
         self._loss_of_events.update_state(self._without_histograms(scores), sample_weight=n_events)
         return {"events": self._n_events.result()}
 
-    def evaluate(self, *args, return_dict: bool = False, **kwargs):
+    def evaluate(self, *args: Any, return_dict: bool = False, **kwargs: Any) -> dict[str, float] | list[float]:
         """Metrics of the measurement with histograms of all events; arguments as of any Keras model."""
         for metric in (*self._counts.values(), self._loss_of_events, self._n_events):
             metric.reset_state()
@@ -188,7 +192,7 @@ class SummaryStatistic(keras.Model):
         return logs if return_dict else list(logs.values())
 
     @property
-    def metrics_names(self):
+    def metrics_names(self) -> list[str]:
         """Of what `evaluate` gives, in its order."""
         sigmas = [f"sigma_{name}" for name in self.model.parameter_names]
         return [
@@ -207,7 +211,7 @@ class SummaryStatistic(keras.Model):
             templates[name] = self.yields[sample] * self._counts[sample].error
         return templates
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         edges = self._edges if self.learnable_edges is None else self.learnable_edges
         return {
             **super().get_config(),
@@ -223,14 +227,14 @@ class SummaryStatistic(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Mapping, custom_objects: Mapping | None = None) -> "SummaryStatistic":
         config = dict(config)
         for name in ("network", "selection", "edges"):
             if isinstance(config[name], dict):
                 config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
         return cls(**config | {"model": TemplateModel.from_spec(**config["model"])})
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> dict[str, Any] | None:
         if not self.compiled:
             return None
         return {
@@ -241,11 +245,11 @@ class SummaryStatistic(keras.Model):
             "jit_compile": self.jit_compile,
         }
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: Mapping) -> None:
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
-    def _check(self):
-        options = {"relative": self.relative, "outside": self.outside}
+    def _check(self) -> None:
+        options: dict[str, Any] = {"relative": self.relative, "outside": self.outside}
         binned_kde([0.0], self._edges, self.bandwidth, **options)  # refuses what it cannot work with, now and not later
         unknown = [name for name in self.yields if name not in self.model.templates]
         if unknown or not self.yields:
@@ -267,7 +271,7 @@ class SummaryStatistic(keras.Model):
                     "model."
                 )
 
-    def _events(self, data):
+    def _events(self, data: Mapping) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         """Features (n_events, n_features) and weights (n_events,) float64 by sample."""
         data, label, _ = keras.utils.unpack_x_y_sample_weight(data)
         if not isinstance(data, dict) or set(data) != set(self.yields) or label is not None:
@@ -288,29 +292,33 @@ class SummaryStatistic(keras.Model):
         }
         return features, weights
 
-    def _scores(self, features, training):
+    def _scores(self, features: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
         """(n_events, 1) by sample, from one call of the network."""
         sizes = [tf.shape(events)[0] for events in features.values()]
         scores = self.network(tf.concat(list(features.values()), axis=0), training=training)
         return dict(zip(features, tf.split(scores, sizes), strict=True))
 
-    def _without_histograms(self, scores):
+    def _without_histograms(self, scores: dict[str, tf.Tensor]) -> tf.Tensor:
         """() float64 part of the loss that each event has a share in, and the network's penalties."""
         parts = [tf.zeros((), tf.float64), *(tf.cast(penalty, tf.float64) for penalty in self.losses)]
         if self.objective.uses_scores:
             parts.append(tf.cast(self.objective.of_scores(scores), tf.float64))
         return tf.add_n(parts)
 
-    def _selected(self, features, weights, hard=False):
+    def _selected(
+        self, features: dict[str, tf.Tensor], weights: dict[str, tf.Tensor], hard: bool = False
+    ) -> dict[str, tf.Tensor]:
         if self.selection is None:
             return weights
         return {
             name: weights[name] * tf.cast(self.selection(features[name], hard=hard), tf.float64) for name in weights
         }
 
-    def _templates(self, scores, selected, weights):
+    def _templates(
+        self, scores: dict[str, tf.Tensor], selected: dict[str, tf.Tensor], weights: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         edges = self.edges
-        options = {"relative": self.relative, "outside": self.outside}
+        options: dict[str, Any] = {"relative": self.relative, "outside": self.outside}
         scale = {name: self.yields[name] / tf.reduce_sum(weights[name]) for name in self.yields}
         templates = {
             name: scale[name] * binned_kde(scores[name], edges, self.bandwidth, selected[name], **options)
@@ -321,7 +329,7 @@ class SummaryStatistic(keras.Model):
             templates[name] = scale[sample] * guarded_sqrt(squared)
         return templates
 
-    def _statistic(self, templates):
+    def _statistic(self, templates: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Loss, whether it converged and number of floored bins, with the gradient that was computed along."""
         names = list(templates)
 
@@ -332,7 +340,7 @@ class SummaryStatistic(keras.Model):
 
         return statistic(*(templates[name] for name in names))
 
-    def _logs(self):
+    def _logs(self) -> dict[str, tf.Tensor]:
         loss = tf.where(self._loss_value.count > 0, self._loss_value.result(), float("inf"))
         logs = {"loss": loss, "unconverged": self._unconverged.result()}
         return logs if self.model.floor is None else logs | {"floored": self._floored.result()}

@@ -2,9 +2,12 @@
 
 from typing import NamedTuple
 
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import chi2 as distribution
 
+from pnn_tf.calibration import Calibration
 from pnn_tf.score_bins import ScoredEvents
 
 
@@ -35,7 +38,17 @@ class HoldOut(NamedTuple):
     background: Agreement
 
 
-def hold_out_test(calibration, model, features, theta, label, hypothesis, *, weight=None, batch_size=16384) -> HoldOut:
+def hold_out_test(
+    calibration: Calibration,
+    model: keras.Model,
+    features: ArrayLike,
+    theta: ArrayLike,
+    label: ArrayLike,
+    hypothesis: float,
+    *,
+    weight: ArrayLike | None = None,
+    batch_size: int = 16384,
+) -> HoldOut:
     """How well a calibration describes the scores at a theta that it was made without.
 
     The statistical error of the calibration is that of the shares of its neighbours, weighted as in the interpolation.
@@ -62,20 +75,23 @@ def hold_out_test(calibration, model, features, theta, label, hypothesis, *, wei
         share**2 @ (calibration.signal / calibration.n_signal[:, np.newaxis]),
         (share @ np.sqrt(calibration.background / calibration.n_background[:, np.newaxis])) ** 2,
     )
-    n_calibration = (1 / (share**2 @ (1 / calibration.n_signal)), 1 / (share @ calibration.n_background**-0.5) ** 2)
+    n_signal = float(1 / (share**2 @ (1 / calibration.n_signal)))
+    n_background = float(1 / (share @ calibration.n_background**-0.5) ** 2)
     inner = bins.edges[1:-1]
     return HoldOut(
         float(hypothesis),
         *(
             _agreement(expected, variance, n_expected, one.shares(inner), one.n_effective)
             for expected, variance, n_expected, one in zip(
-                (bins.signal, bins.background), variances, n_calibration, (signal, background), strict=True
+                (bins.signal, bins.background), variances, (n_signal, n_background), (signal, background), strict=True
             )
         ),
     )
 
 
-def _agreement(expected, variance, n_expected, found, n_found) -> Agreement:
+def _agreement(
+    expected: np.ndarray, variance: np.ndarray, n_expected: float, found: np.ndarray, n_found: float
+) -> Agreement:
     """Shares in bins (n_bins,) as calibrated, with the variance of each, and as found in n_found events."""
     chi2 = float(np.sum((found - expected) ** 2 / (expected / n_found + variance)))
     n_dof = len(expected) - 1

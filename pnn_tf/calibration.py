@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from pnn_tf import checks
 
@@ -54,7 +55,7 @@ class Calibration:
     n_signal: np.ndarray
     n_background: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("hypotheses", "edges", "signal", "background", "n_signal", "n_background"):
             object.__setattr__(self, name, np.array(getattr(self, name), np.float64))
         object.__setattr__(self, "hypotheses", self.hypotheses.astype(np.float32).astype(np.float64))
@@ -77,7 +78,7 @@ class Calibration:
             if not (np.all(shares > 0) and np.allclose(shares.sum(axis=1), 1, rtol=0, atol=1e-6)):
                 raise ValueError(f"Expected shares of {name} > 0 with a sum of 1 at each hypothesis.")
 
-    def signal_density(self, score, theta):
+    def signal_density(self, score: ArrayLike, theta: ArrayLike) -> np.ndarray:
         """p(score | theta, signal).
 
         Args:
@@ -92,21 +93,21 @@ class Calibration:
         """
         return self._checked_densities(score, theta)[0]
 
-    def background_density(self, score, theta):
+    def background_density(self, score: ArrayLike, theta: ArrayLike) -> np.ndarray:
         """p(score | theta, background); as `signal_density`."""
         return self._checked_densities(score, theta)[1]
 
-    def likelihood_ratio(self, score, theta):
+    def likelihood_ratio(self, score: ArrayLike, theta: ArrayLike) -> np.ndarray:
         """p(score | theta, signal) / p(score | theta, background); arguments and errors as `signal_density`."""
         signal, background = self._checked_densities(score, theta)
         return signal / background
 
-    def at(self, theta) -> Bins:
+    def at(self, theta: float) -> Bins:
         """The bins at one theta, a number within the hypotheses."""
         theta = self._require_inside(np.reshape(theta, 1))
         return Bins(*(table.numpy()[0] for table in self._tables(tf.constant(theta, tf.float64))))
 
-    def densities(self, score, theta):
+    def densities(self, score: tf.Tensor, theta: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Both densities as tensors, in a graph or not.
 
         Args:
@@ -139,12 +140,12 @@ class Calibration:
             tf.where(known, tf.gather(shares, own, batch_dims=1) / width, np.nan) for shares in (signal, background)
         )
 
-    def weights(self, theta):
+    def weights(self, theta: float) -> np.ndarray:
         """(n_hypotheses,) of one theta: how much of each hypothesis is in the interpolation."""
         (theta,) = self._require_inside(np.reshape(theta, 1))
         return np.array([np.interp(theta, self.hypotheses, unit) for unit in np.eye(len(self.hypotheses))])
 
-    def _tables(self, theta):
+    def _tables(self, theta: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """edges, signal and background at theta (n,) float64: tensors (n, n_bins + 1), (n, n_bins), (n, n_bins)."""
         hypotheses = tf.constant(self.hypotheses)
         left = tf.searchsorted(hypotheses, theta, side="right") - 1
@@ -159,13 +160,13 @@ class Calibration:
         edges = tf.concat([tf.zeros_like(share), inner, tf.ones_like(share)], axis=1)
         return edges, between(self.signal), between(self.background)
 
-    def _checked_densities(self, score, theta):
+    def _checked_densities(self, score: ArrayLike, theta: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         score = np.atleast_1d(score)
         score = checks.as_probability(score, len(score))
         theta = self._require_inside(checks.as_theta(np.atleast_1d(theta), 1 if np.size(theta) == 1 else len(score)))
         return tuple(density.numpy() for density in self.densities(score, theta))
 
-    def _require_inside(self, theta):
+    def _require_inside(self, theta: ArrayLike) -> np.ndarray:
         theta = np.asarray(theta, np.float32)
         low, high = self.hypotheses[[0, -1]]
         outside = ~((theta >= low) & (theta <= high))
@@ -178,6 +179,6 @@ class Calibration:
         return theta
 
 
-def _logit(p):
+def _logit(p: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
         return np.log(p) - np.log1p(-p)

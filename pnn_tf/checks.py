@@ -4,13 +4,15 @@ Each function returns its argument as an array, without a copy if its type is ri
 """
 
 import operator
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 CHUNK = 1 << 16  # rows looked at in one go, so that a check needs no second array of the size of the data
 
 
-def as_features(features):
+def as_features(features: ArrayLike) -> np.ndarray:
     """(n_events, n_features) float32, all finite."""
     with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused below
         features = np.asarray(features, dtype=np.float32)
@@ -20,7 +22,9 @@ def as_features(features):
     return features
 
 
-def as_theta(theta, n_events, label=None, nuisances=()):
+def as_theta(
+    theta: ArrayLike, n_events: int | None = None, label: np.ndarray | None = None, nuisances: Sequence[int] = ()
+) -> np.ndarray:
     """(n_events, n_parameters) float32, all finite, from (n_events,) or (n_events, n_parameters).
 
     With label, background is looked at in the columns of the nuisances alone: what it has in others need not be finite.
@@ -30,7 +34,8 @@ def as_theta(theta, n_events, label=None, nuisances=()):
         theta = theta[:, np.newaxis]
     if theta.ndim != 2 or theta.shape[1] == 0:
         raise ValueError(f"Expected theta of shape (n_events,) or (n_events, n_parameters). Received: {theta.shape}")
-    _require_length("theta", theta, n_events)
+    if n_events is not None:
+        _require_length("theta", theta, n_events)
     looked_at = theta
     if label is not None:
         is_nuisance = np.isin(np.arange(theta.shape[1]), as_columns("nuisances", nuisances, theta.shape[1]))
@@ -39,7 +44,7 @@ def as_theta(theta, n_events, label=None, nuisances=()):
     return theta
 
 
-def as_points(argument, values, n_parameters=None):
+def as_points(argument: str, values: ArrayLike, n_parameters: int | None = None) -> np.ndarray:
     """(n_points, n_parameters) float32, finite, not empty; from a number, (n_points,) or (n_points, n_parameters)."""
     points = np.atleast_1d(np.asarray(values, dtype=np.float32))
     if points.ndim == 1:
@@ -56,7 +61,7 @@ def as_points(argument, values, n_parameters=None):
     return points
 
 
-def as_label(label, n_events=None):
+def as_label(label: ArrayLike, n_events: int | None = None) -> np.ndarray:
     """(n_events,) uint8 of 0 and 1, from (n_events,) or (n_events, 1)."""
     label = _as_column("label", label, n_events)
     signal = label == 1
@@ -66,7 +71,7 @@ def as_label(label, n_events=None):
     return signal.view(np.uint8)
 
 
-def as_weight(weight, n_events, dtype=np.float32):
+def as_weight(weight: ArrayLike, n_events: int, dtype: DTypeLike = np.float32) -> np.ndarray:
     """(n_events,) finite and not negative; from (n_events,) or (n_events, 1)."""
     weight = _as_column("weight", weight, n_events).astype(dtype, copy=False)
     _require_finite("weight", weight)
@@ -78,7 +83,7 @@ def as_weight(weight, n_events, dtype=np.float32):
     return weight
 
 
-def as_score(score, n_events):
+def as_score(score: ArrayLike, n_events: int) -> np.ndarray:
     """(n_events,) without NaN; from (n_events,) or (n_events, 1)."""
     score = _as_column("score", score, n_events)
     if bad := np.count_nonzero(np.isnan(score)):
@@ -88,14 +93,14 @@ def as_score(score, n_events):
     return score
 
 
-def as_observable(observable, n_events):
+def as_observable(observable: ArrayLike, n_events: int) -> np.ndarray:
     """(n_events,) finite; from (n_events,) or (n_events, 1)."""
     observable = _as_column("observable", observable, n_events)
     _require_finite("observable", observable)
     return observable
 
 
-def as_probability(score, n_events):
+def as_probability(score: ArrayLike, n_events: int) -> np.ndarray:
     """(n_events,) float64 in [0, 1]; from (n_events,) or (n_events, 1)."""
     score = as_score(score, n_events).astype(np.float64)
     if np.any((score < 0) | (score > 1)):
@@ -106,12 +111,12 @@ def as_probability(score, n_events):
     return score
 
 
-def as_process(process, n_events):
+def as_process(process: ArrayLike, n_events: int) -> np.ndarray:
     """(n_events,) of anything that can be told apart."""
     return _as_column("process", process, n_events)
 
 
-def as_columns(argument, columns, n_columns):
+def as_columns(argument: str, columns: Sequence[int], n_columns: int) -> tuple[int, ...]:
     """Distinct column indices of a table with n_columns, as a tuple of int from 0 on."""
     indices = tuple(operator.index(column) for column in columns)
     if len(set(indices)) < len(indices) or not all(0 <= index < n_columns for index in indices):
@@ -119,7 +124,7 @@ def as_columns(argument, columns, n_columns):
     return indices
 
 
-def _as_column(argument, values, n_events):
+def _as_column(argument: str, values: ArrayLike, n_events: int | None) -> np.ndarray:
     values = np.asarray(values)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -130,14 +135,14 @@ def _as_column(argument, values, n_events):
     return values
 
 
-def _require_length(argument, values, n_events):
+def _require_length(argument: str, values: np.ndarray, n_events: int) -> None:
     if len(values) != n_events:
         raise ValueError(
             f"Expected all arguments to hold the same events: {n_events}, but {argument} has {len(values)}."
         )
 
 
-def _require_finite(argument, values):
+def _require_finite(argument: str, values: np.ndarray) -> None:
     bad_rows = []
     for start in range(0, len(values), CHUNK):
         finite = np.isfinite(values[start : start + CHUNK])

@@ -1,5 +1,7 @@
 """Dropout that draws one random byte a unit, or two, where Keras' own draws four."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -23,7 +25,7 @@ class FastDropout(keras.layers.Dropout):
 
     identity_at_inference = True  # for whoever analyses a network layer by layer
 
-    def __init__(self, rate, seed=None, **kwargs):
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
         super().__init__(rate, seed=seed, **kwargs)
         self._bits = tf.uint8 if float(256 * rate).is_integer() else tf.uint16
         n_values = 2 ** (8 * self._bits.size)
@@ -32,20 +34,20 @@ class FastDropout(keras.layers.Dropout):
             raise ValueError(f"Expected a rate in [0, 1), below 1 - 1/131072. Received: rate={rate}")
         self._scale = n_values / (n_values - self._n_dropped)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training or self._n_dropped == 0:
             return inputs
         kept = self._random_integers(tf.shape(inputs)) >= tf.constant(self._n_dropped, self._bits)
         return inputs * (tf.cast(kept, inputs.dtype) * self._scale)
 
-    def _random_integers(self, shape):
+    def _random_integers(self, shape: tf.Tensor) -> tf.Tensor:
         n = tf.reduce_prod(shape)
         in_a_word = 4 // self._bits.size
         n_words = -(-n // in_a_word)
         words = tf.random.stateless_uniform([n_words], self.seed_generator.next(), None, None, tf.uint32)
         return tf.reshape(tf.reshape(tf.bitcast(words, self._bits), [-1])[:n], shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["noise_shape"]
         return config

@@ -4,9 +4,12 @@ The signal of each hypothesis is held against the whole background, whose theta 
 """
 
 import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pnn_tf import checks
 from pnn_tf.hull import outside_hull, trained_points
@@ -37,7 +40,7 @@ class HypothesisResult(NamedTuple):
         return auc_error(self.auc, self.n_signal, self.n_background)
 
 
-def predict_scores(model, features, theta, *, batch_size=16384):
+def predict_scores(model: keras.Model, features: ArrayLike, theta: ArrayLike, *, batch_size: int = 16384) -> np.ndarray:
     """The model's output for events at given theta.
 
     Args:
@@ -65,17 +68,17 @@ def predict_scores(model, features, theta, *, batch_size=16384):
 
 
 def evaluate_hypotheses(
-    model,
-    features,
-    theta,
-    label,
+    model: keras.Model,
+    features: ArrayLike,
+    theta: ArrayLike,
+    label: ArrayLike,
     *,
-    hypotheses=None,
-    nuisances=(),
-    weight=None,
-    background_weight="balanced",
-    batch_size=16384,
-):
+    hypotheses: ArrayLike | None = None,
+    nuisances: Sequence[int] = (),
+    weight: ArrayLike | None = None,
+    background_weight: str | float = "balanced",
+    batch_size: int = 16384,
+) -> list[HypothesisResult]:
     """AUC and significance of each hypothesis: its signal against the whole background at its theta.
 
     Args:
@@ -147,7 +150,7 @@ def evaluate_hypotheses(
     return results
 
 
-def scan_theta(model, features, grid, *, batch_size=16384):
+def scan_theta(model: keras.Model, features: ArrayLike, grid: ArrayLike, *, batch_size: int = 16384) -> np.ndarray:
     """The model's output for each event as a function of theta.
 
     Args:
@@ -172,7 +175,7 @@ def scan_theta(model, features, grid, *, batch_size=16384):
     return np.stack([_predict(model, features, rows, point[np.newaxis], batch_size) for point in grid])
 
 
-def hold_out(theta, label, hypotheses):
+def hold_out(theta: ArrayLike, label: ArrayLike, hypotheses: ArrayLike) -> np.ndarray:
     """Which events remain when the signal of some hypotheses is kept from training, to test the interpolation to them.
 
     Background stays, as it belongs to no hypothesis: give it its theta from the remaining ones (`background_theta` of
@@ -205,7 +208,9 @@ def hold_out(theta, label, hypotheses):
     return kept
 
 
-def _predict(model, features, rows, theta, batch_size):
+def _predict(
+    model: keras.Model, features: np.ndarray, rows: np.ndarray, theta: np.ndarray, batch_size: int
+) -> np.ndarray:
     """Scores of some rows of features; theta is that of every row, or of one for all."""
     inputs = getattr(model, "inputs", None)  # a subclassed model does not say
     shapes = {tensor.name: tensor.shape for tensor in inputs or ()}
@@ -232,7 +237,7 @@ def _predict(model, features, rows, theta, batch_size):
     return scores
 
 
-def _warn_outside_hull(model, theta):
+def _warn_outside_hull(model: keras.Model, theta: np.ndarray) -> None:
     """Warns, in the name of the function's caller, where theta leaves the hull of what the model was trained on."""
     for points in trained_points(model, theta.shape[1]):
         outside = outside_hull(theta, points)

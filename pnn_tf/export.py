@@ -4,13 +4,16 @@ import json
 import keyword
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from pnn_tf import checks
+from pnn_tf.calibration import Calibration
 from pnn_tf.hull import trained_points
 from pnn_tf.theta_grid import on_grid
 
@@ -18,7 +21,14 @@ DESCRIPTION = Path("assets.extra") / "description.json"  # in a SavedModel, the 
 
 
 def export_savedmodel(
-    model, path, *, theta_grid=None, calibration=None, feature_names=None, theta_names=None, theta_units=None
+    model: keras.Model,
+    path: str | os.PathLike,
+    *,
+    theta_grid: ArrayLike | None = None,
+    calibration: Calibration | None = None,
+    feature_names: Iterable[str] | None = None,
+    theta_names: Iterable[str] | None = None,
+    theta_units: Iterable[str] | None = None,
 ) -> None:
     """Writes a TensorFlow SavedModel of a parametric network.
 
@@ -119,7 +129,7 @@ def export_savedmodel(
     file.write_text(text)
 
 
-def read_description(path) -> dict:
+def read_description(path: str | os.PathLike) -> dict:
     """What is said of a SavedModel of `export_savedmodel`: the content of assets.extra/description.json.
 
     Args:
@@ -131,7 +141,7 @@ def read_description(path) -> dict:
     return json.loads((Path(path) / DESCRIPTION).read_text())
 
 
-def check_feature_names(path, names) -> None:
+def check_feature_names(path: str | os.PathLike, names: Iterable[str]) -> None:
     """Refuses features that are not those of a SavedModel, in its order.
 
     Args:
@@ -154,7 +164,7 @@ def check_feature_names(path, names) -> None:
     raise ValueError(f"The features are not those of the SavedModel in {os.fspath(path)}: {what}.")
 
 
-def _where_finite(score, *inputs):
+def _where_finite(score: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
     """The score (n_events, n) of events with finite inputs (n_events, m), NaN for others.
 
     A network need not say so itself: TensorFlow's ReLU, in one operation with its product on a CPU, makes 0 of NaN.
@@ -164,7 +174,7 @@ def _where_finite(score, *inputs):
     return score
 
 
-def _sizes(model):
+def _sizes(model: keras.Model) -> tuple[int, int]:
     """Numbers of features and of parameters of a parametric model."""
     inputs = {tensor.name: tensor.shape for tensor in getattr(model, "inputs", None) or ()}
     outputs = [tensor.shape for tensor in getattr(model, "outputs", None) or ()]
@@ -176,7 +186,7 @@ def _sizes(model):
     return inputs["features"][1], inputs["theta"][1]
 
 
-def _names(argument, names, expected, distinct=True):
+def _names(argument: str, names: Iterable[str] | None, expected: int, distinct: bool = True) -> list[str] | None:
     """The names as a list, or None."""
     if names is None:
         return None
@@ -186,7 +196,7 @@ def _names(argument, names, expected, distinct=True):
     return names
 
 
-def _require_names_of_inputs(names):
+def _require_names_of_inputs(names: Iterable[str]) -> None:
     """Refuses names that TensorFlow cannot give to the inputs of a signature, beside `theta`."""
     taken, wrong = {"self", "theta"}, []
     for name in names:

@@ -5,10 +5,11 @@ A theta that gives the class away, a cut that shapes the background, hypotheses 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from pnn_tf import checks
@@ -30,7 +31,9 @@ class ThetaLeak(NamedTuple):
     signal: float
 
 
-def theta_leak(theta, label, *, nuisances=(), tolerance=1e-3) -> ThetaLeak:
+def theta_leak(
+    theta: ArrayLike, label: ArrayLike, *, nuisances: Sequence[int] = (), tolerance: float = 1e-3
+) -> ThetaLeak:
     """How much of a training sample has a theta that the other class never has.
 
     Under a uniform background theta and a few hypotheses, any value between the hypotheses means background: without
@@ -62,7 +65,7 @@ def theta_leak(theta, label, *, nuisances=(), tolerance=1e-3) -> ThetaLeak:
     >>> theta_leak([500, 1000, 500, 700] * 10, [1, 1, 0, 0] * 10)
     ThetaLeak(background=0.5, signal=0.5)
     """
-    theta = checks.as_theta(theta, len(theta))
+    theta = checks.as_theta(theta)
     label = checks.as_label(label, len(theta))
     nuisances = checks.as_columns("nuisances", nuisances, theta.shape[1])
     if not tolerance >= 0:
@@ -81,7 +84,7 @@ def theta_leak(theta, label, *, nuisances=(), tolerance=1e-3) -> ThetaLeak:
     return ThetaLeak(_share_alone(background, signal, tolerance), _share_alone(signal, background, tolerance))
 
 
-def _share_alone(points, others, tolerance):
+def _share_alone(points: np.ndarray, others: np.ndarray, tolerance: float) -> float:
     """Share of `points` without any of `others` within the tolerance, or within the gaps between `others`."""
     points, counts = np.unique(points, axis=0, return_counts=True)
     others, other_counts = np.unique(others, axis=0, return_counts=True)
@@ -112,7 +115,15 @@ class Sculpting(NamedTuple):
     efficiency: float
 
 
-def background_sculpting(score, observable, label, *, efficiency=0.1, bins=40, weight=None) -> Sculpting:
+def background_sculpting(
+    score: ArrayLike,
+    observable: ArrayLike,
+    label: ArrayLike,
+    *,
+    efficiency: float = 0.1,
+    bins: int | ArrayLike = 40,
+    weight: ArrayLike | None = None,
+) -> Sculpting:
     """How much a cut on the score shapes the background in an observable, usually the reconstructed mass.
 
     A network that is told a mass selects background near that mass: what passes has a peak where the signal would be,
@@ -160,9 +171,9 @@ def background_sculpting(score, observable, label, *, efficiency=0.1, bins=40, w
     return Sculpting(edges, before, after, _jensen_shannon(before, after), float(weight[passing].sum() / weight.sum()))
 
 
-def _edges(bins, observable, weight):
+def _edges(bins: int | ArrayLike, observable: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Edges as given, or those of `bins` bins of equal weight."""
-    if np.ndim(bins) == 0:
+    if isinstance(bins, (int, np.integer)):
         if bins < 1:
             raise ValueError(f"Expected bins >= 1, or their edges. Received: bins={bins}")
         order = np.argsort(observable)
@@ -177,7 +188,7 @@ def _edges(bins, observable, weight):
     return edges
 
 
-def _shares(observable, weight, edges, what):
+def _shares(observable: np.ndarray, weight: np.ndarray, edges: np.ndarray, what: str) -> np.ndarray:
     """Share of the weight in each bin, (n_bins,)."""
     shares = np.histogram(observable, edges, weights=weight)[0]
     if not shares.sum() > 0:
@@ -188,7 +199,7 @@ def _shares(observable, weight, edges, what):
     return shares / shares.sum()
 
 
-def _jensen_shannon(p, q):
+def _jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
     middle = (p + q) / 2
     entropies = [sum(value * math.log2(value) for value in shares if value > 0) for shares in (p, q, middle)]
     return float((entropies[0] + entropies[1]) / 2 - entropies[2])
@@ -211,7 +222,7 @@ class TooFew(NamedTuple):
     n_needed: int
 
 
-def too_few_events(results: Iterable[HypothesisResult], *, error=0.002) -> list[TooFew]:
+def too_few_events(results: Iterable[HypothesisResult], *, error: float = 0.002) -> list[TooFew]:
     """The hypotheses at which a difference of AUCs as large as some networks differ by could be chance.
 
     Args:
@@ -234,7 +245,7 @@ def too_few_events(results: Iterable[HypothesisResult], *, error=0.002) -> list[
     ]
 
 
-def _bounded_error(result):
+def _bounded_error(result: HypothesisResult) -> float:
     """Standard error of an AUC that is kept half a pair of events away from 0 and 1."""
     half_pair = 0.5 / max(result.n_signal * result.n_background, 1)
     auc = min(max(result.auc, half_pair), 1 - half_pair)

@@ -1,15 +1,17 @@
 """Where a parametric network interpolates: inside the convex hull of the hypotheses that it was trained on."""
 
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial import Delaunay
 
-from pnn_tf import checks
+from pnn_tf import checks, keras_graph
 from pnn_tf.layers import ThetaScale
 
 ROUNDING = 1e-6  # of the extent of the points: theta is kept in float32
 
 
-def outside_hull(theta, points):
+def outside_hull(theta: ArrayLike, points: ArrayLike) -> np.ndarray:
     """Which theta lie outside the convex hull of some points: there, a network extrapolates.
 
     With one parameter the hull is the range. Points of several parameters may lie on a line or a plane: the hull is
@@ -29,7 +31,7 @@ def outside_hull(theta, points):
     >>> outside_hull([[1000, 1.0], [1400, 1.09]], corners).tolist()
     [False, True]
     """
-    theta, points = (checks.as_theta(values, len(values)).astype(np.float64) for values in (theta, points))
+    theta, points = (checks.as_theta(values).astype(np.float64) for values in (theta, points))
     if theta.shape[1] != points.shape[1]:
         raise ValueError(f"Expected theta of {points.shape[1]} parameters, as the points. Received: {theta.shape[1]}")
     extent = np.ptp(points, axis=0)
@@ -47,7 +49,7 @@ def outside_hull(theta, points):
     return outside
 
 
-def trained_points(model, n_parameters):
+def trained_points(model: keras.Model, n_parameters: int) -> list[list[list[float]]]:
     """What a model knows of the theta that it was trained on, also in the models inside it.
 
     Args:
@@ -60,7 +62,7 @@ def trained_points(model, n_parameters):
         ThetaScale layers; empty if it knows nothing.
     """
     found = []
-    for layer in model._flatten_layers():
+    for layer in keras_graph.layers(model):
         points = layer.trained_points if isinstance(layer, ThetaScale) else None
         if points is not None and len(points[0]) == n_parameters and points not in found:
             found.append(points)

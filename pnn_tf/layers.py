@@ -3,10 +3,19 @@
 `ThetaScale` takes theta from physical units to the order of one, and remembers what was trained on.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
 import keras
 import numpy as np
+import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from pnn_tf import checks
+
+Shape: TypeAlias = tuple[int | None, ...]
+Activation: TypeAlias = str | dict | Callable  # what keras.activations.get takes
+Initializer: TypeAlias = str | dict | Callable  # what keras.initializers.get takes
 
 
 @keras.saving.register_keras_serializable(package="pnn_tf")
@@ -24,7 +33,9 @@ class ThetaScale(keras.layers.Layer):
     Input shape: (n_events, n_parameters). Output shape: the same.
     """
 
-    def __init__(self, scale=1.0, offset=0.0, trained_points=None, **kwargs):
+    def __init__(
+        self, scale: ArrayLike = 1.0, offset: ArrayLike = 0.0, trained_points: ArrayLike | None = None, **kwargs: Any
+    ):
         super().__init__(**kwargs)
         self.scale, self.offset = (np.atleast_1d(np.asarray(values, "float64")).tolist() for values in (scale, offset))
         if not all(0 < value < np.inf for value in self.scale):
@@ -35,7 +46,7 @@ class ThetaScale(keras.layers.Layer):
             trained_points = checks.as_points("trained_points", trained_points).tolist()
         self.trained_points = trained_points
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         n_parameters = input_shape[-1]
         for argument in ("scale", "offset"):
             if len(getattr(self, argument)) not in (1, n_parameters):
@@ -50,14 +61,14 @@ class ThetaScale(keras.layers.Layer):
         # One column of theta would otherwise be taken for every parameter, by broadcasting.
         self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: n_parameters})
 
-    def call(self, theta):
+    def call(self, theta: tf.Tensor) -> tf.Tensor:
         offset, scale = (keras.ops.convert_to_tensor(v, dtype=theta.dtype) for v in (self.offset, self.scale))
         return (theta - offset) / scale
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {"scale": self.scale, "offset": self.offset, "trained_points": self.trained_points}
         return {**super().get_config(), **config}
 
@@ -78,7 +89,7 @@ class ConcatConditioning(keras.layers.Layer):
     Output shape: (n_events, n_features + n_parameters), or (n_events, n_features + units).
     """
 
-    def __init__(self, units=None, activation=None, **kwargs):
+    def __init__(self, units: int | None = None, activation: Activation | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if units is None and activation is not None:
             raise ValueError(f"activation acts on a map of theta, which needs units. Received: activation={activation}")
@@ -90,24 +101,24 @@ class ConcatConditioning(keras.layers.Layer):
         if units is not None:
             self.map = keras.layers.Dense(units, activation=self.activation, dtype=self.dtype_policy, name="map")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         _, theta_shape = _pair(input_shape)
         if self.map is not None:
             self.map.build(theta_shape)
 
-    def appended(self, theta):
+    def appended(self, theta: tf.Tensor) -> tf.Tensor:
         """What is appended to x: theta (n_events, n_parameters) itself, or its map (n_events, units)."""
         return theta if self.map is None else self.map(theta)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         x, theta = _pair(inputs)
         return keras.ops.concatenate([x, self.appended(theta)], axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         x_shape, theta_shape = _pair(input_shape)
         return (*x_shape[:-1], x_shape[-1] + (theta_shape[-1] if self.units is None else self.units))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         activation = None if self.units is None else keras.activations.serialize(self.activation)
         return {**super().get_config(), "units": self.units, "activation": activation}
 
@@ -138,14 +149,14 @@ class AffineConditioning(keras.layers.Layer):
 
     def __init__(
         self,
-        scale_activation=None,
-        shift_activation=None,
-        use_bias=True,
-        scale_initializer="glorot_uniform",
-        shift_initializer="glorot_uniform",
-        scale_bias_initializer="zeros",
-        shift_bias_initializer="zeros",
-        **kwargs,
+        scale_activation: Activation | None = None,
+        shift_activation: Activation | None = None,
+        use_bias: bool = True,
+        scale_initializer: Initializer = "glorot_uniform",
+        shift_initializer: Initializer = "glorot_uniform",
+        scale_bias_initializer: Initializer = "zeros",
+        shift_bias_initializer: Initializer = "zeros",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.scale_activation = keras.activations.get(scale_activation)
@@ -156,13 +167,15 @@ class AffineConditioning(keras.layers.Layer):
         self.scale_bias_initializer = keras.initializers.get(scale_bias_initializer)
         self.shift_bias_initializer = keras.initializers.get(shift_bias_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         z_shape, theta_shape = _pair(input_shape)
         shape = (theta_shape[-1], z_shape[-1])
         self.scale = self._add_map("scale", shape, self.scale_initializer, self.scale_bias_initializer)
         self.shift = self._add_map("shift", shape, self.shift_initializer, self.shift_bias_initializer)
 
-    def _add_map(self, name, shape, kernel_initializer, bias_initializer):
+    def _add_map(
+        self, name: str, shape: tuple[int, int], kernel_initializer: Callable, bias_initializer: Callable
+    ) -> keras.Variable:
         """A dense map of theta as one weight: its kernel, and the bias as one more row.
 
         The bias then has a matrix product for its gradient. The sum over the events, which it has otherwise, takes
@@ -177,7 +190,7 @@ class AffineConditioning(keras.layers.Layer):
             return self.add_weight(shape, kernel_initializer, name=name)
         return self.add_weight((shape[0] + 1, shape[1]), initializer, name=name)
 
-    def scale_and_shift(self, theta):
+    def scale_and_shift(self, theta: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The maps themselves.
 
         Args:
@@ -191,15 +204,15 @@ class AffineConditioning(keras.layers.Layer):
         scale, shift = (keras.ops.matmul(theta, weight) for weight in (self.scale, self.shift))
         return self.scale_activation(scale), self.shift_activation(shift)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         z, theta = _pair(inputs)
         scale, shift = self.scale_and_shift(theta)
         return z * scale + shift
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return _pair(input_shape)[0]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "scale_activation": keras.activations.serialize(self.scale_activation),

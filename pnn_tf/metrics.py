@@ -7,6 +7,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pnn_tf import checks
 
@@ -25,7 +26,7 @@ class Significance(NamedTuple):
     ratio: float
 
 
-def roc_auc(label, score, weight=None) -> float:
+def roc_auc(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> float:
     """Area under the ROC curve: the probability that a signal event scores higher than a background event.
 
     Ties count one half, so this is the area under the trapezoids between all distinct scores; computed exactly, from
@@ -49,7 +50,7 @@ def roc_auc(label, score, weight=None) -> float:
     return Ranking(label, score).auc(weight)
 
 
-def auc_error(auc, n_signal, n_background) -> float:
+def auc_error(auc: float, n_signal: float, n_background: float) -> float:
     """Standard error of an AUC from the finite number of events.
 
     Hanley and McNeil, Radiology 143 (1982) 29, with their approximations Q1 = A / (2 - A), Q2 = 2 A^2 / (1 + A).
@@ -78,7 +79,7 @@ def auc_error(auc, n_signal, n_background) -> float:
     return math.sqrt(max(variance, 0.0))  # near an AUC of 1, rounding may leave less than nothing
 
 
-def significance_ratio(label, score, weight=None) -> Significance:
+def significance_ratio(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Significance:
     """Best approximate median significance, relative to a perfect classifier.
 
     Scans every distinct score as the cut t and maximises AMS(t) = s_t / sqrt(s_t + b_t), Eqs. (1) and (2) of Anzalone
@@ -103,7 +104,7 @@ def significance_ratio(label, score, weight=None) -> Significance:
     return Ranking(label, score).significance(weight)
 
 
-def ams(signal, background, regularisation=10.0):
+def ams(signal: ArrayLike, background: ArrayLike, regularisation: float = 10.0) -> np.ndarray:
     """Approximate median significance of the HiggsML challenge, for a counting experiment.
 
     sqrt(2 ((s + b + b_r) ln(1 + s / (b + b_r)) - s)), Cowan et al. 2011, Eq. (97), with the regularisation b_r of
@@ -135,7 +136,7 @@ class Ranking:
         score: (n_events,) classifier output; larger is more signal-like.
     """
 
-    def __init__(self, label, score):
+    def __init__(self, label: ArrayLike, score: ArrayLike):
         label = checks.as_label(label)
         score = checks.as_score(score, len(label))
         self._order = np.argsort(score)[::-1]
@@ -144,7 +145,7 @@ class Ranking:
         self._last = np.append(np.flatnonzero(score[1:] != score[:-1]), len(score) - 1)  # of each run of equal scores
         self.cuts = score[self._last]
 
-    def passing(self, weight=None):
+    def passing(self, weight: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Signal and background, in weights, with score >= each of `cuts`."""
         if weight is None:
             signal = np.cumsum(self._signal)[self._last]
@@ -153,7 +154,7 @@ class Ranking:
         signal = np.where(self._signal, weight, 0.0)
         return np.cumsum(signal)[self._last], np.cumsum(weight - signal)[self._last]
 
-    def auc(self, weight=None):
+    def auc(self, weight: ArrayLike | None = None) -> float:
         """As `roc_auc`."""
         signal, background = self.passing(weight)
         if signal[-1] == 0 or background[-1] == 0:
@@ -162,7 +163,7 @@ class Ranking:
         half_step = np.diff(signal, prepend=0) / 2
         return float(np.sum(step * (signal - half_step)) / signal[-1] / background[-1])
 
-    def significance(self, weight=None):
+    def significance(self, weight: ArrayLike | None = None) -> Significance:
         """As `significance_ratio`."""
         signal, background = self.passing(weight)
         if signal[-1] == 0:

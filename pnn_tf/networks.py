@@ -1,37 +1,39 @@
 """Networks of Baldi et al. 2016 and Anzalone et al. 2022: one classifier for a whole range of theta."""
 
 import warnings
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pnn_tf import checks
 from pnn_tf.dropout import FastDropout
-from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
+from pnn_tf.layers import Activation, AffineConditioning, ConcatConditioning, Initializer, ThetaScale
 
 ORDER_OF_ONE = (0.1, 10.0)  # what scaled theta should reach, like a standardised feature
 
 
 def parametric_network(
-    n_features,
-    n_parameters=1,
+    n_features: int,
+    n_parameters: int = 1,
     *,
-    conditioning="affine",
-    units=(300, 150, 100, 50),
-    activation="relu",
-    dropout=0.25,
-    theta_scale=1000.0,
-    theta_offset=0.0,
-    theta_points=None,
-    feature_mean=None,
-    feature_variance=None,
-    kernel_initializer="glorot_uniform",
-    affine_start="identity",
-    kernel_l2=1e-4,
-    bias_l2=1e-5,
-    seed=None,
-    name=None,
-):
+    conditioning: str | None = "affine",
+    units: Sequence[int] = (300, 150, 100, 50),
+    activation: Activation = "relu",
+    dropout: float = 0.25,
+    theta_scale: ArrayLike = 1000.0,
+    theta_offset: ArrayLike = 0.0,
+    theta_points: ArrayLike | None = None,
+    feature_mean: ArrayLike | None = None,
+    feature_variance: ArrayLike | None = None,
+    kernel_initializer: Initializer = "glorot_uniform",
+    affine_start: str = "identity",
+    kernel_l2: float = 1e-4,
+    bias_l2: float = 1e-5,
+    seed: int | None = None,
+    name: str | None = None,
+) -> keras.Model:
     """A feed-forward classifier of events at given theta.
 
     Each block is Dense, then AffineConditioning if asked for, then FastDropout. The defaults are Table 2 of Anzalone et
@@ -126,7 +128,7 @@ def parametric_network(
     return keras.Model({"features": features, "theta": theta}, score, name=name)
 
 
-def _warn_of_scale(layer, points):
+def _warn_of_scale(layer: ThetaScale, points: np.ndarray) -> None:
     """Warns, in the name of the caller of `parametric_network`, of scaled points far from the order of one."""
     largest = np.abs((points.astype(np.float64) - layer.offset) / layer.scale).max(axis=0)
     low, high = ORDER_OF_ONE
@@ -140,7 +142,7 @@ def _warn_of_scale(layer, points):
         )
 
 
-def _affine(start, scale_seed, shift_seed, name):
+def _affine(start: str, scale_seed: int | None, shift_seed: int | None, name: str) -> AffineConditioning:
     if start == "identity":
         return AffineConditioning(
             scale_initializer="zeros", shift_initializer="zeros", scale_bias_initializer="ones", name=name
@@ -151,14 +153,14 @@ def _affine(start, scale_seed, shift_seed, name):
     )
 
 
-def _seeds(seed):
+def _seeds(seed: int | None) -> Iterator[int | None]:
     """An endless stream of distinct seeds, or of None."""
     sequence = None if seed is None else np.random.SeedSequence(seed)
     while True:
         yield None if sequence is None else int(sequence.spawn(1)[0].generate_state(1)[0] >> 1)
 
 
-def _seeded(initializer, seed):
+def _seeded(initializer: Initializer, seed: int | None) -> keras.Initializer:
     """The initializer with its seed replaced, where it has one and a seed is given."""
     initializer = keras.initializers.get(initializer)
     config = initializer.get_config()

@@ -13,14 +13,14 @@ N_ROUNDS = 3
 MULTIPLIERS = np.array([0x9E3779B1, 0x85EBCA6B], dtype=np.uint32)  # of Fibonacci hashing and of MurmurHash3
 
 
-def scramble(value):
+def scramble(value: tf.Tensor) -> tf.Tensor:
     """A hash of 32-bit unsigned integers into [0, 2**24), elementwise."""
     value = value * MULTIPLIERS[0]
     value = tf.bitwise.bitwise_xor(value, tf.bitwise.right_shift(value, np.uint32(15)))
     return tf.bitwise.right_shift(value * MULTIPLIERS[1], np.uint32(8))
 
 
-def grid(size):
+def grid(size: int) -> tuple[int, int]:
     """Rows and columns of a nearly square grid that holds `size` cells with few to spare."""
     root = math.isqrt(size - 1) + 1
     rows = min(range(root - root // 8, root + 1), key=lambda rows: (-size % rows, root - rows))
@@ -28,7 +28,7 @@ def grid(size):
 
 
 @tf.function(input_signature=[tf.TensorSpec([None], tf.uint32)] * 5, autograph=False)
-def permuted(position, size, rows, columns, key):
+def permuted(position: tf.Tensor, size: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     """Where the permutation of range(size) that belongs to a key takes a position.
 
     A Feistel network on a grid of rows x columns cells: each round moves the row by a hash of the column and then the
@@ -56,7 +56,7 @@ def permuted(position, size, rows, columns, key):
     return cell
 
 
-def _shuffled(cell, rows, columns, key):
+def _shuffled(cell: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     key = scramble(key) * MULTIPLIERS[0]
     row = cell // columns
     column = cell - row * columns

@@ -6,15 +6,17 @@ background gets from (seed, number). So a stream is reproducible, can be taken u
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from pnn_tf import checks
 from pnn_tf.permutation import grid, permuted
 from pnn_tf.strata import Stratum, stratify
+from pnn_tf.theta import ThetaStrategy
 
 ALIGNMENT = 64  # bytes, the most that TensorFlow asks for
 ROWS_PER_BLOCK = 16384  # batches are made in blocks of about this many events, to share the overhead of each operation
@@ -40,11 +42,11 @@ class BalancedBatches:
     _n_steps: int = field(repr=False)
 
     @property
-    def dataset(self):
+    def dataset(self) -> tf.data.Dataset:
         """The stream from its first batch on."""
         return self.dataset_from(0)
 
-    def dataset_from(self, step):
+    def dataset_from(self, step: int) -> tf.data.Dataset:
         """The stream from batch `step` on: what `dataset.skip(step)` gives, without making the batches before.
 
         To go on after a stop, `model.fit(batches.dataset_from(n), ...)` with the number n of steps done. After k epochs
@@ -61,19 +63,19 @@ class BalancedBatches:
 
 
 def balanced_batches(
-    features,
-    theta,
-    label,
+    features: ArrayLike,
+    theta: ArrayLike,
+    label: ArrayLike,
     *,
-    batch_size=1024,
-    balance="full",
-    process=None,
-    weight=None,
-    background_theta=None,
-    nuisances=(),
-    replacement=False,
-    seed=0,
-):
+    batch_size: int = 1024,
+    balance: str = "full",
+    process: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    background_theta: ThetaStrategy | None = None,
+    nuisances: Sequence[int] = (),
+    replacement: bool = False,
+    seed: int = 0,
+) -> BalancedBatches:
     """Streams batches in which each stratum of the data holds a fixed share.
 
     | balance      | signal, half a batch      | background, half a batch |
@@ -162,7 +164,7 @@ def balanced_batches(
     return BalancedBatches(strata, batch_size, math.ceil(n_events / batch_size), block, n_steps)
 
 
-def _tensor(array):
+def _tensor(array: np.ndarray) -> tf.Tensor:
     """A tensor with a copy of the array, in the memory of the host, which tf.data reads from.
 
     `tf.convert_to_tensor` makes two copies at a time, since numpy's memory is rarely aligned as TensorFlow wants it.
@@ -174,7 +176,7 @@ def _tensor(array):
     return tf.experimental.dlpack.from_dlpack(copy.__dlpack__())
 
 
-def _without_replacement(strata, n_steps, seed):
+def _without_replacement(strata: Sequence[Stratum], n_steps: int, seed: int) -> Callable:
     """A function from the number of a block to the places of its events in the concatenated strata."""
     stratum, rank = _layout(strata, n_steps)
     size = np.array([stratum.size for stratum in strata])
@@ -194,7 +196,7 @@ def _without_replacement(strata, n_steps, seed):
     return places
 
 
-def _with_replacement(strata, n_steps, seed):
+def _with_replacement(strata: Sequence[Stratum], n_steps: int, seed: int) -> Callable:
     """As `_without_replacement`."""
     stratum, _ = _layout(strata, n_steps)
     size = np.array([stratum.size for stratum in strata])
@@ -208,7 +210,7 @@ def _with_replacement(strata, n_steps, seed):
     return places
 
 
-def _layout(strata, n_steps):
+def _layout(strata: Sequence[Stratum], n_steps: int) -> tuple[np.ndarray, np.ndarray]:
     """For each row of a block its stratum, and its rank among the rows of that stratum in the block.
 
     The rows of a stratum are spread evenly over each batch.
@@ -222,13 +224,15 @@ def _layout(strata, n_steps):
     return np.tile(stratum, n_steps), ranks.ravel().astype(np.uint32)
 
 
-def _joined(drawn, own, nuisances):
+def _joined(drawn: tf.Tensor, own: tf.Tensor, nuisances: Sequence[int]) -> tf.Tensor:
     """(n, n_parameters): the nuisances of `own`, and in the other columns those of `drawn`, in order."""
     columns = iter(tf.unstack(drawn, axis=1))
     return tf.stack([own[:, i] if i in nuisances else next(columns) for i in range(own.shape[1])], axis=1)
 
 
-def _check_strategy(strategy, features, theta, nuisances):
+def _check_strategy(
+    strategy: ThetaStrategy | None, features: np.ndarray, theta: np.ndarray, nuisances: Sequence[int]
+) -> None:
     if strategy is None:
         return
     if strategy.n_parameters + len(nuisances) != theta.shape[1]:

@@ -1,8 +1,11 @@
 """Calibration of a score: where its bins lie at each hypothesis, and how much of each class is in them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pnn_tf import checks
 from pnn_tf.calibration import Calibration
@@ -13,19 +16,19 @@ INTERPOLATIONS = ("horizontal", "vertical")
 
 
 def calibrate(
-    model,
-    features,
-    theta,
-    label,
+    model: keras.Model,
+    features: ArrayLike,
+    theta: ArrayLike,
+    label: ArrayLike,
     *,
-    hypotheses=None,
-    n_bins=40,
-    min_events=50,
-    method="histogram",
-    smoothing=1.0,
-    interpolation="horizontal",
-    weight=None,
-    batch_size=16384,
+    hypotheses: ArrayLike | None = None,
+    n_bins: int = 40,
+    min_events: float = 50,
+    method: str = "histogram",
+    smoothing: float = 1.0,
+    interpolation: str = "horizontal",
+    weight: ArrayLike | None = None,
+    batch_size: int = 16384,
 ) -> Calibration:
     """p(score | theta) of signal and background, from events that the model was not trained on.
 
@@ -97,14 +100,14 @@ class Scores(NamedTuple):
     weight: np.ndarray
 
     @property
-    def n_effective(self):
+    def n_effective(self) -> float:
         return 1 / np.sum(self.weight**2)
 
-    def below(self, scores):
+    def below(self, scores: np.ndarray) -> np.ndarray:
         """The weight below each of some scores."""
         return np.concatenate([[0], np.cumsum(self.weight)])[np.searchsorted(self.score, scores)]
 
-    def shares(self, inner):
+    def shares(self, inner: np.ndarray) -> np.ndarray:
         """The weight between the inner edges (n_bins - 1,), and beyond the first and the last: (n_bins,)."""
         below = np.concatenate([[0], np.searchsorted(self.score, inner), [len(self.score)]])
         return np.diff(np.concatenate([[0], np.cumsum(self.weight)])[below])
@@ -113,7 +116,7 @@ class Scores(NamedTuple):
 class ScoredEvents:
     """Checked events of one parameter."""
 
-    def __init__(self, features, theta, label, weight):
+    def __init__(self, features: ArrayLike, theta: ArrayLike, label: ArrayLike, weight: ArrayLike | None):
         self.features = checks.as_features(features)
         n_events = len(self.features)
         label = checks.as_label(label, n_events)
@@ -127,7 +130,7 @@ class ScoredEvents:
         self.signal = label == 1
         self.weight = np.ones(n_events) if weight is None else checks.as_weight(weight, n_events, np.float64)
 
-    def scores(self, model, point, batch_size):
+    def scores(self, model: keras.Model, point: float | np.floating, batch_size: int) -> list[Scores]:
         """Those of the signal at a theta, and of the whole background shown at it."""
         pair = []
         for name, own in (("signal", self.signal & (self.theta == point)), ("background", ~self.signal)):
@@ -141,7 +144,7 @@ class ScoredEvents:
         return pair
 
 
-def _edges(pairs, n_bins, tail):
+def _edges(pairs: Sequence[Sequence[Scores]], n_bins: int, tail: np.ndarray) -> np.ndarray:
     """(n_bins - 1,) edges at equal steps of log(S / (1 - B)), for S and B the classes' cumulative distributions.
 
     Where signal is rare this is the logarithm of S, and where background is rare minus that of 1 - B: neither class
@@ -164,7 +167,7 @@ def _edges(pairs, n_bins, tail):
     return score[overlap][np.minimum(np.searchsorted(place, steps), len(place) - 1)]
 
 
-def _smoothed(shares, counts, smoothing):
+def _smoothed(shares: np.ndarray, counts: np.ndarray, smoothing: float) -> np.ndarray:
     """Shares (2, n_bins) whose log ratio is replaced by a local straight line, under a Gaussian of `smoothing` bins."""
     log_ratio = np.log(shares[0] / shares[1])
     information = 1 / (1 / (shares * counts[:, np.newaxis])).sum(axis=0)  # the inverse variance of log_ratio
@@ -178,7 +181,7 @@ def _smoothed(shares, counts, smoothing):
     return smooth / smooth.sum(axis=1, keepdims=True)
 
 
-def _isotonic(shares):
+def _isotonic(shares: np.ndarray) -> np.ndarray:
     """Shares (2, n_bins) of signal and background, whose ratio does not fall and whose sum in each bin is as before."""
     try:
         from sklearn.isotonic import IsotonicRegression
@@ -189,7 +192,7 @@ def _isotonic(shares):
     return np.array([purity * both, (1 - purity) * both])
 
 
-def _require_events(points, edges, shares):
+def _require_events(points: np.ndarray, edges: np.ndarray, shares: np.ndarray) -> None:
     empty = np.argwhere(shares <= 0)
     if len(empty):
         point, label, own = empty[0]

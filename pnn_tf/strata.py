@@ -1,5 +1,6 @@
 """Which events a balanced batch holds, and how many of each: Anzalone et al. 2022, section 4.3."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,9 @@ class Stratum(NamedTuple):
     quota: int
 
 
-def stratify(theta, label, process, balance, batch_size, order):
+def stratify(
+    theta: np.ndarray, label: np.ndarray, process: np.ndarray | None, balance: str, batch_size: int, order: np.ndarray
+) -> tuple[tuple[Stratum, ...], np.ndarray]:
     """Divides the events into strata, and a batch among them.
 
     Args:
@@ -47,7 +50,9 @@ def stratify(theta, label, process, balance, batch_size, order):
     return tuple(strata), np.concatenate([events for _, events in members])
 
 
-def _groups(theta, label, process, balance, order):
+def _groups(
+    theta: np.ndarray, label: np.ndarray, process: np.ndarray | None, balance: str, order: np.ndarray
+) -> list[list[tuple[str, np.ndarray]]]:
     """The parts that share a batch equally, each a list of strata (name, indices): signal and background, or all."""
     if balance not in BALANCES:
         raise ValueError(f"Expected balance to be one of {', '.join(BALANCES)}. Received: balance={balance!r}")
@@ -70,7 +75,7 @@ def _groups(theta, label, process, balance, order):
     return [signals, backgrounds]
 
 
-def distinct(points):
+def distinct(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sorted distinct rows of (n, n_parameters), and for each row the index of its own among them."""
     code = np.zeros(len(points), dtype=np.int64)
     for column in points.T:
@@ -80,7 +85,7 @@ def distinct(points):
     return points[first], group
 
 
-def quotas(batch_size, groups):
+def quotas(batch_size: int, groups: Sequence[Sequence]) -> list[int]:
     """Number of events of each stratum in a batch, group by group, by largest remainder: they sum to batch_size.
 
     >>> quotas(1024, [["a", "b", "c", "d", "e"], ["background"]])
@@ -100,9 +105,9 @@ def quotas(batch_size, groups):
     return shares
 
 
-def _split(total, n_parts):
+def _split(total: int, n_parts: int) -> list[int]:
     return [total // n_parts + (part < total % n_parts) for part in range(n_parts)]
 
 
-def _point_name(point):
+def _point_name(point: np.ndarray) -> str:
     return f"{point[0]:g}" if len(point) == 1 else "(" + ", ".join(f"{value:g}" for value in point) + ")"

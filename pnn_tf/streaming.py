@@ -1,7 +1,11 @@
 """AUC and significance ratio as Keras metrics, for `model.compile`: both from one histogram of the scores."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import ops
+from numpy.typing import ArrayLike
 
 LOGIT_LIMIT = 16.0  # sigmoid(16) is the largest float32 below 1 but two
 
@@ -19,7 +23,9 @@ class ScoreHistogram(keras.metrics.Metric):
         dtype: of the result; counts are float64.
     """
 
-    def __init__(self, n_bins=8192, from_logits=False, name=None, dtype=None):
+    def __init__(
+        self, n_bins: int = 8192, from_logits: bool = False, name: str | None = None, dtype: str | None = None
+    ):
         super().__init__(name=name, dtype=dtype)
         if n_bins < 2:
             raise ValueError(f"Expected n_bins >= 2. Received: n_bins={n_bins}")
@@ -27,7 +33,12 @@ class ScoreHistogram(keras.metrics.Metric):
         self.from_logits = from_logits
         self.counts = self.add_variable((2, n_bins), initializer="zeros", dtype="float64", name="counts")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self,
+        y_true: ArrayLike | tf.Tensor,
+        y_pred: ArrayLike | tf.Tensor,
+        sample_weight: ArrayLike | tf.Tensor | None = None,
+    ) -> None:
         """Adds a batch.
 
         Args:
@@ -47,12 +58,12 @@ class ScoreHistogram(keras.metrics.Metric):
         counts = ops.segment_sum(weight, column + label * self.n_bins, num_segments=2 * self.n_bins)
         self.counts.assign_add(ops.reshape(counts, [2, self.n_bins]))
 
-    def passing(self):
+    def passing(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Background and signal at or above the lower edge of each bin, from the highest bin down; each (n_bins,)."""
         passing = ops.cumsum(self.counts[:, ::-1], axis=1)
         return passing[0], passing[1]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "n_bins": self.n_bins, "from_logits": self.from_logits}
 
 
@@ -69,10 +80,12 @@ class StreamingAUC(ScoreHistogram):
     0.875
     """
 
-    def __init__(self, n_bins=8192, from_logits=False, name="auc", dtype=None):
+    def __init__(
+        self, n_bins: int = 8192, from_logits: bool = False, name: str | None = "auc", dtype: str | None = None
+    ):
         super().__init__(n_bins, from_logits, name, dtype)
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         background, signal = self.passing()
         mean_signal = signal - self.counts[1, ::-1] / 2
         area = ops.sum(mean_signal * self.counts[0, ::-1])
@@ -92,10 +105,16 @@ class StreamingSignificance(ScoreHistogram):
     1.0
     """
 
-    def __init__(self, n_bins=8192, from_logits=False, name="significance_ratio", dtype=None):
+    def __init__(
+        self,
+        n_bins: int = 8192,
+        from_logits: bool = False,
+        name: str | None = "significance_ratio",
+        dtype: str | None = None,
+    ):
         super().__init__(n_bins, from_logits, name, dtype)
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         background, signal = self.passing()
         best = ops.max(ops.divide_no_nan(signal, ops.sqrt(signal + background)))
         return ops.cast(ops.divide_no_nan(best, ops.sqrt(signal[-1])), self.dtype)

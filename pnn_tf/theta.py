@@ -6,11 +6,28 @@ whole data set) and `draw(n, seed, features)`; the three here are the paper's. E
 """
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
+
+
+class ThetaStrategy(Protocol):
+    """What `balanced_batches` takes for a strategy."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters that it draws."""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether to draw afresh in every batch."""
+
+    def draw(self, n: int, seed: Sequence[int | tf.Tensor], features: np.ndarray | tf.Tensor) -> tf.Tensor:
+        """(n, n_parameters) float32 for n events with `features` (n, n_features); the same for the same seed."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +42,19 @@ class Identical:
     1
     """
 
-    hypotheses: tuple
+    hypotheses: ArrayLike
     sampled: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "hypotheses", _points("hypotheses", self.hypotheses))
 
     @property
-    def n_parameters(self):
-        return len(self.hypotheses[0])
+    def n_parameters(self) -> int:
+        return np.shape(self.hypotheses)[1]
 
-    def draw(self, n, seed, features=None):
+    def draw(
+        self, n: int, seed: Sequence[int | tf.Tensor], features: np.ndarray | tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Draws theta for n events.
 
         Args:
@@ -46,7 +65,7 @@ class Identical:
         Returns:
             (n, n_parameters) float32.
         """
-        index = tf.random.stateless_uniform([n], seed, 0, len(self.hypotheses), dtype=tf.int32)
+        index = tf.random.stateless_uniform([n], seed, 0, np.shape(self.hypotheses)[0], dtype=tf.int32)
         return tf.gather(tf.constant(self.hypotheses, tf.float32), index)
 
 
@@ -63,11 +82,11 @@ class Uniform:
     2
     """
 
-    low: tuple
-    high: tuple
+    low: ArrayLike
+    high: ArrayLike
     sampled: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         (low,), (high,) = _points("low", [np.atleast_1d(self.low)]), _points("high", [np.atleast_1d(self.high)])
         if len(low) != len(high) or any(a > b for a, b in zip(low, high, strict=True)):
             raise ValueError(
@@ -77,10 +96,12 @@ class Uniform:
         object.__setattr__(self, "high", high)
 
     @property
-    def n_parameters(self):
-        return len(self.low)
+    def n_parameters(self) -> int:
+        return np.size(self.low)
 
-    def draw(self, n, seed, features=None):
+    def draw(
+        self, n: int, seed: Sequence[int | tf.Tensor], features: np.ndarray | tf.Tensor | None = None
+    ) -> tf.Tensor:
         """As `Identical.draw`."""
         low, high = tf.constant(self.low), tf.constant(self.high)
         return low + (high - low) * tf.random.stateless_uniform([n, self.n_parameters], seed)
@@ -104,33 +125,35 @@ class Binned:
            [750.]], dtype=float32)
     """
 
-    edges: tuple
-    hypotheses: tuple
+    edges: ArrayLike
+    hypotheses: ArrayLike
     feature: int
     sampled: ClassVar[bool] = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "hypotheses", _points("hypotheses", self.hypotheses))
-        object.__setattr__(self, "edges", tuple(np.asarray(self.edges, dtype=float).tolist()))
+        edges = np.asarray(self.edges, dtype=float)
+        object.__setattr__(self, "edges", tuple(edges.tolist()))
         object.__setattr__(self, "feature", operator.index(self.feature))
-        if len(self.edges) != len(self.hypotheses) + 1 or not np.all(np.diff(self.edges) > 0):
+        n_hypotheses = np.shape(self.hypotheses)[0]
+        if edges.shape != (n_hypotheses + 1,) or not np.all(np.diff(edges) > 0):
             raise ValueError(
                 "Expected increasing edges, one more than the hypotheses. Received: "
-                f"edges={self.edges} for {len(self.hypotheses)} hypotheses"
+                f"edges={self.edges} for {n_hypotheses} hypotheses"
             )
 
     @property
-    def n_parameters(self):
-        return len(self.hypotheses[0])
+    def n_parameters(self) -> int:
+        return np.shape(self.hypotheses)[1]
 
-    def draw(self, n, seed, features=None):
+    def draw(self, n: int, seed: Sequence[int | tf.Tensor] | None, features: np.ndarray | tf.Tensor) -> tf.Tensor:
         """As `Identical.draw`, with features (n, n_features); the seed is not used."""
         value = tf.cast(features[:, self.feature], tf.float32)
-        inner_edges = tf.constant(self.edges[1:-1], tf.float32)
+        inner_edges = tf.constant(self.edges, tf.float32)[1:-1]
         return tf.gather(tf.constant(self.hypotheses, tf.float32), tf.searchsorted(inner_edges, value, side="right"))
 
 
-def _points(argument, values):
+def _points(argument: str, values: ArrayLike) -> tuple[tuple[float, ...], ...]:
     """(n,) or (n, n_parameters) numbers as a tuple of n tuples."""
     array = np.asarray(values, dtype=float)
     if array.ndim == 1:

@@ -1,10 +1,13 @@
 """The output of a network for each event at every point of a grid of theta, as a graph."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from pnn_tf import keras_graph
 from pnn_tf.dropout import FastDropout
 from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
 
@@ -21,7 +24,7 @@ KNOWN = (
 TOGETHER = 1 << 15  # rows of a hidden layer in one go: enough for all cores of a processor, little in memory
 
 
-def on_grid(model, grid) -> Callable[[tf.Tensor], tf.Tensor]:
+def on_grid(model: keras.Model, grid: ArrayLike) -> Callable[[tf.Tensor], tf.Tensor]:
     """A function that gives the model's output at every point of a grid.
 
     In a network of the layers of `parametric_network`, the grid is one more axis: what comes before theta is computed
@@ -50,14 +53,14 @@ def on_grid(model, grid) -> Callable[[tf.Tensor], tf.Tensor]:
     def along_grid(features):
         theta = grid[:, tf.newaxis]  # (n_points, 1, n_parameters), beside the events' (n_events, n_features)
         inputs = [{"features": features, "theta": theta}[tensor.name] for tensor in model.inputs]
-        (score,) = keras.tree.flatten(model._run_through_graph(inputs, operation_fn=_Call))
+        (score,) = keras_graph.evaluate(model, inputs, _call)
         score = tf.broadcast_to(score[..., 0], [len(grid), tf.shape(features)[0]])
         return tf.transpose(score)
 
     return lambda features: _in_parts(along_grid, features, max(TOGETHER // len(grid), 1), len(grid))
 
 
-def _is_known(model):
+def _is_known(model: keras.Model) -> bool:
     """Whether theta of one row beside features of many is right in every layer of a model."""
     return all(type(layer) in KNOWN and layer.compute_dtype == "float32" for layer in model.layers) and all(
         _feeds_dense_layers(layer)
@@ -66,38 +69,32 @@ def _is_known(model):
     )
 
 
-def _feeds_dense_layers(layer):
+def _feeds_dense_layers(layer: keras.Layer) -> bool:
     """Whether a layer's output goes to Dense layers alone, directly or through dropout."""
-    following = [node.operation for node in layer._outbound_nodes]
+    following = keras_graph.followers(layer)
     return bool(following) and all(
         _feeds_dense_layers(other) if isinstance(other, keras.layers.Dropout) else type(other) is keras.layers.Dense
         for other in following
     )
 
 
-class _Call:
+def _call(layer: keras.Layer, inputs: Any, **keywords: Any) -> Any:
     """A layer, called on features (n_events, n), on functions of theta (n_points, 1, n), or (n_points, n_events, n)."""
-
-    def __init__(self, layer):
-        self.layer = layer
-
-    def __call__(self, inputs, **kwargs):
-        layer = self.layer
-        if isinstance(layer, keras.layers.Dropout):
-            return inputs
-        if isinstance(layer, ConcatConditioning):
-            x, theta = inputs
-            return _Concatenated(x, layer.appended(theta))
-        if isinstance(layer, AffineConditioning):
-            z, theta = inputs
-            return _Affine(z, *layer.scale_and_shift(theta))
-        if isinstance(inputs, (_Concatenated, _Affine)):
-            return inputs.dense(layer)
-        if isinstance(layer, keras.layers.Dense) and len(inputs.shape) == 3:
-            # As a matrix, for which TensorFlow computes product, bias and activation in one.
-            rows = layer(tf.reshape(inputs, [-1, inputs.shape[-1]]))
-            return tf.reshape(rows, [*tf.unstack(tf.shape(inputs)[:2]), layer.units])
-        return layer(inputs)
+    if isinstance(layer, keras.layers.Dropout):
+        return inputs
+    if isinstance(layer, ConcatConditioning):
+        x, theta = inputs
+        return _Concatenated(x, layer.appended(theta))
+    if isinstance(layer, AffineConditioning):
+        z, theta = inputs
+        return _Affine(z, *layer.scale_and_shift(theta))
+    if isinstance(inputs, (_Concatenated, _Affine)):
+        return inputs.dense(layer)
+    if isinstance(layer, keras.layers.Dense) and len(inputs.shape) == 3:
+        # As a matrix, for which TensorFlow computes product, bias and activation in one.
+        rows = layer(tf.reshape(inputs, [-1, inputs.shape[-1]]))
+        return tf.reshape(rows, [*tf.unstack(tf.shape(inputs)[:2]), layer.units])
+    return layer(inputs)
 
 
 class _Concatenated:
@@ -131,7 +128,7 @@ class _Affine:
         return layer.activation(tf.matmul(self.z, kernels) + row)
 
 
-def _in_parts(function, events, size, n_columns):
+def _in_parts(function: Callable, events: tf.Tensor, size: int, n_columns: int) -> tf.Tensor:
     """function(events) (n_events, n_columns), computed for `size` events after the other."""
     n_parts = tf.maximum((tf.shape(events)[0] + size - 1) // size, 1)
     parts = tf.TensorArray(tf.float32, n_parts, infer_shape=False, element_shape=(None, n_columns))

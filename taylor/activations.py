@@ -5,6 +5,7 @@ which the forward pass has made already. Other functions are differentiated by n
 functions of one unit.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import keras
@@ -48,12 +49,12 @@ SMOOTH = {
 TWICE_DIFFERENTIABLE = {keras.activations.softsign: lambda z: z / (1 + tf.abs(z))}
 
 
-def is_elementwise(function) -> bool:
+def is_elementwise(function: Callable) -> bool:
     """Whether a function is known to act on each unit alone."""
     return function in PIECEWISE_LINEAR or function in SMOOTH
 
 
-def derivatives(function, argument: tf.Tensor, value: tf.Tensor, order: int) -> list[tf.Tensor | None]:
+def derivatives(function: Callable, argument: tf.Tensor, value: tf.Tensor, order: int) -> list[tf.Tensor | None]:
     """First to `order`-th derivative of an elementwise function.
 
     Args:
@@ -74,7 +75,7 @@ def derivatives(function, argument: tf.Tensor, value: tf.Tensor, order: int) -> 
 
 
 @lru_cache
-def _polynomials(function, order: int) -> tuple[tuple[float, ...], ...]:
+def _polynomials(function: Callable, order: int) -> tuple[tuple[float, ...], ...]:
     first = Polynomial(FIRST_DERIVATIVE[function])
     polynomials = [first]
     for _ in range(order - 1):
@@ -91,7 +92,7 @@ def _horner(coefficients: tuple[float, ...], value: tf.Tensor) -> tf.Tensor:
     return result
 
 
-def _slope(function, argument: tf.Tensor) -> tf.Tensor:
+def _slope(function: Callable, argument: tf.Tensor) -> tf.Tensor:
     if function is keras.activations.linear:
         return tf.ones_like(argument)
     if function is keras.activations.relu:
@@ -102,7 +103,7 @@ def _slope(function, argument: tf.Tensor) -> tf.Tensor:
     return tape.gradient(total, argument)
 
 
-def _nested(function, argument: tf.Tensor, tapes: list[tf.GradientTape]) -> list[tf.Tensor]:
+def _nested(function: Callable, argument: tf.Tensor, tapes: list[tf.GradientTape]) -> list[tf.Tensor]:
     if not tapes:
         return []
     with tapes[0] as tape:

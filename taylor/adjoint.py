@@ -10,7 +10,7 @@ takes about one forward pass for each input and one backward pass; a piecewise-l
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -70,7 +70,9 @@ def adjoint(response: Response, features: FeatureSet) -> Callable:
     return compute
 
 
-def network_steps(response: Response, tensors: Sequence[tf.Tensor], inputs: Sequence[int]):
+def network_steps(
+    response: Response, tensors: Sequence[tf.Tensor], inputs: Sequence[int] | np.ndarray
+) -> tuple[Step, list[Variable]]:
     """The network evaluated on events: its last step, and the analysed inputs.
 
     Args:
@@ -92,7 +94,7 @@ def network_steps(response: Response, tensors: Sequence[tf.Tensor], inputs: Sequ
     return (step.parents[0] if response.target == "logit" else step), variables
 
 
-def _call(operation, *arguments, **keywords):
+def _call(operation: keras.Operation, *arguments: Any, **keywords: Any) -> Any:
     """One operation of the model: as it is on tensors, by its rule on steps, piece by piece if it is a model itself."""
     if not _has_step((arguments, keywords)):
         return operation(*arguments, **keywords)
@@ -103,7 +105,7 @@ def _call(operation, *arguments, **keywords):
     return apply_rule(operation, *arguments)
 
 
-def _has_step(structure) -> bool:
+def _has_step(structure: Any) -> bool:
     return any(isinstance(leaf, Step) for leaf in keras.tree.flatten(structure))
 
 
@@ -120,7 +122,8 @@ def _derivatives(step: Step, response: Response, variables: list[Variable], pair
         bent = p[:, column] * _softmax_curvature(p, unit, z, variables, pairs)
         return gradient, bent if hessian is None else hessian + bent
     # y = f(z) by the chain rule: f' enters with the weights, where it is one product a unit instead of one a pair.
-    first, second = (None if d is None else d[:, column, None] for d in (step.first, step.second))
+    first = step.first[:, column, None]
+    second = None if step.second is None else step.second[:, column, None]
     gradient, hessian = _of_sum(z, unit, variables, pairs, first)
     terms = [] if hessian is None else [hessian]
     if second is not None:

@@ -1,11 +1,14 @@
 """One analysis: a response, its features, and the engine that differentiates it, tried out once and kept."""
 
 import os
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, lru_cache
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from taylor import keras_graph
 from taylor.adjoint import adjoint
@@ -14,7 +17,7 @@ from taylor.chunks import SMALLEST, in_blocks, on_gpu
 from taylor.closed_form import closed_form
 from taylor.compiled import compiled
 from taylor.features import FeatureSet, n_features
-from taylor.response import Response
+from taylor.response import Events, Response
 from taylor.steps import NoRule
 from taylor.warning import warn
 
@@ -44,15 +47,15 @@ class Analysis:
         self._factors = tf.constant(factors, response.dtype)
         self._automatic = engine == "auto"
         self.engine = ("adjoint" if features.order <= 2 else "closed_form") if self._automatic else engine
-        self._derivatives = None
+        self._derivatives: Any = None  # a function of tensors, once it is tried out
 
     @tf.autograph.experimental.do_not_convert
-    def coefficients(self, tensors) -> tf.Tensor:
+    def coefficients(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
         """Taylor coefficients (n_events, n_features) from one tensor for each of the model's inputs; a graph."""
         return self._derivatives(tensors) * self._factors
 
     @cached_property
-    def compiled(self):
+    def compiled(self) -> Callable:
         """`coefficients`, compiled, in blocks where there are more events than one block."""
 
         def coefficients(tensors):
@@ -73,7 +76,7 @@ class Analysis:
         return compiled(coefficients, jit_compile=self.jit_compile)
 
     @cached_property
-    def respond(self):
+    def respond(self) -> Callable:
         """The response itself (n_events,), compiled."""
         return tf.function(self.response, autograph=False)
 
@@ -95,7 +98,7 @@ class Analysis:
         """Events to hand over in one call: many enough for the time of the call not to count."""
         return BLOCKS_IN_CHUNK * self.block_size
 
-    def try_out(self, parts) -> None:
+    def try_out(self, parts: Sequence) -> None:
         """Settles the engine on the first few events, once.
 
         Warns:
@@ -131,16 +134,16 @@ class Analysis:
 @tf.autograph.experimental.do_not_convert  # nothing here depends on tensors' values, and converting takes seconds
 def analysis_of(
     model: keras.Model,
-    x,
+    x: Events,
     *,
-    order=2,
-    output=0,
-    target="output",
-    inputs=None,
-    names=None,
-    features=None,
-    scale=None,
-    engine="auto",
+    order: int = 2,
+    output: int | Sequence[int | str] = 0,
+    target: str = "output",
+    inputs: str | Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    features: Iterable[int | str | Sequence[int | str]] | None = None,
+    scale: str | ArrayLike | None = None,
+    engine: str = "auto",
 ) -> tuple[Analysis, tuple]:
     """The analysis that the public functions' arguments describe, and `x` as one array for each input of the model.
 
@@ -183,7 +186,7 @@ def require_memory(n_bytes: float, what: str, way_out: str) -> None:
         )
 
 
-def _check_order(n_inputs: int, order) -> None:
+def _check_order(n_inputs: int, order: int) -> None:
     if not isinstance(order, (int, np.integer)) or order < 1:
         raise ValueError(f"Expected order to be a whole number of at least 1. Received: order={order!r}")
     n = n_features(n_inputs, order)
@@ -211,7 +214,7 @@ def _deviations(response: Response) -> list[float]:
     return deviations
 
 
-def _require_independent_events(response: Response, tensors) -> None:
+def _require_independent_events(response: Response, tensors: Sequence[tf.Tensor]) -> None:
     """Three calls of the model at inference show what is random, and what mixes events."""
     together, again = response(tensors), response(tensors)
     first = [tensor[:1] for tensor in tensors]
@@ -230,5 +233,5 @@ def _require_independent_events(response: Response, tensors) -> None:
         )
 
 
-def _hashable(value):
+def _hashable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

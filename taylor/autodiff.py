@@ -38,7 +38,8 @@ def autodiff(response: Response, features: FeatureSet) -> Callable:
 
 def _needed(features: FeatureSet) -> list[list[tuple[int, ...]]]:
     """For each order, the index tuples whose derivative is a feature, or on the way to one."""
-    needed, above = [], set()
+    needed: list[list[tuple[int, ...]]] = []
+    above: set[tuple[int, ...]] = set()
     for order in range(features.order, 0, -1):
         above = {tuple(index) for index in features.of_order(order).tolist()} | {index[:-1] for index in above}
         needed.insert(0, sorted(above))

@@ -78,7 +78,7 @@ def dataset_chunks(dataset: tf.data.Dataset, columns: Callable, chunk_size: int)
         yield tuple(filled(part, chunk_size, part.dtype) for part in element), len(element[0])
 
 
-def filled(rows, size: int, dtype: tf.DType) -> tf.Tensor:
+def filled(rows: np.ndarray | tf.Tensor, size: int, dtype: tf.DType) -> tf.Tensor:
     """Rows as a tensor, filled up to `size` with copies of the last."""
     missing = size - len(rows)
     if tf.is_tensor(rows):

@@ -74,7 +74,7 @@ class HiddenLayer:
         self._weight = weights[:, column][:, 0]
         self._columns = _common_jacobian(self._hidden.parents[0])  # V, (inputs, units)
         self._inputs = inputs
-        self._made = {}
+        self._made: dict[tuple, tf.Tensor] = {}
 
     def derivative(self, indices: np.ndarray) -> tf.Tensor:
         """(n, n_events) for features (n, order) of one order, which may repeat."""
@@ -86,7 +86,7 @@ class HiddenLayer:
             return self._made[key]
         return tf.gather(self._made[key], inverse)
 
-    def _derivative(self, indices):
+    def _derivative(self, indices: np.ndarray) -> tf.Tensor:
         hidden, order = self._hidden, indices.shape[1]
         h = derivatives(hidden.function, hidden.parents[0].value, hidden.value, order)[-1]
         if h is None:

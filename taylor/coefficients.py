@@ -1,14 +1,17 @@
 """Taylor coefficients of a network's response, event by event. Wunsch et al. 2018, section 1."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from taylor.analysis import N_TRIED, analysis_of, require_memory
 from taylor.chunks import array_chunks, count_events, require_finite
 from taylor.features import FeatureSet
+from taylor.response import Events
 from taylor.warning import warn
 
 
@@ -43,15 +46,15 @@ class TaylorCoefficients:
 
 def taylor_coefficients(
     model: keras.Model,
-    x,
+    x: Events,
     *,
     order: int = 2,
-    output=0,
+    output: int | Sequence[int | str] = 0,
     target: str = "output",
-    inputs=None,
-    names=None,
-    features=None,
-    scale=None,
+    inputs: str | Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    features: Iterable[int | str | Sequence[int | str]] | None = None,
+    scale: str | ArrayLike | None = None,
     engine: str = "auto",
 ) -> TaylorCoefficients:
     """The Taylor coefficients of a network's response at each event.
@@ -125,13 +128,13 @@ def taylor_coefficients(
     return TaylorCoefficients(values, chosen, analysis.engine)
 
 
-def _made_up_events(shape) -> np.ndarray:
+def _made_up_events(shape: Sequence[int]) -> np.ndarray:
     """(n, width) different events to try a model with before there are any; one if there is but one."""
     n_events, width = 1 if shape[0] == 1 else N_TRIED, shape[1]
     return np.linspace(-1, 1, n_events * width).reshape(n_events, width)
 
 
-def warn_of_vanishing(features: FeatureSet, values) -> None:
+def warn_of_vanishing(features: FeatureSet, values: ArrayLike | tf.Tensor) -> None:
     """Warns if all coefficients (..., n_features) of the second order and above are zero."""
     higher = features.orders > 1
     if higher.any() and not np.asarray(values)[..., higher].any():

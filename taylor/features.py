@@ -102,7 +102,7 @@ class FeatureSet:
         """(n, order) input indices of the features of one order."""
         return np.array([index for index in self.indices if len(index) == order], np.int64).reshape(-1, order)
 
-    def in_order(self, by_order: Sequence):
+    def in_order(self, by_order: Sequence) -> tf.Tensor:
         """(n_events, n_features) from one tensor (n, n_events) for each order, with the features of that order.
 
         Features come as rows, since work along contiguous events is faster; XLA makes the transposition free.

@@ -1,13 +1,16 @@
 """<t_i>, the mean absolute Taylor coefficients over a stream of events: Wunsch et al. 2018, Eq. (1)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import keras
 import numpy as np
+import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from taylor.analysis import Analysis
 from taylor.coefficients import warn_of_vanishing
+from taylor.response import Events
 from taylor.result import TaylorImportance
 from taylor.sources import source_of
 from taylor.streaming import Sums, sum_over_events
@@ -15,19 +18,19 @@ from taylor.streaming import Sums, sum_over_events
 
 def mean_abs_coefficients(
     model: keras.Model,
-    data,
+    data: Events | tf.data.Dataset,
     *,
     order: int = 2,
-    weight=None,
+    weight: ArrayLike | None = None,
     regions: Mapping | Callable | None = None,
     bootstrap: int = 0,
     seed: int = 0,
     names: Sequence[str] | None = None,
-    output=0,
+    output: int | Sequence[int | str] = 0,
     target: str = "output",
-    inputs=None,
-    features=None,
-    scale=None,
+    inputs: str | Sequence[str] | None = None,
+    features: Iterable[int | str | Sequence[int | str]] | None = None,
+    scale: str | ArrayLike | None = None,
     engine: str = "auto",
 ) -> TaylorImportance:
     """The influence of each feature on the response: the weighted mean of |t_i| over events, with its standard error.

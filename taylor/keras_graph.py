@@ -1,4 +1,7 @@
-"""Walking through the graph of a functional Keras model with values of any kind, not only tensors."""
+"""The graph of layers inside a Keras model, and walking through it with values of any kind, not only tensors.
+
+The only file of this package that uses what Keras keeps private.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,12 +9,17 @@ from typing import Any
 import keras
 
 
-def has_graph(model) -> bool:
+def layers(model: keras.Model) -> list[keras.Layer]:
+    """A model and all layers in it, each once; also those inside its layers and inner models."""
+    return model._flatten_layers()
+
+
+def has_graph(model: Any) -> bool:
     """Whether a model is functional or a built Sequential, rather than a subclass with a `call` of its own."""
-    return isinstance(model, (keras.Sequential, keras.src.models.Functional)) and bool(model.outputs)
+    return isinstance(model, (keras.Sequential, keras.Function)) and bool(getattr(model, "outputs", None))
 
 
-def evaluate(model, inputs: list, call: Callable, outputs: list | None = None) -> list:
+def evaluate(model: keras.Model, inputs: list, call: Callable, outputs: list | None = None) -> list:
     """The outputs of a model, with `call(operation, *arguments, **keywords)` in place of `operation(...)`.
 
     Args:
@@ -39,7 +47,7 @@ def evaluate(model, inputs: list, call: Callable, outputs: list | None = None) -
     return [values[id(tensor)] for tensor in outputs]
 
 
-def in_training_mode(model) -> list[str]:
+def in_training_mode(model: keras.Model) -> list[str]:
     """Names of the layers that are called with `training=True`, whatever the model is called with."""
     names = []
     for node in _nodes(model, model.outputs):
@@ -55,12 +63,12 @@ def producer(tensor: keras.KerasTensor) -> tuple[Any, list[keras.KerasTensor]]:
     return tensor._keras_history.operation, _node_of(tensor).input_tensors
 
 
-def is_called_on(layer, tensor: keras.KerasTensor) -> bool:
+def is_called_on(layer: keras.Layer, tensor: keras.KerasTensor) -> bool:
     """Whether one of the calls of a layer, in this model or another, takes a symbolic tensor."""
     return any(other is tensor for node in layer._inbound_nodes for other in node.input_tensors)
 
 
-def _nodes(model, outputs: list) -> Iterator:
+def _nodes(model: keras.Model, outputs: list) -> Iterator:
     """The calls that the outputs depend on, each after those it depends on; calls of `keras.Input` are left out."""
     done, stack = set(), [tensor._keras_history for tensor in reversed(outputs)]
     inputs = {id(tensor) for tensor in model.inputs}
@@ -86,6 +94,6 @@ def _nodes(model, outputs: list) -> Iterator:
                 yield node
 
 
-def _node_of(tensor):
+def _node_of(tensor: keras.KerasTensor) -> Any:
     operation, index, _ = tensor._keras_history
     return operation._inbound_nodes[index]

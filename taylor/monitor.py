@@ -1,19 +1,22 @@
 """TaylorMonitor: the importance of features while a network learns. Wunsch et al. 2018, section 3."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from taylor.analysis import analysis_of
 from taylor.chunks import array_chunks
 from taylor.features import FeatureSet
 from taylor.importance import mean_abs_coefficients
+from taylor.response import Events
 from taylor.result import TaylorImportance
 
 FORMAT = 1
@@ -63,14 +66,14 @@ class TaylorMonitor(keras.callbacks.Callback):
 
     def __init__(
         self,
-        data,
+        data: Events,
         *,
         every: int | str = "epoch",
-        label=None,
+        label: ArrayLike | None = None,
         metrics: Mapping[str, Callable] | None = None,
-        path=None,
-        log_dir=None,
-        **analysis,
+        path: str | os.PathLike | None = None,
+        log_dir: str | os.PathLike | None = None,
+        **analysis: Any,
     ):
         super().__init__()
         if every != "epoch" and not (isinstance(every, int) and every > 0):
@@ -98,31 +101,31 @@ class TaylorMonitor(keras.callbacks.Callback):
         """(n_records,) one of the metrics."""
         return np.array([record.metrics[name] for record in self.records])
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Mapping | None = None) -> None:
         step = self._step()
         if self._path is not None and self._path.exists():
             self.records = read_monitor(self._path)
         if any(record.step > step for record in self.records):  # training goes on from a checkpoint before them
             self.records = [record for record in self.records if record.step <= step]
             if self._path is not None:
-                self._write_anew()
+                self._write_anew(self._path)
         self._epoch = self.records[-1].epoch if self.records else 0
         if not self.records or self.records[-1].step < step:
             self._record()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Mapping | None = None) -> None:
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
-        if self._every != "epoch" and self._step() - self.records[-1].step >= self._every:
+    def on_train_batch_end(self, batch: int, logs: Mapping | None = None) -> None:
+        if isinstance(self._every, int) and self._step() - self.records[-1].step >= self._every:
             self._record()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Mapping | None = None) -> None:
         self._epoch = epoch + 1
         if self._every == "epoch":
             self._record()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Mapping | None = None) -> None:
         if self._step() > self.records[-1].step:
             self._record()
         if self._writer is not None:
@@ -131,7 +134,7 @@ class TaylorMonitor(keras.callbacks.Callback):
     def _step(self) -> int:
         return int(self.model.optimizer.iterations)
 
-    def _record(self):
+    def _record(self) -> None:
         importance = mean_abs_coefficients(self.model, self._data, **self._analysis)
         metrics = {}
         if self._metrics:
@@ -141,12 +144,13 @@ class TaylorMonitor(keras.callbacks.Callback):
             raise ValueError(f"Expected the features of {self._path}. Received: others. Choose another path.")
         self.records.append(MonitorRecord(self._step(), self._epoch, importance, metrics))
         if self._path is not None and len(self.records) == 1:
-            self._write_anew()
+            self._write_anew(self._path)
         elif self._path is not None:
             with open(self._path, "a", encoding="utf-8") as file:
                 file.write(_line(self.records[-1]))
         if self._writer is not None:
-            self._log(self.records[-1])
+            with self._writer.as_default(step=self.records[-1].step):
+                _log(self.records[-1])
 
     def _scores(self) -> np.ndarray:
         names = {"order", "output", "target", "inputs", "names", "features", "scale", "engine"}
@@ -155,22 +159,15 @@ class TaylorMonitor(keras.callbacks.Callback):
         chunks = array_chunks(parts, analysis.response.analysed, 1 << 14, analysis.response.dtype)
         return np.concatenate([analysis.respond(tensors)[: rows.stop - rows.start] for tensors, rows in chunks])
 
-    def _write_anew(self):
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(f"{self._path.name}.tmp")
+    def _write_anew(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.tmp")
         lines = map(_line, self.records)
         temporary.write_text(_header(self.records[0].importance.features) + "".join(lines), encoding="utf-8")
-        temporary.replace(self._path)
-
-    def _log(self, record: MonitorRecord):
-        with self._writer.as_default(step=record.step):
-            for line in record.importance.ranking()[:N_SCALARS]:
-                tf.summary.scalar(f"taylor/{line.feature}", line.mean)
-            for name, value in record.metrics.items():
-                tf.summary.scalar(f"taylor_metrics/{name}", value)
+        temporary.replace(path)
 
 
-def read_monitor(path) -> list[MonitorRecord]:
+def read_monitor(path: str | os.PathLike) -> list[MonitorRecord]:
     """The records in a file of `TaylorMonitor`; a last one that was cut off is left out.
 
     Raises:
@@ -191,10 +188,17 @@ def read_monitor(path) -> list[MonitorRecord]:
     return records
 
 
-def _writer(log_dir):
+def _writer(log_dir: str | os.PathLike) -> tf.summary.SummaryWriter:
     if find_spec("tensorboard") is None:
         raise ImportError("log_dir needs TensorBoard: `pip install tensorboard`. Without it, use path.")
     return tf.summary.create_file_writer(str(log_dir))
+
+
+def _log(record: MonitorRecord) -> None:
+    for line in record.importance.ranking()[:N_SCALARS]:
+        tf.summary.scalar(f"taylor/{line.feature}", line.mean)
+    for name, value in record.metrics.items():
+        tf.summary.scalar(f"taylor_metrics/{name}", value)
 
 
 def _header(features: FeatureSet) -> str:
@@ -205,7 +209,7 @@ def _line(record: MonitorRecord) -> str:
     return json.dumps(record._asdict() | {"importance": record.importance.to_dict()}) + "\n"
 
 
-def _json_or_none(text: str):
+def _json_or_none(text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -1,14 +1,16 @@
 """The importance of features to a parametric model, as a function of theta."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from taylor.features import FeatureSet
 from taylor.importance import importance_of
-from taylor.response import Response
+from taylor.response import Events, Response
 from taylor.result import TaylorImportance
 from taylor.sources import source_of
 from taylor.streaming import sum_over_events
@@ -42,7 +44,9 @@ class ImportanceOverTheta:
         return np.stack([importance.error for importance in self.importances])
 
 
-def importance_over_theta(model: keras.Model, data, theta, *, held: str = "theta", **keywords) -> ImportanceOverTheta:
+def importance_over_theta(
+    model: keras.Model, data: Events | tf.data.Dataset, theta: ArrayLike, *, held: str = "theta", **keywords: Any
+) -> ImportanceOverTheta:
     """<t_i>(theta): the importance of each feature to a parametric model, as a function of the theta it is shown.
 
     The events are read once; each chunk is shown at every theta.

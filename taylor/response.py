@@ -1,14 +1,19 @@
 """The response of a network: one of its outputs, as a function of those inputs that are analysed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from taylor import keras_graph
 
 TARGETS = ("output", "logit")
+
+# Events in memory, as a model takes them: one array, or one for each of its inputs.
+Events: TypeAlias = ArrayLike | tf.Tensor | Mapping[str, ArrayLike | tf.Tensor] | Sequence[ArrayLike | tf.Tensor]
 
 
 class Response:
@@ -33,7 +38,14 @@ class Response:
             layer that was told to run in training mode, a "logit" that cannot be found.
     """
 
-    def __init__(self, model: keras.Model, *, inputs: Sequence[str] | None = None, output=0, target: str = "output"):
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        inputs: Sequence[str] | None = None,
+        output: int | Sequence[int | str] = 0,
+        target: str = "output",
+    ):
         if not isinstance(model, keras.Model):
             raise TypeError(f"Expected a keras.Model. Received: {type(model).__name__}")
         if target not in TARGETS:
@@ -58,7 +70,7 @@ class Response:
 
     def __call__(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
         """The response (n_events,) to one tensor for each of `input_names`, at inference."""
-        if self.target == "logit":
+        if self._last is not None:
             layer, argument = self._last
             (z,) = keras_graph.evaluate(self.model, list(tensors), _call, outputs=[argument])
             return operation_without_activation(layer, z)[:, self.column]
@@ -73,7 +85,7 @@ class Response:
         _require_column(self.column, result.shape[1])
         return result[:, self.column]
 
-    def arrange(self, x) -> tuple:
+    def arrange(self, x: Events) -> tuple:
         """Events as one array or tensor for each of `input_names`; nothing is copied.
 
         Args:
@@ -97,12 +109,13 @@ class Response:
                 )
         return tuple(parts)
 
-    def column_names(self, x) -> tuple[str, ...]:
+    def column_names(self, x: Events) -> tuple[str, ...]:
         """A name for each analysed column of `x`, as `arrange` takes it.
 
         Those of a data frame; else x1, x2, ..., with the input's name in place of x if several are analysed.
         """
-        parts, names = _parts(x, self.input_names), []
+        parts = _parts(x, self.input_names)
+        names: list[str] = []
         for i in self.analysed:
             if hasattr(parts[i], "columns"):
                 names += map(str, parts[i].columns)
@@ -112,7 +125,7 @@ class Response:
             names += [stem] if len(self.analysed) > 1 and width == 1 else [f"{stem}{k + 1}" for k in range(width)]
         return tuple(names)
 
-    def _output(self, output) -> tuple[int, int]:
+    def _output(self, output: int | Sequence[int | str]) -> tuple[int, int]:
         tensor, column = output if isinstance(output, (tuple, list)) else (0, output)
         if not self.has_graph:
             return tensor, column
@@ -126,7 +139,7 @@ class Response:
         _require_column(column, shape[1] if len(shape) == 2 else 1)
         return tensor, column
 
-    def _last_operation(self):
+    def _last_operation(self) -> tuple[keras.Operation, keras.KerasTensor]:
         """The layer of the last activation, and the symbolic tensor that it is called on."""
         if self.has_graph:
             layer, arguments = keras_graph.producer(self.model.outputs[self.tensor])
@@ -141,7 +154,7 @@ class Response:
         )
 
 
-def operation_without_activation(layer, x: tf.Tensor) -> tf.Tensor:
+def operation_without_activation(layer: keras.Layer, x: tf.Tensor) -> tf.Tensor:
     """What goes into the activation of a Dense, Activation or Softmax layer."""
     if not isinstance(layer, keras.layers.Dense):
         return x
@@ -149,26 +162,26 @@ def operation_without_activation(layer, x: tf.Tensor) -> tf.Tensor:
     return z if layer.bias is None else z + tf.convert_to_tensor(layer.bias)
 
 
-def _call(operation, *arguments, **keywords):
+def _call(operation: keras.Operation, *arguments: Any, **keywords: Any) -> Any:
     return operation(*arguments, **keywords)
 
 
-def _require_column(column, width: int) -> None:
+def _require_column(column: int, width: int) -> None:
     if column not in range(width):
         raise ValueError(f"Expected output to be a column below {width}. Received: output={column!r}")
 
 
-def _input_names(model) -> tuple[str, ...]:
+def _input_names(model: keras.Model) -> tuple[str, ...]:
     structure = _input_structure(model)
     return tuple(sorted(structure)) if isinstance(structure, dict) else tuple(t.name for t in model.inputs)
 
 
-def _input_structure(model):
+def _input_structure(model: keras.Model) -> Any:
     """One symbolic tensor, or a list or dict of them: what the model is called with."""
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
 
-def _analysed(names: tuple[str, ...], inputs) -> tuple[int, ...]:
+def _analysed(names: tuple[str, ...], inputs: str | Sequence[str] | None) -> tuple[int, ...]:
     if inputs is None:
         return (names.index("features"),) if "features" in names else tuple(range(len(names)))
     inputs = (inputs,) if isinstance(inputs, str) else tuple(inputs)
@@ -177,7 +190,7 @@ def _analysed(names: tuple[str, ...], inputs) -> tuple[int, ...]:
     return tuple(names.index(name) for name in inputs)
 
 
-def _parts(x, names: tuple[str, ...]) -> tuple:
+def _parts(x: Events, names: tuple[str, ...]) -> tuple:
     if isinstance(x, dict):
         if set(x) != set(names):
             raise ValueError(f"Expected the inputs {names}. Received: {tuple(x)}")
@@ -191,12 +204,12 @@ def _parts(x, names: tuple[str, ...]) -> tuple:
     return parts
 
 
-def _array(part):
+def _array(part: Any) -> Any:
     return part if hasattr(part, "shape") and hasattr(part, "dtype") else np.asarray(part)
 
 
-def _check_model(model, has_graph: bool) -> None:
-    dtypes = {layer.compute_dtype for layer in model._flatten_layers()} - {None}
+def _check_model(model: keras.Model, has_graph: bool) -> None:
+    dtypes = {layer.compute_dtype for layer in keras_graph.layers(model)} - {None}
     if low := sorted(dtypes & {"float16", "bfloat16"}):
         raise ValueError(
             f"Expected a model that computes in float32 or float64. Received: {low[0]}, whose 8 or 11 binary digits "

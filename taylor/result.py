@@ -2,15 +2,19 @@
 
 import csv
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from taylor.features import FeatureSet
+
+if TYPE_CHECKING:
+    import pandas
 
 FORMAT = 1
 N_SHOWN = 20  # features that are printed
@@ -77,7 +81,8 @@ class TaylorImportance:
 
     def ranking(self) -> list[RankedFeature]:
         """All features by decreasing mean."""
-        low, high = ([None] * len(self.features),) * 2 if self.replicas is None else self.rank_interval.tolist()
+        interval = self.rank_interval
+        low, high = ([None] * len(self.features),) * 2 if interval is None else interval.tolist()
         return [
             RankedFeature(
                 rank,
@@ -117,7 +122,7 @@ class TaylorImportance:
             text.append(f"and {len(lines) - len(shown):,} more")
         return "\n".join(text)
 
-    def to_csv(self, path) -> None:
+    def to_csv(self, path: str | os.PathLike) -> None:
         """Writes the ranking as a table with a heading."""
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -127,7 +132,7 @@ class TaylorImportance:
                 del row["inputs"]
                 writer.writerow(row.values())
 
-    def to_frame(self):
+    def to_frame(self) -> "pandas.DataFrame":
         """The ranking as a pandas.DataFrame.
 
         Raises:
@@ -139,7 +144,7 @@ class TaylorImportance:
             raise ImportError("to_frame needs pandas: `pip install pandas`. Without it, use ranking().") from error
         return pd.DataFrame(self.ranking())
 
-    def to_json(self, path=None) -> str:
+    def to_json(self, path: str | os.PathLike | None = None) -> str:
         """Everything, with the regions, as JSON text; written to `path` if one is given."""
         text = json.dumps({"format": FORMAT, **self.features.to_dict(), **self.to_dict()}, indent=1)
         if path is not None:
@@ -147,7 +152,7 @@ class TaylorImportance:
         return text
 
     @classmethod
-    def from_json(cls, path_or_text) -> "TaylorImportance":
+    def from_json(cls, path_or_text: str | os.PathLike) -> "TaylorImportance":
         """Reads what `to_json` has written: a path, or the text.
 
         Raises:

@@ -5,6 +5,7 @@ what depends on no analysed input is a plain tensor. It returns a step, or raise
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -15,7 +16,7 @@ from taylor.steps import Concatenation, Elementwise, Linear, NoRule, Product, Sc
 RULES: dict[type, Callable] = {}
 
 
-def rule(*layer_classes: type):
+def rule(*layer_classes: type) -> Callable[[Callable], Callable]:
     """Decorator: makes a function the rule of layers of these very classes; a later rule replaces an earlier one.
 
     >>> @rule(keras.layers.Identity)
@@ -30,7 +31,7 @@ def rule(*layer_classes: type):
     return register
 
 
-def apply_rule(layer, *arguments, **keywords) -> Step:
+def apply_rule(layer: keras.Layer, *arguments: Any, **keywords: Any) -> Step:
     """The step that a layer makes of its arguments.
 
     Raises:

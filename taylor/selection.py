@@ -39,11 +39,12 @@ def select_features(importance: TaylorImportance, *, fraction: float | None = No
     ('mass', 'pt')
     """
     n = len(importance.features)
-    if (fraction is None) == (k is None):
+    if k is None and fraction is not None:
+        if not 0 < fraction <= 1:
+            raise ValueError(f"Expected fraction above 0 and up to 1. Received: fraction={fraction}")
+        k = math.ceil(fraction * n - 1e-9)  # 125 / 495 * 495 is above 125 in floating point
+    elif k is None or fraction is not None:
         raise ValueError(f"Expected one of fraction and k. Received: fraction={fraction}, k={k}")
-    if fraction is not None and not 0 < fraction <= 1:
-        raise ValueError(f"Expected fraction above 0 and up to 1. Received: fraction={fraction}")
-    k = math.ceil(fraction * n - 1e-9) if k is None else k  # 125 / 495 * 495 is above 125 in floating point
     if not 1 <= k <= n:
         raise ValueError(f"Expected k between 1 and {n}, the number of features. Received: k={k}")
     columns = sorted(range(n), key=lambda column: importance.ranks[column])[:k]

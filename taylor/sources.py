@@ -6,9 +6,11 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from taylor.analysis import Analysis, analysis_of
 from taylor.chunks import array_chunks, count_events, dataset_chunks
+from taylor.response import Events
 
 ALL = "all"  # the region that every event is in
 
@@ -27,7 +29,13 @@ class Source(NamedTuple):
     chunks: Iterator[tuple[tuple[tf.Tensor, ...], tf.Tensor]]
 
 
-def source_of(model: keras.Model, data, weight, regions, arguments: dict) -> Source:
+def source_of(
+    model: keras.Model,
+    data: Events | tf.data.Dataset,
+    weight: ArrayLike | None,
+    regions: Mapping | Callable | None,
+    arguments: dict,
+) -> Source:
     """The events that the arguments of `mean_abs_coefficients` describe; `arguments` are those of `analysis_of`."""
     if isinstance(data, tf.data.Dataset):
         if weight is not None:
@@ -38,7 +46,9 @@ def source_of(model: keras.Model, data, weight, regions, arguments: dict) -> Sou
     return _array_source(model, data, weight, regions or {}, arguments)
 
 
-def _array_source(model, data, weight, regions: Mapping, arguments: dict) -> Source:
+def _array_source(
+    model: keras.Model, data: Events, weight: ArrayLike | None, regions: Mapping, arguments: dict
+) -> Source:
     analysis, parts = analysis_of(model, data, **arguments)
     response = analysis.response
     n_events = count_events(parts, response.analysed)
@@ -63,7 +73,9 @@ def _array_source(model, data, weight, regions: Mapping, arguments: dict) -> Sou
     return Source(analysis, [ALL, *masks], chunks())
 
 
-def _dataset_source(model, dataset: tf.data.Dataset, regions: Callable | None, arguments: dict) -> Source:
+def _dataset_source(
+    model: keras.Model, dataset: tf.data.Dataset, regions: Mapping | Callable | None, arguments: dict
+) -> Source:
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError("Expected a finite dataset. Received: an endless one. Use dataset.take(n_batches).")
     if regions is not None and not callable(regions):

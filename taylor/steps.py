@@ -10,7 +10,7 @@ A Jacobian is (n_events, n_inputs, units), or (n_inputs, units) as long as it is
 the first activation.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -76,14 +76,14 @@ class Variable(Step):
         inputs: the analysed columns, of this input and others, that a Jacobian has a row for.
     """
 
-    def __init__(self, value: tf.Tensor, start: int, inputs: Sequence[int]):
+    def __init__(self, value: tf.Tensor, start: int, inputs: Sequence[int] | np.ndarray):
         super().__init__(value)
         self.start, self.inputs = start, np.asarray(inputs)
 
-    def push(self, jacobians, slopes):
+    def push(self, jacobians: list[tf.Tensor], slopes: Sequence[tf.Tensor]) -> tf.Tensor:
         return tf.constant(self.inputs[:, None] == self.start + np.arange(self.units), self.value.dtype)
 
-    def pull(self, adjoint):
+    def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return ()
 
 
@@ -95,14 +95,14 @@ class Linear(Step):
         super().__init__(value if bias is None else value + bias, parent)
         self.kernel = kernel
 
-    def push(self, jacobians, slopes):
+    def push(self, jacobians: list[tf.Tensor], slopes: Sequence[tf.Tensor]) -> tf.Tensor:
         (jacobian,) = jacobians
         if jacobian.shape.rank == 2:
             return jacobian @ self.kernel
         rows = tf.reshape(jacobian, (-1, jacobian.shape[-1])) @ self.kernel  # one large product
         return tf.reshape(rows, (-1, jacobian.shape[1], self.units))
 
-    def pull(self, adjoint):
+    def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return (tf.matmul(adjoint, self.kernel, transpose_b=True),)
 
 
@@ -114,29 +114,30 @@ class Scale(Step):
         self.scale = scale
         self.slopes = (scale,) if scale.shape.rank == 2 else ()
 
-    def push(self, jacobians, slopes):
+    def push(self, jacobians: list[tf.Tensor], slopes: Sequence[tf.Tensor]) -> tf.Tensor:
         return _scaled(jacobians[0], *(slopes or (self.scale,)))
 
-    def pull(self, adjoint):
+    def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return (adjoint * self.scale,)
 
 
 class Elementwise(Step):
     """An activation: `function` of each unit."""
 
-    def __init__(self, parent: Step, function):
+    def __init__(self, parent: Step, function: Callable):
         super().__init__(function(parent.value), parent)
         self.function = function
+        self.first: tf.Tensor
         self.first, self.second = derivatives(function, parent.value, self.value, order=2)
         self.slopes = (self.first,)
 
-    def push(self, jacobians, slopes):
+    def push(self, jacobians: list[tf.Tensor], slopes: Sequence[tf.Tensor]) -> tf.Tensor:
         return _scaled(*jacobians, *slopes)
 
-    def pull(self, adjoint):
+    def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return (adjoint * self.first,)
 
-    def curvature(self, adjoint):
+    def curvature(self, adjoint: tf.Tensor) -> Iterator[Curvature]:
         if self.second is not None:
             (parent,) = self.parents
             yield Curvature(parent, parent, adjoint * self.second)
@@ -148,7 +149,7 @@ class Softmax(Step):
     def __init__(self, parent: Step):
         super().__init__(tf.nn.softmax(parent.value), parent)
 
-    def pull(self, adjoint):
+    def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
         raise NoRule("a softmax before the last layer has no rule")
 
 
@@ -159,14 +160,14 @@ class Product(Step):
         super().__init__(left.value * right.value, left, right)
         self.slopes = right.value, left.value
 
-    def push(self, jacobians, slopes):
+    def push(self, jacobians: list[tf.Tensor], slopes: Sequence[tf.Tensor]) -> tf.Tensor:
         return _sum([_scaled(jacobian, slope) for jacobian, slope in zip(jacobians, slopes, strict=True)])
 
-    def pull(self, adjoint):
+    def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
         left, right = self.parents
         return adjoint * right.value, adjoint * left.value
 
-    def curvature(self, adjoint):
+    def curvature(self, adjoint: tf.Tensor) -> Iterator[Curvature]:
         left, right = self.parents
         yield Curvature(left, right, 2 * adjoint)  # both mixed derivatives are 1
 
@@ -178,10 +179,10 @@ class Sum(Step):
         super().__init__(value, *parents)
         self.factors = factors
 
-    def push(self, jacobians, slopes):
+    def push(self, jacobians: list[tf.Tensor], slopes: Sequence[tf.Tensor]) -> tf.Tensor:
         return _sum([jacobian * factor for jacobian, factor in zip(jacobians, self.factors, strict=True)])
 
-    def pull(self, adjoint):
+    def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return tuple(adjoint * factor for factor in self.factors)
 
 
@@ -192,7 +193,7 @@ class Concatenation(Step):
         super().__init__(value, *[part for part in parts if part is not None])
         self.parts, self.widths = parts, widths
 
-    def push(self, jacobians, slopes):
+    def push(self, jacobians: list[tf.Tensor], slopes: Sequence[tf.Tensor]) -> tf.Tensor:
         jacobians = iter(_alike(jacobians))
         blocks = [None if part is None else next(jacobians) for part in self.parts]
         like = next(block for block in blocks if block is not None)
@@ -202,7 +203,7 @@ class Concatenation(Step):
         ]
         return tf.concat(blocks, axis=-1)
 
-    def pull(self, adjoint):
+    def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
         blocks = tf.split(adjoint, self.widths, axis=-1)
         return tuple(block for block, part in zip(blocks, self.parts, strict=True) if part is not None)
 

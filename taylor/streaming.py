@@ -7,7 +7,7 @@ R^T |t|; the coefficients of single events never leave the graph.
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, reduce
 from itertools import chain, islice
 from typing import NamedTuple
@@ -52,7 +52,7 @@ class Sums(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def make_summation(analysis: Analysis):
+def make_summation(analysis: Analysis) -> Callable:
     """The compiled function from (tensors, weight, copies) of a chunk to its Sums.
 
     `weight` is (n_events, n_regions), 0 for events that only fill up the chunk; `copies` as from `draw_copies`. A chunk
@@ -154,7 +154,7 @@ def in_order(function: Callable, items: Iterable) -> Iterator:
         return
     n_workers = os.cpu_count() or 1
     with ThreadPoolExecutor(n_workers) as pool:
-        waiting = deque()
+        waiting: deque[Future] = deque()
         for item in chain(first, items):
             waiting.append(pool.submit(function, item))
             if len(waiting) > n_workers:
@@ -171,7 +171,7 @@ def draw_copies(n_events: int, n_replicas: int, seed: tuple[int, int]) -> tf.Ten
 
 
 @tf.function(autograph=False)  # not under XLA, whose random numbers take thirty times longer on a CPU
-def _draw_copies(n_events, n_replicas, seed):
+def _draw_copies(n_events: int, n_replicas: int, seed: tf.Tensor) -> tf.Tensor:
     uniform = tf.random.stateless_uniform((n_events, n_replicas), seed)
     return tf.add_n([tf.cast(uniform > threshold, tf.float32) for threshold in POISSON])
 

@@ -1,6 +1,21 @@
-"""Settings for all tests: TensorFlow keeps quiet, and figures need no screen."""
+"""Settings for all tests: TensorFlow keeps quiet, figures need no screen, and networks start from fixed weights."""
 
 import os
+import random
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
+
+import keras
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def seeded_module():
+    """TensorFlow's seed, of which shuffles are made; a new one costs all that is compiled, so it is not one a test."""
+    keras.utils.set_random_seed(0)
+
+
+def pytest_runtest_setup():
+    """Python's seed, of which Keras makes those of layers: weights depend on no other test."""
+    random.seed(0)

@@ -1,6 +1,9 @@
 """What is installed, what an import needs and does, and that the README's example runs."""
 
+import ast
 import configparser
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -10,6 +13,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from benchmarks.report import render_markdown
 from benchmarks.runner import read_section
@@ -40,11 +45,75 @@ def test_imports_need_no_sibling_and_no_plots_and_have_no_side_effects():
     assert run.stdout == ""
 
 
+def private_names(keras_object) -> set[str]:
+    """Names that begin with a single underscore."""
+    return {name for name in [*dir(keras_object), *vars(keras_object)] if re.match(r"_(?!_)", name)}
+
+
+def test_what_keras_keeps_private_stands_in_one_file_of_a_package():
+    x = keras.Input((1,))
+    model = keras.Model(x, keras.layers.Dense(1)(x))
+    names = set().union(*map(private_names, (x, model, keras.Sequential(model.layers), *model.layers)))
+    assert {"_flatten_layers", "_inbound_nodes", "_keras_history", "_outbound_nodes", "_run_through_graph"} <= names
+    for path in [path for folder in (*PACKAGES, "tests") for path in (ROOT / folder).rglob("*.py")]:
+        if path.name == "keras_graph.py" or path == Path(__file__):
+            continue
+        source = path.read_text()
+        assert "keras.src" not in source, path
+        nodes = list(ast.walk(ast.parse(source)))
+        ours = {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+        ours |= {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        used = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        assert not (used - ours) & names, path
+
+
 def test_only_the_three_packages_are_installed():
     setup = configparser.ConfigParser(interpolation=None)
     setup.read(ROOT / "setup.cfg")
     assert setup["options"]["packages"].split() == list(PACKAGES)
     assert "tensorflow-cpu" not in (ROOT / "setup.cfg").read_text()
+
+
+def test_the_packages_carry_type_hints():
+    """Whoever checks types against an installed package gets them (PEP 561), for everything that is public."""
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg")
+    assert setup["options.package_data"]["*"] == "py.typed"
+    for name in PACKAGES:
+        assert (ROOT / name / "py.typed").exists()
+        package = importlib.import_module(name)
+        for public in package.__all__:
+            for function in annotated(getattr(package, public)):
+                signature = inspect.signature(function)
+                bare = [p.name for p in signature.parameters.values() if p.annotation is p.empty]
+                assert set(bare) <= {"self", "cls"}, function.__qualname__
+                no_return = signature.return_annotation is signature.empty
+                assert not no_return or function.__name__ == "__init__", function.__qualname__
+
+
+def annotated(thing) -> list:
+    """A function itself; of a class, what its own body defines of public methods, properties and `__init__`."""
+    if not isinstance(thing, type):
+        return [thing]
+    members = {name: member for name, member in vars(thing).items() if name == "__init__" or not name.startswith("_")}
+    functions = [
+        getattr(member, "fget", getattr(member, "func", getattr(member, "__func__", member)))
+        for member in members.values()
+    ]
+    return [function for function in functions if inspect.isfunction(function)]
+
+
+def test_the_oldest_versions_are_those_that_are_allowed():
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg")
+    required = setup["options"]["install_requires"] + setup["options.extras_require"]["plots"]
+    lowest = {}
+    for requirement in map(Requirement, required.split("\n")[1:]):
+        (lower,) = [bound.version for bound in requirement.specifier if bound.operator == ">="]
+        lowest[requirement.name] = Version(lower)
+    lines = [line for line in (ROOT / ".ci" / "oldest.txt").read_text().splitlines() if not line.startswith("#")]
+    pinned = {name: Version(version) for name, version in (line.split("==") for line in lines)}
+    assert pinned == lowest
 
 
 def test_the_citation_is_of_this_version():
@@ -55,6 +124,7 @@ def test_the_citation_is_of_this_version():
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_pages_of_results_are_made_from_the_stored_records():
     """`python -m benchmarks report --markdown --out benchmarks/results` prints what belongs there."""
     folder = ROOT / "benchmarks" / "results"
@@ -77,6 +147,7 @@ def example(package: str, data: str) -> str:
 quiet = pytest.mark.filterwarnings("error:.shuffle=True. was passed, but will be ignored")  # in an example as printed
 
 
+@pytest.mark.slow
 @quiet
 def test_the_example_of_pnn_tf_runs(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -109,6 +180,7 @@ def test_the_example_of_taylor_runs(capsys):
     assert space["monitor"].steps.tolist() == [0, 32]
 
 
+@pytest.mark.slow
 @quiet
 def test_the_example_of_neos_tf_runs(capsys):
     import pyhf

@@ -33,10 +33,24 @@ def network(dtype=None, **last):
     )
 
 
-def statistic(loss, *, optimizer="adam", model=MODEL, edges=EDGES, bandwidth=0.1, yields=YIELDS, dtype=None, **kwargs):
-    """A compiled model."""
+def statistic(
+    loss,
+    *,
+    optimizer="adam",
+    model=MODEL,
+    edges=EDGES,
+    bandwidth=0.1,
+    yields=YIELDS,
+    dtype=None,
+    run_eagerly=True,
+    **kwargs,
+):
+    """A compiled model, whose steps are eager, as tracing them takes longer than a few of them.
+
+    What is traced for the measurement alone is shared by all models of one measurement and loss.
+    """
     compiled = SummaryStatistic(network(dtype), model, edges, bandwidth, yields=yields, **kwargs)
-    compiled.compile(optimizer, loss)
+    compiled.compile(optimizer, loss, run_eagerly=run_eagerly)
     return compiled
 
 

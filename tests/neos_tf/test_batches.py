@@ -61,7 +61,7 @@ def test_weights_stay_with_their_events():
 @pytest.mark.parametrize(
     ("samples", "batch_size", "message"),
     [
-        ({}, 1, "at least one sample"),
+        ({}, 1, "sample.*none"),
         (numbered(signal=5, background=3), 4, "batch_size between 1 and .* 3 of 'background'. Received: batch_size=4"),
         (numbered(signal=5), 0, "Received: batch_size=0"),
         ({"signal": (np.ones((5, 2)), np.ones(4))}, 2, r"one weight an event of sample 'signal'. Received: .*\[4, 5\]"),

@@ -1,7 +1,7 @@
 """Gradients of every statistic with respect to every number of a likelihood and of the data.
 
-By default a model with every modifier is differentiated eagerly; in a graph and under XLA, which take long to compile,
-what training on a short model needs. All in all modes takes some minutes: python -m tests.neos_tf.test_gradients
+Those that need fits are marked slow: of a short model in all modes, of one with every modifier eagerly. Everything in
+every mode takes some minutes: python -m tests.neos_tf.test_gradients
 """
 
 import functools
@@ -52,6 +52,12 @@ def on_data(likelihood, data):
     scalars = [test.observed, test.log_expected, discovery.value]
     matrix = covariance(likelihood, pars, data)
     return [scalars, test.expected, pulls(likelihood, pars), tf.reshape(matrix, [-1])]
+
+
+def at_the_start(likelihood, data):
+    """Density and expectations of the initial parameters, moved off the centre, and how far they are pulled there."""
+    pars = likelihood.model.initial * 1.05 + 0.02
+    return [[likelihood.logpdf(pars, data)], likelihood.expected_data(pars), pulls(likelihood, pars)]
 
 
 def on_asimov_data(likelihood, _):
@@ -149,11 +155,13 @@ def correlated():
     return Case(correlated_background(3), templates, [61.0, 35.0, 17.0])
 
 
-def test_with_every_modifier():
-    deviation, place = every_modifier().deviation(on_data, "eager")
+@pytest.mark.parametrize("statistics", [at_the_start, pytest.param(on_data, marks=pytest.mark.slow)])
+def test_with_every_modifier(statistics):
+    deviation, place = every_modifier().deviation(statistics, "eager")
     assert deviation < TOLERANCE, place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_in_every_mode(mode):
     deviation, place = correlated().deviation(on_asimov_data, mode)

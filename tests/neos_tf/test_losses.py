@@ -40,8 +40,8 @@ LOSSES = [
     POIUncertaintyLoss(),
     ConstraintLoss(NUISANCE),
     EmptyBinPenalty(least=20.0),
-    WeightedLoss({CLsLoss(log=False): 1.0, POIUncertaintyLoss(): 0.1, ConstraintLoss(NUISANCE): 2.0}),
 ]
+WEIGHTED = WeightedLoss({CLsLoss(log=False): 1.0, POIUncertaintyLoss(): 0.1, ConstraintLoss(NUISANCE): 2.0})
 
 
 def bound(model, templates=TEMPLATES):
@@ -59,7 +59,7 @@ def fisher(poi):
     return (slopes / (poi * signal + background)) @ slopes.T + np.diag([1, 0])
 
 
-@pytest.mark.parametrize("poi", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("poi", [0.5, 2.0])
 def test_counting_has_closed_forms(poi):
     signal, background = poi * TEMPLATES["signal"], TEMPLATES["background"]
     limit = 2 * np.sum(signal - background * np.log1p(signal / background))
@@ -114,13 +114,14 @@ def test_gradient_agrees_with_finite_differences(loss):
     np.testing.assert_allclose(tape.gradient(total, step), numeric, rtol=1e-6, atol=1e-8)
 
 
-def test_profiled_staterrors_change_nothing_but_the_way():
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", [CLsLoss, DiscoveryLoss])
+def test_profiled_staterrors_change_nothing_but_the_way(loss):
     background = sample("background", "background", staterror("channel", [5.0, 4.0, 3.0]))
     model = TemplateModel.from_spec(specification(channel=[sample("signal", "signal", MU), background]), n_bins=3)
-    for loss in (CLsLoss, DiscoveryLoss):
-        plain, profiled = (loss(profile_staterror=p).of_likelihood(bound(model)).value for p in (False, True))
-        np.testing.assert_allclose(profiled, plain, rtol=1e-10)  # two fits, each to the last digits
-        assert abs(plain - loss().of_likelihood(bound(COUNTING)).value) > 0.01
+    plain, profiled = (loss(profile_staterror=p).of_likelihood(bound(model)).value for p in (False, True))
+    np.testing.assert_allclose(profiled, plain, rtol=1e-10)  # two fits, each to the last digits
+    assert abs(plain - loss().of_likelihood(bound(COUNTING)).value) > 0.01
 
 
 def test_cross_entropy_is_that_of_keras():
@@ -155,11 +156,11 @@ def test_weighted_loss_is_the_sum():
 
 def test_what_cannot_be_computed_has_not_converged():
     for empty in (TEMPLATES | {"signal": np.full(3, np.nan)}, {name: np.array([0.0, 5, 9]) for name in TEMPLATES}):
-        for loss in (CLsLoss(), DiscoveryLoss(), POIVarianceLoss(), ConstraintLoss(NUISANCE), LOSSES[-1]):
+        for loss in (CLsLoss(), DiscoveryLoss(), POIVarianceLoss(), ConstraintLoss(NUISANCE), WEIGHTED):
             assert not loss.of_likelihood(bound(SHAPE, empty)).converged, loss
 
 
-@pytest.mark.parametrize("loss", [*LOSSES, BCELoss(("s", "t"), ("b",))], ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize("loss", [*LOSSES, WEIGHTED, BCELoss(("s", "t"), ("b",))], ids=lambda loss: type(loss).__name__)
 def test_config_survives_json(loss):
     stored = json.loads(json.dumps(keras.saving.serialize_keras_object(loss)))
     loaded = keras.saving.deserialize_keras_object(stored)
@@ -174,7 +175,7 @@ def test_config_survives_json(loss):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: WeightedLoss({}), "at least one loss among terms"),
+        (lambda: WeightedLoss({}), "terms.*none"),
         (lambda: ConstraintLoss("gamma").of_likelihood(bound(SHAPE)), f"one of {NUISANCE}, mu. Received: 'gamma'"),
         (
             lambda: BCELoss(background=("ttbar",)).of_scores(scores()),

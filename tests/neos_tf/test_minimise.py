@@ -113,11 +113,12 @@ def test_derivatives_are_those_of_the_closed_form():
     np.testing.assert_allclose(hessian, A, rtol=1e-14)
 
 
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["graph", "xla"])
 @pytest.mark.parametrize(
     "limits", [{"fixed": [False, True]}, {"lower": [0.6, -np.inf]}], ids=["one_fixed", "one_at_its_bound"]
 )
-def test_gradient_is_that_of_the_solution(limits):
-    """Against differences of solutions, with arguments of two shapes, in every mode."""
+def test_gradient_is_that_of_the_solution(limits, jit_compile):
+    """Against differences of solutions, with arguments of two shapes, eagerly and compiled."""
     arguments = [tf.constant(values, tf.float64) for values in ([0.5, -0.3], 0.4, [1.0, 2.0])]
 
     def solve(*arguments):
@@ -128,9 +129,8 @@ def test_gradient_is_that_of_the_solution(limits):
             total = minimum.x[0] - 2 * minimum.x[1] + minimum.value
         return total, tape.gradient(total, arguments), minimum.converged, minimum.free
 
-    graph = tf.function(solve, autograph=False)
-    modes = [solve, graph, tf.function(solve, autograph=False, jit_compile=True)]
-    results = [mode(*arguments) for mode in modes]
+    graph = tf.function(solve, autograph=False, jit_compile=jit_compile)
+    results = [mode(*arguments) for mode in (solve, graph)]
     step = 1e-3  # of a fourth-order quotient: truncation 1e-12, rounding 1e-13
     for number, argument in enumerate(arguments):
         for place in np.ndindex(*argument.shape):

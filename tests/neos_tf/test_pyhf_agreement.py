@@ -12,15 +12,18 @@ from tests.neos_tf.accurate_pyhf import accurate_fits, model_and_data
 from tests.neos_tf.make_reference import deviations, expected, received, specification_of, stored
 from tests.neos_tf.workspaces import WORKSPACES
 
-PYHF = [
+FAST = [
     "uncorrelated_background",  # best at mu = 0
-    "two_bins",  # at mu = 0 and not pushed against it
-    "one_bin_excess",
-    "coupled_normsys",
     "coupled_shapefactor",
     "histfactory_manual",  # parameters that are fixed
 ]
-RANDOM = [f"random_{seed}" for seed in range(5)]
+SLOW = [
+    "two_bins",  # best at mu = 0 and not pushed against it
+    "one_bin_excess",
+    "coupled_normsys",
+    "own_settings",
+    *(f"random_{seed}" for seed in range(5)),
+]
 WITH_STATERROR = ["shared_staterror", "control_region"]
 # Of parameters in units of their uncertainty, of the others absolute. The reference's fits end within 1e-10 of an
 # uncertainty; its uncertainties come from differences, and know themselves to 1e-10 to 3e-8.
@@ -37,17 +40,19 @@ def far(found, numbers):
     }
 
 
-@pytest.mark.parametrize("name", [*PYHF, "own_settings", *RANDOM])
+@pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_fits_and_tests_agree_with_pyhf(name):
     assert far(received(specification_of(name)), stored()[name]) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_STATERROR)
 def test_profiled_staterrors_agree_with_pyhf(name):
     """Found from their closed form, where pyhf's minimiser searches them."""
     assert far(received(specification_of(name), profile_staterror=True), stored()[name]) == {}
 
 
+@pytest.mark.slow
 def test_where_there_are_two_minima_ours_is_the_lower():
     """pyhf, from the same initial parameters, ends in the other; from ours it stays."""
     spec = WORKSPACES["coupled_histosys"]

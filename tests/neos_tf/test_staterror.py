@@ -14,6 +14,12 @@ def single(observed=20.0):
     return likelihood, likelihood.data([observed])
 
 
+def one_region():
+    """Two bins, both of which have a gamma."""
+    samples = [sample("signal", [3.0, 5.0], MU), sample("background", [8.0, 2.0], staterror("region", [1.0, 0.6]))]
+    return workspace([[14, 8]], region=samples)
+
+
 def two_regions():
     """A sample without staterror in one region, and a channel without any."""
     return workspace(
@@ -72,8 +78,9 @@ def test_likelihood_is_flat_in_every_gamma():
     assert np.all(np.abs(gradient[others]) > 0.1)
 
 
-def test_fit_with_profiled_gammas_and_its_gradient_are_those_of_the_search():
-    model = TemplateModel.from_spec(two_regions())
+@pytest.mark.parametrize("spec", [one_region, pytest.param(two_regions, marks=pytest.mark.slow)])
+def test_fit_with_profiled_gammas_and_its_gradient_are_those_of_the_search(spec):
+    model = TemplateModel.from_spec(spec())
     names = list(model.templates)
     templates = [tf.constant(model.templates[name].numbers) for name in names]
     values, gradients = [], []

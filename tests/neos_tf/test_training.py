@@ -28,7 +28,7 @@ from tests.neos_tf.blobs import EDGES, MODEL, YIELDS, blobs, network, shares, st
 from tests.neos_tf.workspaces import MU, sample, specification, staterror
 
 LOSS = CLsLoss()
-BOTH = WeightedLoss({LOSS: 1.0, BCELoss(): 0.5})
+FLATNESS = EmptyBinPenalty(60.0)  # needs no fit, so that it is nearly free
 
 
 def by_hand(model, templates):
@@ -56,6 +56,7 @@ def soft_loss(model, samples, loss=LOSS, **options):
 
 
 def loss_of_step(model, samples):
+    model.reset_metrics()  # before Keras 3.15, train_on_batch gives the mean with the steps before
     return model.train_on_batch(samples, return_dict=True)["loss"]
 
 
@@ -85,14 +86,24 @@ def test_fit_lowers_the_loss_in_training_and_in_validation(trained):
     assert not any(history["unconverged"])
 
 
-def test_a_step_has_the_loss_of_the_pipeline_and_its_gradient(samples):
+@pytest.mark.slow
+def test_traced_steps_are_the_eager_ones(samples):
+    losses = []
+    for run_eagerly in (False, True):
+        model = statistic(LOSS, optimizer=keras.optimizers.Adam(0.02), run_eagerly=run_eagerly)
+        losses.append(model.fit(sample_batches(samples, 150), epochs=3, verbose=0).history["loss"])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)  # float32 scores
+
+
+def test_a_step_has_the_loss_of_the_pipeline_and_its_gradient(samples, uncompiled):
+    both = WeightedLoss({POIVarianceLoss(): 1.0, BCELoss(): 0.5})
     cut = SoftCut(0, -2.0, 0.5, dtype="float64")
-    model = statistic(BOTH, optimizer=keras.optimizers.SGD(1.0), dtype="float64", selection=cut)
+    model = statistic(both, optimizer=keras.optimizers.SGD(1.0), dtype="float64", selection=cut)
     start = model.get_weights()
     scores = {name: model(x) for name, x in samples.items()}
     templates = {name: YIELDS[name] / 300 * binned_kde(scores[name], EDGES, 0.1, cut(x)) for name, x in samples.items()}
-    expected = LOSS.of_likelihood(MODEL.bind(templates)).value + 0.5 * BCELoss().of_scores(scores)
-    np.testing.assert_allclose(loss_of_step(model, samples), expected, rtol=1e-11)  # fits to the last digits
+    expected = POIVarianceLoss().of_likelihood(MODEL.bind(templates)).value + 0.5 * BCELoss().of_scores(scores)
+    np.testing.assert_allclose(loss_of_step(model, samples), expected, rtol=1e-11)  # an inverse of order one
     slopes = [before - after for before, after in zip(start, model.get_weights(), strict=True)]
     rng = np.random.default_rng(0)
     direction = [rng.normal(size=weight.shape) for weight in start]
@@ -124,8 +135,10 @@ def test_evaluate_is_the_statistics_of_ordinary_histograms_whatever_the_batches(
 
 def test_evaluate_gives_a_list_in_the_order_of_metrics_names(trained, samples):
     model, _ = trained
-    as_list = model.evaluate(samples, verbose=0)
-    assert dict(zip(model.metrics_names, as_list, strict=True)) == model.evaluate(samples, verbose=0, return_dict=True)
+    as_list = model.evaluate(samples, batch_size=300, verbose=0)
+    assert dict(zip(model.metrics_names, as_list, strict=True)) == model.evaluate(
+        samples, batch_size=300, verbose=0, return_dict=True
+    )
     assert model.metrics_names[:2] == ["loss", "cls"]
 
 
@@ -162,20 +175,27 @@ def test_callbacks_follow_the_measurement(samples, tmp_path):
     assert all(np.array_equal(received, expected) for received, expected in zip(loaded, best, strict=True))
 
 
-def test_training_goes_on_after_loading_as_if_it_had_not_stopped(samples, tmp_path):
+def test_training_goes_on_after_loading_as_if_it_had_not_stopped(samples, tmp_path, uncompiled):
     batches = tf.data.Dataset.from_tensors(samples).repeat(2)
-    whole, half = (statistic(POIVarianceLoss(), optimizer=keras.optimizers.Adam(0.02)) for _ in range(2))
+    whole, half = (statistic(FLATNESS, optimizer=keras.optimizers.Adam(0.02)) for _ in range(2))
     whole.fit(batches, epochs=2, verbose=0)
     half.fit(batches, epochs=1, verbose=0)
-    expected = half.evaluate(batches, verbose=0)
     half.save(tmp_path / "half.keras")
     loaded = keras.saving.load_model(tmp_path / "half.keras")
-    np.testing.assert_allclose(loaded.evaluate(batches, verbose=0), expected, rtol=1e-12)  # the same numbers
     loaded.fit(batches, epochs=1, verbose=0)
     assert not np.array_equal(loaded.network.get_weights()[0], half.network.get_weights()[0])
     for received, expected in zip(loaded.trainable_variables, whole.trainable_variables, strict=True):
         np.testing.assert_allclose(received, expected, rtol=1e-5)  # float32 steps of the same numbers
     assert loaded.optimizer.iterations == whole.optimizer.iterations == 4
+
+
+@pytest.mark.slow
+def test_a_loaded_model_measures_the_same(trained, samples, tmp_path):
+    model, _ = trained
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    received, expected = (one.evaluate(samples, batch_size=300, verbose=0) for one in (loaded, model))
+    np.testing.assert_allclose(received, expected, rtol=1e-12)  # the same numbers
 
 
 def test_config_survives(tmp_path):
@@ -222,7 +242,7 @@ def test_cuts_are_sharp_in_evaluation(samples):
     passed = {name: x[:, 0] > -1.5 for name, x in samples.items()}
     scores = {name: model(x).numpy().astype(float) for name, x in samples.items()}
     hard = {name: YIELDS[name] * np.histogram(scores[name][passed[name]], EDGES)[0] / 300 for name in samples}
-    result = model.evaluate(samples, verbose=0, return_dict=True)
+    result = model.evaluate(samples, batch_size=300, verbose=0, return_dict=True)
     np.testing.assert_allclose(result["cls"], by_hand(MODEL, hard)["cls"], rtol=1e-9)  # fits to the last digits
 
 
@@ -231,31 +251,42 @@ def test_edges_are_learned_and_saved(samples, tmp_path):
     model.fit(samples, batch_size=300, epochs=2, verbose=0)
     edges = model.edges.numpy().astype(float)
     assert np.abs(edges - EDGES)[1:-1].min() > 1e-3
-    result = model.evaluate(samples, verbose=0, return_dict=True)
+    result = model.evaluate(samples, batch_size=300, verbose=0, return_dict=True)
     expected = by_hand(MODEL, hard_templates(model, samples, edges=edges))
     np.testing.assert_allclose(result["cls"], expected["cls"], rtol=1e-9)  # fits to the last digits
     model.save(tmp_path / "edges.keras")
     assert np.array_equal(keras.saving.load_model(tmp_path / "edges.keras").edges, model.edges)
 
 
-def test_uncertainties_that_have_only_a_name_are_statistical():
-    spec = specification(
-        channel=[sample("s", "signal", MU), sample("b", "background", staterror("channel", "background_error"))]
-    )
-    model, loss = TemplateModel.from_spec(spec, n_bins=3), POIVarianceLoss()
+def with_a_named_uncertainty():
+    """The model, its samples (features, weights) and a statistic of it."""
+    channel = [sample("s", "signal", MU), sample("b", "background", staterror("channel", "background_error"))]
+    model = TemplateModel.from_spec(specification(channel=channel), n_bins=3)
     samples = {name: events for name, events in blobs(weighted=True).items() if name in ("signal", "background")}
     yields = {name: YIELDS[name] for name in samples}
-    summary = statistic(loss, model=model, yields=yields, optimizer=keras.optimizers.SGD(0.0))
-    result = summary.evaluate(samples, verbose=0, return_dict=True)
+    optimizer = keras.optimizers.SGD(0.0)
+    return model, samples, statistic(POIVarianceLoss(), model=model, yields=yields, optimizer=optimizer)
+
+
+def test_uncertainties_that_have_only_a_name_are_statistical_in_training(uncompiled):
+    model, samples, summary = with_a_named_uncertainty()
+    _, w = samples["background"]
+    scores = {name: summary(x) for name, (x, _) in samples.items()}
+    soft = {n: YIELDS[n] / w.sum() * binned_kde(scores[n], EDGES, 0.1, w) for n, (_, w) in samples.items()}
+    soft["background_error"] = 100 / w.sum() * tf.sqrt(binned_kde(scores["background"], EDGES, 0.1, w**2))
+    expected = POIVarianceLoss().of_likelihood(model.bind(soft)).value
+    np.testing.assert_allclose(loss_of_step(summary, samples), expected, rtol=1e-5)  # float32 scores
+
+
+@pytest.mark.slow
+def test_uncertainties_that_have_only_a_name_are_statistical_in_evaluation():
+    model, samples, summary = with_a_named_uncertainty()
+    result = summary.evaluate(samples, batch_size=300, verbose=0, return_dict=True)
     x, w = samples["background"]
     squares = np.histogram(summary(x).numpy().astype(float).ravel(), EDGES, weights=w**2)[0]
     error = 100 * np.sqrt(squares) / w.sum()
     np.testing.assert_allclose(summary.histograms()["background_error"], error, rtol=1e-7)  # Keras makes arrays float32
     np.testing.assert_allclose(result["sigma_mu"], by_hand(model, summary.histograms())["sigma_mu"], rtol=1e-11)
-    soft = {name: yields[name] / w.sum() * binned_kde(summary(x), EDGES, 0.1, w) for name, (x, w) in samples.items()}
-    soft["background_error"] = 100 / w.sum() * tf.sqrt(binned_kde(summary(x), EDGES, 0.1, w**2))
-    expected = loss.of_likelihood(model.bind(soft)).value
-    np.testing.assert_allclose(loss_of_step(summary, samples), expected, rtol=1e-5)  # float32 scores
 
 
 def test_bandwidth_in_units_of_bins_and_mass_folded_back(samples):
@@ -265,23 +296,24 @@ def test_bandwidth_in_units_of_bins_and_mass_folded_back(samples):
     np.testing.assert_allclose(loss_of_step(model, samples), expected, rtol=1e-5)  # float32 scores
     assert abs(expected - soft_loss(model, samples)) > 0.01
     inner = statistic(LOSS, edges=[0.2, 0.4, 0.6, 0.8], **options)
-    inner.evaluate(samples, verbose=0)
+    inner.evaluate(samples, batch_size=300, verbose=0)
     for name, counts in inner.histograms().items():
         np.testing.assert_allclose(np.sum(counts), YIELDS[name], rtol=1e-13)  # float64
 
 
-def test_compiled_statistics_are_the_same(samples):
-    model = statistic(LOSS, optimizer=keras.optimizers.SGD(0.1), compile_statistics=True)
+@pytest.mark.parametrize("loss", [FLATNESS, pytest.param(LOSS, marks=pytest.mark.slow)], ids=["no fit", "fits"])
+def test_compiled_statistics_are_the_same(samples, loss):
+    model = statistic(loss, optimizer=keras.optimizers.SGD(0.1), compile_statistics=True, run_eagerly=False)
     for _ in range(2):
-        expected = soft_loss(model, samples)
+        expected = soft_loss(model, samples, loss)
         np.testing.assert_allclose(loss_of_step(model, samples), expected, rtol=1e-5)  # float32 scores
-    assert abs(soft_loss(model, samples) - expected) > 1e-3
+    assert abs(soft_loss(model, samples, loss) - expected) > 1e-3
 
 
 def test_penalties_of_the_network_are_part_of_the_loss(samples):
     regularized = network(kernel_regularizer=keras.regularizers.L2(0.1))
     model = SummaryStatistic(regularized, MODEL, EDGES, 0.1, yields=YIELDS)
-    model.compile(keras.optimizers.SGD(0.0), LOSS)
+    model.compile(keras.optimizers.SGD(0.0), LOSS, run_eagerly=True)
     penalty = 0.1 * np.sum(regularized.layers[-1].kernel.numpy() ** 2)
     assert penalty > 0.1
     expected = soft_loss(model, samples) + penalty
@@ -294,29 +326,27 @@ def test_cross_entropy_needs_no_histograms_and_does_not_depend_on_batches(sample
     model = statistic(BCELoss(), optimizer=keras.optimizers.SGD(0.0))
     expected = float(BCELoss().of_scores({name: model(x) for name, x in samples.items()}))
     np.testing.assert_allclose(loss_of_step(model, samples), expected, rtol=1e-6)  # float32
+    by_counts = by_hand(MODEL, hard_templates(model, samples))
     results = [model.evaluate(samples, batch_size=size, verbose=0, return_dict=True) for size in (300, 70)]
     for result in results:
         np.testing.assert_allclose(result["loss"], expected, rtol=1e-6)
-        np.testing.assert_allclose(result["cls"], by_hand(MODEL, hard_templates(model, samples))["cls"], rtol=1e-9)
+        np.testing.assert_allclose(result["cls"], by_counts["cls"], rtol=1e-9)
 
 
 def spoilt(samples, **events):
     return samples | {name: np.asarray(x, "float32") for name, x in events.items()}
 
 
-@pytest.mark.parametrize(
-    ("events", "loss"),
-    [(np.full((300, 2), np.nan), BOTH), (np.zeros((0, 2)), POIVarianceLoss())],
-    ids=["NaN", "no events"],
-)
-def test_a_batch_that_gives_no_fit_is_counted_and_moves_nothing(samples, events, loss):
-    model = statistic(loss, optimizer=keras.optimizers.SGD(0.1))
+@pytest.mark.parametrize("events", [np.full((300, 2), np.nan), np.zeros((0, 2))], ids=["NaN", "no events"])
+def test_a_batch_that_gives_no_fit_is_counted_and_moves_nothing(samples, events):
+    model = statistic(WeightedLoss({FLATNESS: 1.0, BCELoss(): 0.5}), optimizer=keras.optimizers.SGD(0.1))
     start = model.get_weights()
     spoilt = samples | {"signal": events.astype("float32")}
 
     def fit(*batches):
         signature = {name: tf.TensorSpec((None, 2), tf.float32) for name in samples}
-        return model.fit(tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature), verbose=0)
+        dataset = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
+        return model.fit(dataset.apply(tf.data.experimental.assert_cardinality(len(batches))), verbose=0)
 
     assert fit(spoilt).history == {"loss": [np.inf], "unconverged": [1]}
     assert all(np.array_equal(before, after) for before, after in zip(start, model.get_weights(), strict=True))
@@ -329,26 +359,35 @@ def test_a_batch_that_gives_no_fit_is_counted_and_moves_nothing(samples, events,
 
 def test_a_measurement_that_gives_no_fit_is_the_worst_there_is(samples):
     model = statistic(LOSS, edges=[0.0, 1e-9, 0.5, 1.0])
-    result = model.evaluate(samples, verbose=0, return_dict=True)
+    result = model.evaluate(samples, batch_size=300, verbose=0, return_dict=True)
     assert result.pop("unconverged") == 1
     assert result.pop("significance") == -np.inf
     assert set(result.values()) == {np.inf}
 
 
-def test_bins_at_the_floor_are_reported(samples):
+def with_a_bin_at_the_floor():
     floored = correlated_background(3, floor=0.5)
-    model = statistic(EmptyBinPenalty(), model=floored, edges=[0.0, 1e-9, 0.5, 1.0], bandwidth=1e-10)
-    logs = model.train_on_batch(samples, return_dict=True)
+    return statistic(EmptyBinPenalty(), model=floored, edges=[0.0, 1e-9, 0.5, 1.0], bandwidth=1e-10)
+
+
+def test_bins_at_the_floor_are_reported_in_training(samples):
+    logs = with_a_bin_at_the_floor().train_on_batch(samples, return_dict=True)
     assert logs["floored"] == 1 and logs["unconverged"] == 0
-    result = model.evaluate(samples, verbose=0, return_dict=True)
+
+
+@pytest.mark.slow
+def test_bins_at_the_floor_are_reported_in_evaluation(samples):
+    model = with_a_bin_at_the_floor()
+    result = model.evaluate(samples, batch_size=300, verbose=0, return_dict=True)
     assert result["floored"] == 1 and result["unconverged"] == 0 and 0 < result["cls"] < 1
 
 
 def test_last_batches_may_be_smaller(samples):
-    model = statistic(LOSS, optimizer=keras.optimizers.SGD(0.0))
+    """In a graph of batches of any size."""
+    model = statistic(FLATNESS, optimizer=keras.optimizers.SGD(0.0), run_eagerly=False)
     loss = model.fit(tf.data.Dataset.from_tensor_slices(samples).batch(170), verbose=0).history["loss"]
     parts = [{name: x[rows] for name, x in samples.items()} for rows in (slice(170), slice(170, None))]
-    expected = np.mean([soft_loss(model, part) for part in parts])
+    expected = np.mean([soft_loss(model, part, FLATNESS) for part in parts])
     np.testing.assert_allclose(loss, expected, rtol=1e-5)  # float32 scores
 
 
@@ -363,18 +402,21 @@ def of_network(network=None, model=MODEL, edges=EDGES, bandwidth=0.1, outside="d
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: of_network(unbuilt(), **YIELDS), "that is built.*keras.Input"),
+        (lambda: of_network(unbuilt(), **YIELDS), "network.*keras.Input"),
         (
             lambda: of_network(network(), **YIELDS, ttbar=1.0),
             "yields of templates .*background_down. Received: .*ttbar",
         ),
         (lambda: of_network(network()), "Received: none"),
-        (lambda: of_network(network(), signal=1.0, background=2.0), "background_up, background_down as well"),
-        (lambda: of_network(network(), edges=[0, 0.5, 1], **YIELDS), r"'signal' of 2 bins.*\(3,\) in the model"),
-        (lambda: of_network(network(), edges=[0, 0.5, 0.5, 1], **YIELDS), "strictly increasing"),
+        (
+            lambda: of_network(network(), signal=1.0, background=2.0),
+            "background_up, background_down.*signal, background",
+        ),
+        (lambda: of_network(network(), edges=[0, 0.5, 1], **YIELDS), r"'signal' of 2 bins.*\(3,\)"),
+        (lambda: of_network(network(), edges=[0, 0.5, 0.5, 1], **YIELDS), r"edges .*\[0.0, 0.5, 0.5, 1.0\]"),
         (lambda: of_network(network(), bandwidth=0.0, **YIELDS), "bandwidth > 0"),
         (lambda: of_network(network(), outside="keep", **YIELDS), "outside='keep'"),
-        (lambda: of_network(network(), **YIELDS).compile("sgd"), "such as CLsLoss.*loss=None"),
+        (lambda: of_network(network(), **YIELDS).compile("sgd"), "loss=None"),
         (lambda: of_network(network(), **YIELDS).compile("sgd", "mse"), "loss='mse'"),
     ],
 )
@@ -386,9 +428,9 @@ def test_bad_arguments_are_named(make, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda samples: {"signal": samples["signal"]}, "events of signal, background, .* Received: signal. See"),
+        (lambda samples: {"signal": samples["signal"]}, "events of signal, background, .* Received: signal"),
         (lambda samples: samples | {"ttbar": samples["signal"]}, "Received: .*, ttbar"),
-        (lambda samples: samples["signal"], "dict with events of signal.*Received: "),
+        (lambda samples: samples["signal"], "dict .*signal, background"),
         (lambda samples: (samples, np.ones(300)), "Received: labels"),
     ],
 )
@@ -407,7 +449,7 @@ def test_weights_of_another_length_fail(samples):
         model.fit(tf.data.Dataset.from_tensors(weighted), verbose=0)
 
 
-def test_a_loss_of_ones_own(samples):
+def test_a_loss_of_ones_own(samples, uncompiled):
     class Share(Loss):
         """Minus the signal expected in the last bin."""
 

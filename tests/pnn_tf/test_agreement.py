@@ -56,7 +56,7 @@ def test_errors_of_the_calibration_are_those_of_its_neighbours():
 def test_theta_outside_and_without_signal_is_refused():
     network = model()
     calibration = calibrate(network, *sample(1000, 1000, 0), n_bins=5)
-    with pytest.raises(ValueError, match=r"calibrated range from 0.5 to 2.5"):
+    with pytest.raises(ValueError, match=r"theta .*from 0.5 to 2.5.*3.0"):
         hold_out_test(calibration, network, *sample(10, 10, 1, [3.0]), 3.0)
-    with pytest.raises(ValueError, match=r"signal of positive weight at theta = 1.2"):
+    with pytest.raises(ValueError, match=r"signal .*theta = 1.2"):
         hold_out_test(calibration, network, *sample(10, 10, 1, [1.0]), 1.2)

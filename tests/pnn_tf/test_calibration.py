@@ -72,12 +72,12 @@ def test_it_is_stored_as_arrays(tmp_path):
 @pytest.mark.parametrize(
     ("score", "theta", "message"),
     [
-        ([0.5], 0.9, r"from 1 to 3.*not extrapolated.*in 1 of 1 places.*0.89999.*Calibrate with signal out to there"),
-        ([0.5, 0.5], [2.0, 3.1], "in 1 of 2 places"),
-        ([0.5], np.nan, "theta holds NaN"),
-        ([np.nan], 2.0, "score holds NaN in 1 of 1"),
-        ([1.5], 2.0, "from 0 to 1, as of a sigmoid"),
-        ([0.5, 0.5, 0.5], [2.0, 2.0], "3, but theta has 2"),
+        ([0.5], 0.9, r"theta .*from 1 to 3.* 1 of 1 .*0.89999"),
+        ([0.5, 0.5], [2.0, 3.1], "theta .* 1 of 2 .*3.0999"),
+        ([0.5], np.nan, "theta .*NaN .*1 of 1"),
+        ([np.nan], 2.0, "score .*NaN .*1 of 1"),
+        ([1.5], 2.0, "scores from 0 to 1.*1.5"),
+        ([0.5, 0.5, 0.5], [2.0, 2.0], "3, .*theta .*2"),
     ],
 )
 def test_bad_arguments_are_named(score, theta, message):
@@ -102,21 +102,21 @@ def test_where_xla_drops_the_refusal_theta_outside_has_no_density():
 
 
 def test_theta_outside_is_refused_in_a_graph_too():
-    with pytest.raises(tf.errors.InvalidArgumentError, match="outside the calibrated range from 1 to 3"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"theta .*from 1 to 3"):
         tf.function(BY_HAND.densities)(tf.constant([0.5]), tf.constant([3.5]))
-    with pytest.raises(ValueError, match="calibrated range"):
+    with pytest.raises(ValueError, match=r"from 1 to 3.*0.5"):
         BY_HAND.at(0.5)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hypotheses": [3.0, 1.0]}, "at least two hypotheses, increasing"),
-        ({"hypotheses": [1.0]}, "at least two hypotheses, increasing"),
+        ({"hypotheses": [3.0, 1.0]}, r"hypotheses.*\[3.0, 1.0\]"),
+        ({"hypotheses": [1.0]}, r"hypotheses.*\[1.0\]"),
         ({"edges": [[0.0, 0.2, 1.0]] * 2}, r"edges of shape \(2, 4\)"),
-        ({"edges": [[0.0, 0.5, 0.5, 1.0]] * 2}, "increase from 0 to 1"),
+        ({"edges": [[0.0, 0.5, 0.5, 1.0]] * 2}, "edges .*from 0 to 1"),
         ({"signal": [[0.0, 0.4, 0.6]] * 2}, "shares of signal > 0"),
-        ({"background": [[0.4, 0.4, 0.4]] * 2}, "sum of 1"),
+        ({"background": [[0.4, 0.4, 0.4]] * 2}, "shares of background"),
         ({"n_signal": [1]}, r"n_signal of shape \(2,\)"),
     ],
 )

@@ -1,11 +1,11 @@
 import json
-import subprocess
 import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from pnn_tf import (
     Calibration,
@@ -111,7 +111,7 @@ def test_served_are_scores_scans_and_densities(exported, n_events):
 
 def test_theta_outside_the_calibration_is_refused_where_it_is_served(exported):
     _, served, _ = exported
-    with pytest.raises(tf.errors.InvalidArgumentError, match="outside the calibrated range from 500 to 1000"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"theta .*from 500 to 1000"):
         served.calibrated(*events(1)[:1], np.array([[1200]], "float32"))
 
 
@@ -134,34 +134,20 @@ def test_it_describes_itself(exported):
     } - {"description"}
 
 
-CHILD = """
-import sys
-sys.modules.update(dict.fromkeys(["pnn_tf", "taylor", "neos_tf"]))  # an import of them fails now
-import numpy, tensorflow
-served = tensorflow.saved_model.load({path!r})
-x, theta = numpy.array({x}, "float32"), numpy.full(({n}, 1), 700, "float32")
-columns = dict(zip({names}, map(tensorflow.constant, x.T)))
-print(served.signatures["serve_named"](theta=tensorflow.constant(theta), **columns)["score"].numpy().ravel().tolist())
-print(served.scan(x)["scores"].shape, sorted(served.calibrated(x, theta)))
-columns["jet_phi"] = columns.pop("jet_eta")
-try:
-    served.signatures["serve_named"](theta=tensorflow.constant(theta), **columns)
-except TypeError as error:
-    print("jet_eta" in str(error))
-"""
-
-
-def test_where_this_package_is_not_installed_it_serves_and_refuses_wrong_names(exported, tmp_path):
-    model, _, path = exported
-    x = events(4)[0]
-    child = CHILD.format(path=str(path), x=x.tolist(), n=4, names=NAMES)
-    run = subprocess.run([sys.executable, "-c", child], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    scores, scan, refused = run.stdout.splitlines()
-    expected = model({"features": x, "theta": np.full((4, 1), 700, "float32")}).numpy()
-    np.testing.assert_allclose(json.loads(scores), expected.ravel(), atol=1e-6)  # float32
-    assert scan == "(4, 3) ['background_density', 'likelihood_ratio', 'signal_density']"
-    assert refused == "True"
+def test_where_this_package_is_not_installed_it_serves(exported, monkeypatch):
+    _, served, path = exported
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pnn_tf"]:
+        monkeypatch.setitem(sys.modules, name, None)  # an import of it fails now
+    for name in [name for name in keras.saving.get_custom_objects() if name.startswith("pnn_tf>")]:
+        monkeypatch.delitem(keras.saving.get_custom_objects(), name)
+    again, (x, theta) = tf.saved_model.load(path), events(4)
+    assert np.array_equal(again.serve(x, theta)["score"], served.serve(x, theta)["score"])
+    assert np.array_equal(again.scan(x)["scores"], served.scan(x)["scores"])
+    for name, values in again.calibrated(x, theta).items():
+        assert np.array_equal(values, served.calibrated(x, theta)[name])
+    library = SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def.library.function
+    operations = {node.op for function in library for node in function.node_def}
+    assert "MatMul" in operations and not any("PyFunc" in operation for operation in operations)
 
 
 @pytest.mark.parametrize("wrong", [{"jet_phi": np.zeros(2, "float32")}, {"jet_eta": None}], ids=["extra", "missing"])
@@ -179,9 +165,9 @@ def test_other_columns_are_refused_in_both_forms(exported, wrong):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["jet_pt", "jet_phi", "m_jj"], r"missing are \['jet_eta'\], unknown are \['jet_phi'\]"),
-        (["jet_pt", "jet_eta"], r"missing are \['m_jj'\]"),
-        (["jet_eta", "jet_pt", "m_jj"], r"the order.* it is \['jet_pt', 'jet_eta', 'm_jj'\]"),
+        (["jet_pt", "jet_phi", "m_jj"], r"missing .* \['jet_eta'\], unknown .* \['jet_phi'\]"),
+        (["jet_pt", "jet_eta"], r"missing .* \['m_jj'\]"),
+        (["jet_eta", "jet_pt", "m_jj"], r"order.* \['jet_pt', 'jet_eta', 'm_jj'\]"),
     ],
 )
 def test_other_features_are_refused(exported, names, message):
@@ -195,7 +181,7 @@ def test_without_names_grid_and_calibration(tmp_path):
     export_savedmodel(parametric_network(2, 2, units=(3,), conditioning="concat"), tmp_path)
     assert set(tf.saved_model.load(tmp_path).signatures) == {"serve", "describe", "serving_default"}
     assert set(read_description(tmp_path)["outputs"]) == {"score"}
-    with pytest.raises(ValueError, match=r"has no feature names. Export it with feature_names"):
+    with pytest.raises(ValueError, match=r"feature_names"):
         check_feature_names(tmp_path, ["a", "b"])
 
 
@@ -222,9 +208,13 @@ def features_only():
 @pytest.mark.parametrize(
     ("model", "keywords", "message"),
     [
-        (features_only, {}, "inputs 'features' and 'theta' and one output"),
+        (features_only, {}, "'features' .*'theta' "),
         (lambda: parametric_network(3, units=(2,)), {"feature_names": ["a", "b"]}, "Expected 3 feature_names"),
-        (lambda: parametric_network(3, units=(2,)), {"feature_names": ["a", "b", "a"]}, "all distinct"),
+        (
+            lambda: parametric_network(3, units=(2,)),
+            {"feature_names": ["a", "b", "a"]},
+            r"feature_names.*\['a', 'b', 'a'\]",
+        ),
         *(
             (
                 lambda: parametric_network(3, units=(2,)),
@@ -235,9 +225,9 @@ def features_only():
         ),
         (lambda: parametric_network(3, units=(2,)), {"theta_names": ["a", "b"]}, "Expected 1 theta_names"),
         (lambda: parametric_network(3, units=(2,)), {"theta_units": []}, "Expected 1 theta_units"),
-        (lambda: parametric_network(3, units=(2,)), {"theta_grid": [[1.0, 2.0]]}, "theta_grid of 1 columns"),
+        (lambda: parametric_network(3, units=(2,)), {"theta_grid": [[1.0, 2.0]]}, "theta_grid of 1 .*2"),
         (lambda: parametric_network(3, units=(2,)), {"theta_grid": []}, "theta_grid of shape"),
-        (lambda: parametric_network(3, 2, units=(2,)), {"calibration": CALIBRATION}, "the model has 2"),
+        (lambda: parametric_network(3, 2, units=(2,)), {"calibration": CALIBRATION}, "calibration .*2"),
     ],
 )
 def test_what_cannot_be_served_is_refused(tmp_path, model, keywords, message):

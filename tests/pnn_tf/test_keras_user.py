@@ -51,7 +51,7 @@ def test_callbacks_stop_restore_and_save(batches, tmp_path):
     history = network.fit(
         batches.dataset,
         steps_per_epoch=batches.steps_per_epoch,
-        epochs=20,
+        epochs=8,
         validation_data=validation(),
         callbacks=callbacks,
         verbose=0,
@@ -66,6 +66,7 @@ def test_callbacks_stop_restore_and_save(batches, tmp_path):
     assert len((tmp_path / "log.csv").read_text().splitlines()) == len(history["loss"]) + 1
 
 
+@pytest.mark.slow
 def test_class_weights_multiply_the_odds(batches):
     """Three times the weight on signal makes the odds of signal three times as large, for every event."""
     logits = []
@@ -80,12 +81,13 @@ def test_class_weights_multiply_the_odds(batches):
 
 def test_steps_in_one_execution_are_the_same_steps(batches):
     losses = []
-    for together in (1, 4, 16):
+    for together in (1, 8):
         network = compiled(steps_per_execution=together)
         losses.append(network.fit(batches.dataset, steps_per_epoch=16, verbose=0).history["loss"][0])
-    assert losses[1:] == pytest.approx(losses[:1] * 2, rel=1e-5)  # float32
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)  # float32
 
 
+@pytest.mark.slow
 def test_keras_tuner_finds_the_better_rate(batches, tmp_path):
     def build(choices):
         return compiled(learning_rate=choices.Choice("rate", [1e-6, 1e-2]))

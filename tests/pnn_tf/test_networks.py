@@ -148,12 +148,12 @@ def test_a_scale_far_from_the_points_is_warned_of():
     [
         ({"conditioning": "film"}, "'affine', 'concat' or None"),
         ({"affine_start": "ones"}, "'identity' or 'glorot_uniform'"),
-        ({"units": ()}, "at least one hidden layer"),
-        ({"feature_mean": [0.0, 0.0]}, "belong together"),
-        ({"theta_scale": (1, 2)}, "each of the 1 parameters"),
+        ({"units": ()}, r"units=\(\)"),
+        ({"feature_mean": [0.0, 0.0]}, "feature_mean and feature_variance"),
+        ({"theta_scale": (1, 2)}, r"1 parameters, in scale.*\[1.0, 2.0\]"),
         ({"theta_scale": np.nan}, "scale > 0"),
         ({"theta_points": []}, "theta_points of shape"),
-        ({"theta_points": [[1, 2]]}, "theta_points of 1 columns"),
+        ({"theta_points": [[1, 2]]}, "theta_points of 1 .*2"),
         ({"theta_points": [500, np.inf]}, r"theta_points of shape .* without NaN"),
     ],
 )

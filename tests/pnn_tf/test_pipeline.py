@@ -310,6 +310,7 @@ np.testing.assert_allclose(one, two, atol=1e-5)  # sums of float32 in another or
 """
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one_does():
     run = subprocess.run([sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
@@ -319,25 +320,25 @@ def test_two_devices_train_as_one_does():
     ("change", "message"),
     [
         ({"features": np.full((152, 2), np.nan)}, r"152 of 152 events .* columns \[0, 1\]"),
-        ({"features": np.full((152, 2), 1e300)}, "infinite"),
+        ({"features": np.full((152, 2), 1e300)}, "features .*infinite"),
         ({"features": np.zeros(152)}, r"features of shape \(n_events, n_features\)"),
-        ({"theta": np.full(152, np.inf)}, "theta holds NaN or infinite"),
-        ({"theta": np.zeros(151)}, "152, but theta has 151"),
-        ({"label": np.zeros(151)}, "152, but label has 151"),
+        ({"theta": np.full(152, np.inf)}, "theta .*152 of 152"),
+        ({"theta": np.zeros(151)}, "152, .*theta .*151"),
+        ({"label": np.zeros(151)}, "152, .*label .*151"),
         ({"label": np.full(152, 2)}, r"Received also: \[2\]"),
-        ({"label": np.full(152, np.nan)}, "label 1 for signal"),
-        ({"label": np.zeros(152)}, "stratum 'signal' is empty"),
-        ({"label": np.ones(152)}, "stratum 'background' is empty"),
-        ({"weight": np.full(152, -1.0)}, "152 of 152 are"),
+        ({"label": np.full(152, np.nan)}, r"label .*\[nan\]"),
+        ({"label": np.zeros(152)}, "stratum 'signal'"),
+        ({"label": np.ones(152)}, "stratum 'background'"),
+        ({"weight": np.full(152, -1.0)}, "weights .*152 of 152"),
         ({"weight": np.ones((152, 2))}, r"weight of shape \(n_events,\)"),
-        ({"process": np.ones(3)}, "152, but process has 3"),
-        ({"balance": "even"}, "none, class, signal, background, full"),
-        ({"balance": "background"}, "needs process"),
-        ({"batch_size": 4}, "batch_size=4 is too small .* 4 strata. Use batch_size >= 6"),
-        ({"background_theta": Uniform((0, 0), (1, 1))}, "1 parameters, but background_theta"),
-        ({"background_theta": Uniform(0, 1), "nuisances": [0]}, "draws 1 besides the 1 nuisances"),
-        ({"nuisances": [1]}, r"distinct columns out of 1, from 0. Received: \[1\]"),
-        ({"background_theta": Binned([0, 1], [5], feature=2)}, "column 2 of 2 features"),
+        ({"process": np.ones(3)}, "152, .*process .*3"),
+        ({"balance": "even"}, "none, class, signal, background, full.*balance='even'"),
+        ({"balance": "background"}, "balance='background' .*process"),
+        ({"batch_size": 4}, "batch_size=4 .* 4 strata.*batch_size >= 6"),
+        ({"background_theta": Uniform((0, 0), (1, 1))}, "1 parameters, .*background_theta=.* 2"),
+        ({"background_theta": Uniform(0, 1), "nuisances": [0]}, "background_theta=.* 1 .*1 nuisances"),
+        ({"nuisances": [1]}, r"nuisances.* \[1\]"),
+        ({"background_theta": Binned([0, 1], [5], feature=2)}, "background_theta=.*feature=2.* 2 features"),
     ],
 )
 def test_bad_input_is_named(events, change, message):

@@ -18,7 +18,8 @@ def counted():
 
 def test_shares_are_those_of_the_known_distributions(counted):
     assert np.array_equal(counted.hypotheses, THETA)
-    assert np.array_equal(counted.n_signal, [5000] * 5) and np.array_equal(counted.n_background, [20_000] * 5)
+    np.testing.assert_allclose(counted.n_signal, [5000] * 5, rtol=1e-12)  # of weights, whose sum is rounded
+    np.testing.assert_allclose(counted.n_background, [20_000] * 5, rtol=1e-12)
     for theta in THETA:
         bins = counted.at(theta)
         for label, shares, n_events in ((1, bins.signal, 5000), (0, bins.background, 20_000)):
@@ -136,15 +137,13 @@ def test_smoothing_leaves_straight_lines_and_reduces_noise():
 
 
 def test_a_bin_without_events_is_named_with_the_way_out():
-    with pytest.raises(
-        ValueError, match=r"At theta = 0.5, bin \d+ of 200 \(score 0.\d+ to 0.\d+\) holds no .*Take n_bins < 200"
-    ):
+    with pytest.raises(ValueError, match=r"At theta = 0.5, bin \d+ of 200 \(score 0.\d+ to 0.\d+\).*n_bins < 200"):
         calibrate(model(), *sample(200, 200, 0), n_bins=200, min_events=5)
 
 
 def test_classes_apart_are_refused():
     x, theta, label = sample(200, 200, 0)
-    with pytest.raises(ValueError, match=r"hardly overlap.*Take a smaller min_events"):
+    with pytest.raises(ValueError, match=r"0.25 of the signal.*min_events"):
         calibrate(model(), x + 20 * label[:, None], theta, label)
 
 
@@ -166,20 +165,20 @@ X, T, LABEL = sample(10, 10, 0)
 @pytest.mark.parametrize(
     ("arguments", "keywords", "message"),
     [
-        ((X, T, LABEL), {"method": "spline"}, "method to be one of"),
-        ((X, T, LABEL), {"interpolation": "diagonal"}, "interpolation to be one of"),
+        ((X, T, LABEL), {"method": "spline"}, "method='spline'"),
+        ((X, T, LABEL), {"interpolation": "diagonal"}, "interpolation='diagonal'"),
         ((X, T, LABEL), {"n_bins": 2}, "n_bins >= 3"),
-        ((X, T, LABEL), {"smoothing": 0.1}, "at least 0.5 bins"),
+        ((X, T, LABEL), {"smoothing": 0.1}, "smoothing=0.1"),
         ((X, T, LABEL), {"min_events": 0}, "min_events > 0"),
-        ((X, np.c_[T, T], LABEL), {}, "one parameter theta. Received: 2"),
-        ((X, T, LABEL), {"hypotheses": [1.0]}, "at least two hypotheses"),
+        ((X, np.c_[T, T], LABEL), {}, "theta.*Received: 2"),
+        ((X, T, LABEL), {"hypotheses": [1.0]}, r"two hypotheses.*\[1.0\]"),
         ((X, T, LABEL), {"hypotheses": []}, "hypotheses of shape"),
-        ((X, T, LABEL), {"hypotheses": [1.0, 1.2]}, "signal of positive weight at theta = 1.2"),
-        ((X, T, np.ones(60)), {}, "background of positive weight"),
-        ((X, T, LABEL + 1), {}, "label 1 for signal"),
-        ((X[:-1], T, LABEL), {}, "59, but label has 60"),
-        ((np.where(X > 1, np.nan, X), T, LABEL), {}, "features holds NaN"),
-        ((X, T, LABEL), {"weight": -np.ones(60)}, "not negative"),
+        ((X, T, LABEL), {"hypotheses": [1.0, 1.2]}, "signal .*theta = 1.2"),
+        ((X, T, np.ones(60)), {}, "background .*theta = 0.5"),
+        ((X, T, LABEL + 1), {}, r"label .*\[2\]"),
+        ((X[:-1], T, LABEL), {}, "59, .*label .*60"),
+        ((np.where(X > 1, np.nan, X), T, LABEL), {}, "features .*NaN .* of 60"),
+        ((X, T, LABEL), {"weight": -np.ones(60)}, "weights .*60 of 60"),
     ],
 )
 def test_bad_arguments_are_named(arguments, keywords, message):

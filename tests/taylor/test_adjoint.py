@@ -113,9 +113,9 @@ def test_what_the_engine_does_not_cover_is_named():
         def call(self, x):
             return x
 
-    with pytest.raises(NoRule, match="to the second order, not to 3"):
+    with pytest.raises(NoRule, match=r"second order.* 3"):
         adjoint(Response(DenseNetwork().model()), FeatureSet.complete(("a", "b", "c"), 3))
-    with pytest.raises(NoRule, match="Subclass is neither a functional nor a Sequential"):
+    with pytest.raises(NoRule, match=r"Subclass .*functional"):
         adjoint(Response(Subclass()), SECOND)
     x, unused = keras.Input((2,), name="x"), keras.Input((1,), name="unused")
     constant = keras.Model([x, unused], layers.Dense(1)(x))

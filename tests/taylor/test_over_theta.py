@@ -48,7 +48,7 @@ def test_a_slope_that_is_theta_is_found():
     assert result.mean.tolist() == [[1, 2], [3, 2]]
 
 
-def test_a_dataset_gives_the_same(network, features):
+def test_a_dataset_gives_the_same(network, features, uncompiled):
     x = {"features": features, "theta": np.zeros((100, 1), "float32")}
     dataset = tf.data.Dataset.from_tensor_slices(x).batch(33)
     streamed = importance_over_theta(network, dataset, GRID)

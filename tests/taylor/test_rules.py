@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from pnn_tf import AffineConditioning, ConcatConditioning, FastDropout
-from taylor import FeatureSet, NoRule, rule
+from taylor import FeatureSet, NoRule, keras_graph, rule
 from taylor.adjoint import adjoint
 from taylor.response import Response
 from taylor.rules import RULES, apply_rule
@@ -122,7 +122,7 @@ def around(network):
     x, c = keras.Input((3,), name="features"), keras.Input((2,), name="theta")
     model = keras.Model([x, c], layers.Dense(1, "sigmoid")(network(layers.Dense(4, "tanh")(x), x, c)))
     rng = np.random.default_rng(1)
-    for layer in model._flatten_layers(include_self=False, recursive=True):
+    for layer in keras_graph.layers(model):
         if isinstance(layer, layers.BatchNormalization):
             layer.set_weights([rng.uniform(0.5, 2.0, weight.shape) for weight in layer.get_weights()])
         elif isinstance(layer, layers.Dense) and layer.use_bias:
@@ -154,7 +154,7 @@ def test_normalization_of_a_constant_input_divides_by_epsilon():
 
 def test_every_layer_with_a_rule_is_tested():
     models = [around(network) for network in NETWORKS.values()]
-    tested = {type(layer) for model in models for layer in model._flatten_layers()}
+    tested = {type(layer) for model in models for layer in keras_graph.layers(model)}
     # Softmax may only be the last layer.
     assert {layer for layer in RULES if layer.__module__.startswith("keras.")} - tested == {layers.Softmax}
 

@@ -1,0 +1,32 @@
+"""The graph of layers inside a Keras model: the only file of this package that uses what Keras keeps private."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import keras
+
+
+def layers(model: keras.Model) -> list[keras.Layer]:
+    """A model and all layers in it, each once; also those inside its layers and inner models."""
+    return model._flatten_layers()
+
+
+def followers(layer: keras.Layer) -> list[keras.Operation]:
+    """The operations that a layer's output goes to, in any model that the layer is part of."""
+    return [node.operation for node in layer._outbound_nodes]
+
+
+def evaluate(model: keras.Model, inputs: list, call: Callable) -> list:
+    """The outputs of a model, with `call(operation, *arguments, **keywords)` in place of `operation(...)`.
+
+    Args:
+        model: functional.
+        inputs: one value, of any kind, for each of `model.inputs`.
+        call: what to do at each operation; its result goes on to the next.
+
+    Returns:
+        One value for each of `model.outputs`.
+    """
+    outputs: Any = model._run_through_graph(inputs, operation_fn=lambda operation: partial(call, operation))
+    return keras.tree.flatten(outputs)
