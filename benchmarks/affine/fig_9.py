@@ -196,25 +196,19 @@ EXPERIMENT = Experiment(
     figures=figures,
     claims=(
         Claim(
-            "Events cluster better by mass in individual networks than in the pNN: masses guessed by neighbours",
+            "Individual networks cluster better by mass than the pNN does",
             masses_guessed_more(INDIVIDUALS, PARAMETRIC),
             above(0),
             decimals=1,
         ),
         Claim(
-            "The clusters of individual networks are no knowledge of the mass: the control, told no mass, has them too",
+            "Clusters are no knowledge of the mass: five networks told none have them as well",
             masses_guessed_more(INDIVIDUALS, CONTROL),
             below(1),
             decimals=1,
             ours=True,
         ),
-        Claim(
-            "The layer relates to the class: neighbours guess it better than chance",
-            classes_guessed,
-            above(50),
-            unit="%",
-            decimals=1,
-        ),
+        Claim("Neighbours guess the class better than chance", classes_guessed, above(50), unit="%", decimals=1),
     ),
     departures=(
         SIMULATED,

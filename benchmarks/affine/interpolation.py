@@ -20,7 +20,7 @@ from benchmarks.affine.texts import CIRCUMSTANCES, PAPER, SIMULATED
 from benchmarks.claims import Claim, Estimate, above, below, over_trainings
 from benchmarks.data import imbalanced
 from benchmarks.experiment import Experiment
-from benchmarks.interpolation import Trial, auc_table, curves, held_out
+from benchmarks.interpolation import Trial, curves, held_out
 from benchmarks.published import AFFINE_FIG_8, MASSES
 from benchmarks.samples import Samples, Source
 from benchmarks.style import KIND_COLOURS, ORANGE
@@ -60,17 +60,13 @@ class Setup(NamedTuple):
 def setups() -> Iterator[Setup]:
     """What is trained, networks of one size after another: their training steps are traced once."""
     every, ends = interpolation.on_all(MASSES), interpolation.ends_only(MASSES)
-    yield Setup("pNN", every)
-    for trial in (*interpolation.leave_one_out(MASSES), *interpolation.one_only(MASSES)):
-        yield Setup("pNN", trial)
     two, _ = interpolation.leave_half_out(MASSES)
-    for network in CONDITIONING:
-        yield Setup(network, ends)
-        yield Setup(network, two)
+    less = *interpolation.leave_one_out(MASSES), *interpolation.one_only(MASSES)
+    yield from (Setup("pNN", trial) for trial in (every, *less))
+    yield from (Setup(network, trial) for network in CONDITIONING for trial in (ends, two))
     yield Setup("Affine", every)
-    yield Setup("pNN", ends, imbalanced=True)
-    for regularised in (True, False):
-        yield Setup("pNN", ends, imbalanced=True, uniform=True, regularised=regularised)
+    for uniform, regularised in ((False, True), (True, True), (True, False)):
+        yield Setup("pNN", ends, True, uniform, regularised)
 
 
 SETUPS = {setup.row: setup for setup in setups()}
@@ -121,7 +117,9 @@ def losses(rows: Sequence[Mapping], trained: str, unit: str = "points") -> pd.Da
 def tables(record: Mapping) -> Iterator[Table]:
     """AUC, its means where trained and where held out, and what is lost."""
     rows = record["rows"]
-    yield auc_table("AUC in per cent at the epoch with the best validation AUC.", rows, "AUC in %, trained")
+    yield interpolation.auc_table(
+        "AUC in per cent at the epoch with the best validation AUC.", rows, "AUC in %, trained"
+    )
     spans = {
         "trained": percent(lambda row: np.mean(np.array(row["auc"])[~held_out(row)])),
         "held out": percent(

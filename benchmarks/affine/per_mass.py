@@ -16,6 +16,13 @@ from benchmarks.style import INK, KIND_COLOURS, QUIET, style
 from benchmarks.tables import AVERAGE, Cell, Quantity, Table, long, paired, percent, table, with_average
 
 PUBLISHED_AS = {"auc": "auc", "significance_authors": "significance"}  # field of the rows: that of `PerMass`
+FIELDS = {  # of the rows, in words, before and after the mass
+    "auc": ("AUC", ""),
+    "auc_last": ("AUC", ", last epoch"),
+    "significance": ("exact significance ratio", ""),
+    "significance_authors": ("significance ratio", ", in the authors' bins"),
+    "significance_repaired": ("significance ratio", ", in repaired bins"),
+}
 AT_EACH_MASS = "At each mass. Each panel has its own scale; a line joins this run and the paper."  # of `dot_plot`
 NOISE = 0.2  # points: differences of this size are what another seed makes
 SIGNIFICANCES = {  # field of the rows, and how the ratio is computed
@@ -46,23 +53,24 @@ def claim(
     criterion: Criterion,
     paper: Mapping[str, PerMass],
     *,
-    mass: float | Sequence[float] | None = None,
+    mass: int | None = None,
     field: str = "auc",
     **more,
 ) -> Claim:
     """A claim about the mean of some networks minus that of others, in points, seed by seed, and the paper's beside it.
 
     Args:
-        statement, criterion: of the claim, as is `more`.
+        statement: without the field and the mass, which are added.
         first: names of rows, whose mean is taken.
         second: names of those that are subtracted.
+        criterion: of the claim, as is `more`.
         paper: its numbers; shown for a field that it has, if it has all the rows.
-        mass: GeV, one or several to average over; None for all.
-        field: of the rows, in [0, 1] at each mass.
+        mass: one of MASSES, GeV; None for the mean over all.
+        field: one of FIELDS.
     """
     published = None
     if field in PUBLISHED_AS and {*first, *second} <= set(paper):
-        at = np.isin(MASSES, MASSES if mass is None else mass)
+        at = np.isin(MASSES, mass or MASSES)
         means = (
             np.mean([np.array(getattr(paper[n], PUBLISHED_AS[field]))[at] for n in some]) for some in (first, second)
         )
@@ -71,7 +79,9 @@ def claim(
     def measure(rows: Sequence[Mapping]) -> Estimate:
         return over_trainings(paired(long(rows, {field: percent(field)}, at="masses"), first, second, at=mass))
 
-    return Claim(statement, measure, criterion, published, **more)
+    what, how = FIELDS[field]
+    what = f"mean {what}" if mass is None else f"{what} at {mass} GeV"
+    return Claim(f"{statement}: {what}{how}", measure, criterion, published, **more)
 
 
 def comparison(caption: str, rows: Sequence[Mapping], paper: Mapping[str, PerMass], field: str = "auc") -> Table:

@@ -53,8 +53,9 @@ def test_the_change_is_that_of_each_network(rows):
 def test_a_network_that_a_choice_does_not_touch_is_the_usual_one(rows):
     gain = 93.228 - 93.046  # affine against pNN in the paper's Table 3, before it rounds its averages
     for choice, expected in ((USUAL, gain), (WEAK, gain), (IDENTITY, gain + 2)):
-        claim = variants.claim("", variants.named(variants.AFFINE, choice), variants.named(variants.PNN, choice), None)
-        assert claim.measure(rows).value == pytest.approx(expected, abs=0.005)
+        assert variants.claim("", variants.AFFINE, variants.PNN, None, choice).measure(rows).value == pytest.approx(
+            expected, abs=0.005
+        )
 
 
 def test_nothing_is_said_of_half_a_run(rows):
