@@ -15,7 +15,7 @@ from scipy import stats
 
 from pnn_tf import checks
 
-Events: TypeAlias = ArrayLike | Sequence  # an array, or lists of arrays: one a hypothesis, and one a training around these
+Events: TypeAlias = ArrayLike | Sequence  # an array; or lists of arrays, one a hypothesis, and these in one a training
 SURE = 2.0  # standard errors from which on a difference is one
 
 
