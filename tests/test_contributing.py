@@ -7,9 +7,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from rich.console import Console
+from scipy.stats import norm
 
 import neos_tf
 import taylor
+from benchmarks import experiment as experiments
 from taylor.rules import RULES
 
 
@@ -66,3 +69,16 @@ def test_a_loss_has_the_value_it_says_a_gradient_and_a_config():
     np.testing.assert_allclose(total, np.sum(neos_tf.uncertainties(likelihood) ** 2), rtol=1e-12)  # of both parameters
     stored = keras.saving.serialize_keras_object(loss)
     assert keras.saving.deserialize_keras_object(stored) == loss
+
+
+def test_an_experiment_runs_and_says_what_it_claims(tmp_path, monkeypatch):
+    made = example("experiment")["EXPERIMENT"]
+    monkeypatch.setattr(experiments, "find", lambda name: made)
+    said = experiments.read(experiments.run(made, "embedded", (1, 2), tmp_path, Console(quiet=True)))
+    assert said.missing == () and [judged.verdict for judged in said.claims] == ["holds"]
+    (table,), ((_, figure),) = said.tables, said.figures
+    assert [name for name, _ in table.lines] == ["sharp", "smeared"] and table.columns == ("0.5", "1", "2")
+    sharp = [cell.ours for cell in table.lines[0][1]]
+    exact = [100 * norm.cdf(1 / (width * 2**0.5)) for width in (0.5, 1.0, 2.0)]
+    np.testing.assert_allclose(sharp, exact, atol=1.5)  # two samples of 5000 and 5000: three errors of an AUC
+    np.testing.assert_allclose(figure.axes[0].get_lines()[0].get_ydata(), sharp)
