@@ -11,6 +11,7 @@ from benchmarks.data.events import Events
 from benchmarks.pnn import calibration
 from benchmarks.pnn.hold_outs import WAYS
 from benchmarks.pnn.shifted_gaussian import log_ratio, shifted_gaussian
+from benchmarks.samples import Samples
 from tests.benchmarks.silent import Silent
 
 TINY = replace(
@@ -32,7 +33,7 @@ def events(n_events, seed):
 
 @pytest.fixture(scope="module")
 def rows():
-    samples = calibration.Samples(events(3000, 1), events(3000, 2), events(3000, 3), {})
+    samples = Samples(events(3000, 1), events(6000, 2), {})
     display = Silent()
     names = calibration.EXPERIMENT.names(TINY)
     rows = [{"row": n, "seed": 1} | calibration.make_row(TINY, samples, n, 1, display) for n in names]
@@ -80,9 +81,8 @@ def test_tables_and_claims_are_made_of_the_agreements():
     }
     found = cells["all masses: signal at 750"]
     assert (found["chi2, left out, horizontal"].ours, found["KS, left out, horizontal"].ours) == (2, 4)
-    assert found["KS by chance, left out"].ours == pytest.approx(1.36) and np.isnan(
-        found["KS, left out, vertical"].ours
-    )
+    assert found["KS by chance, left out"].ours == pytest.approx(1.36)
+    assert np.isnan(found["KS, left out, vertical"].ours)
     ((name, numbers),) = next(tables).lines
     assert name == "HEPMASS: left out, horizontal" and [cell.ours for cell in numbers] == [2, 50, 2, 4]
     assert calibration.passed("HEPMASS", "horizontal")(rows).value == 50

@@ -53,14 +53,15 @@ def test_a_network_is_trained_at_the_mass_in_focus_and_one_at_the_others(samples
     assert near_the_best(fixed["tested"]) and fixed["response"][-1] > fixed["response"][0]
 
 
-def test_the_density_ratio_is_that_of_two_gaussians():
+def test_the_posterior_is_that_of_two_gaussians():
     generator, label = np.random.default_rng(6), np.arange(40_000) % 2
-    x = generator.normal(0.75 * label, 1)
-    ratio = fig_4.density_ratio(Events(x[:, None], np.full(len(x), 750.0), label), 750.0, n_bins=20)
+    x = generator.normal(0.75 * label, 1)[:, None]
+    found = fig_4.posterior(Events(x, np.full(len(x), 750.0), label), 750.0, n_bins=20)
     at = np.array([-0.8, 0.0, 0.4, 0.8, 1.4])
-    # Of 2000 events in a bin, some 600 and more are of either class: 5 % at most. The bins are up to 0.2 wide, so the
-    # ratio at their edges is up to 8 % off. Three times the first, and the second.
-    np.testing.assert_allclose(ratio(at), np.exp(0.75 * at - 0.75**2 / 2), rtol=0.23)
+    # Of 2000 events in a bin, some 600 and more are of either class: their ratio is 5 % off at most. The bins are up to
+    # 0.2 wide, so at their edges it is up to 8 % off. Three times the first, and the second.
+    p = found(at[:, None])
+    np.testing.assert_allclose(p / (1 - p), np.exp(0.75 * at - 0.75**2 / 2), rtol=0.23)
 
 
 def test_claims_tables_and_figure_are_made_of_the_rows(rows):

@@ -29,6 +29,16 @@ def test_the_separation_is_that_of_two_gaussians(record):
     assert found["jet3_phi"][4] < 0.2
 
 
+def test_shapes_that_do_not_overlap_are_one_apart():
+    shapes = {"equal": [[0.5, 0.5]], "apart": [[0, 1.0]], "outside": [[0.25, 0.25]]}
+    background = {"equal": [0.5, 0.5], "apart": [1.0, 0], "outside": [0.25, 0.5]}
+    row = {
+        "distributions": [{"feature": name, "signal": shapes[name], "background": background[name]} for name in shapes]
+    }
+    # |0.25 - 0.25| + |0.25 - 0.5| inside of the bins, and a half against a quarter outside of them.
+    assert fig_5.separations(row) == {"equal": [0], "apart": [1], "outside": [(0.25 + 0.25) / 2]}
+
+
 def test_table_claims_and_figures_are_made_of_the_separations(record):
     found = fig_5.separations(record["rows"][0])
     (table,) = fig_5.tables(record)
