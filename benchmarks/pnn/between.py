@@ -59,12 +59,7 @@ PAIRS = {  # by heading: the second is subtracted from the first
 
 @dataclass(frozen=True)
 class Config(Trainings):
-    """The trainings, and the events.
-
-    Args:
-        n_signal: signal events at each mass, validation included.
-        n_background: background events of each network, validation included.
-    """
+    """The trainings, signal events at each mass and background events of each network, validation included."""
 
     n_signal: int = 10_000
     n_background: int = 50_000

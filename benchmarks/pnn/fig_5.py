@@ -82,7 +82,7 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
             figure = Figure(figsize=(8.4, 2.1 * n_lines + 0.4))
             for place, feature in enumerate(features, 1):
                 draw(figure.add_subplot(n_lines, 3, place), by_name[feature], masses, row["physical"])
-            figure.supylabel("share per bin")
+            figure.supylabel("share per bin", size="medium")
             figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
         yield f"Fig. {caption} features.", figure
 

@@ -133,40 +133,34 @@ def tables(record: Mapping) -> Iterator[Table]:
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
-    """A column for each set of features: ROC curves at the mass in focus and AUC against mass; and differences."""
+    """A column for each set of features: ROC curves at the mass in focus, AUC against mass, and differences."""
     rows, look = record["rows"], {"colours": COLOURS, "legend": False}
     masses = {"label": "mass of the signal (GeV)", "trained_on": TRAINED_ON, **look}
     with style():
-        both, alone = Figure(figsize=(9.4, 7.6)), Figure(figsize=(9.4, 4.0))
-        for features, (upper, lower), panel in zip(
-            FEATURES, both.subfigures(2, 2).T, alone.subfigures(1, 2), strict=True
-        ):
+        figure = Figure(figsize=(9.4, 11.0))
+        for features, parts in zip(FEATURES, figure.subfigures(3, 2).T, strict=True):
             by_mass = {
                 network.label: list(zip(*(row["tested"] for row in pick(rows, row=f"{name}, {features}")), strict=True))
                 for name, network in NETWORKS.items()
             }
             at_focus = {label: curve(tested[MASSES.index(FOCUS)]) for label, tested in by_mass.items()}
-            plots.roc(at_focus, **look, figure=upper)
-            plots.auc({label: list(map(mean_auc, tested)) for label, tested in by_mass.items()}, **masses, figure=lower)
-            plots.differences(gaps(rows, minus_parametrised(features)), **masses, figure=panel)
-            panel.axes[0].set_yscale("symlog", linthresh=1)
-            panel.axes[0].set_ylabel("AUC minus parametrised (points)")
-            upper.axes[0].set_ylabel("background rejection")
-            for part in (upper, lower, panel):
-                part.axes[0].set_title(f"{features.capitalize()} features")
+            averages = {label: list(map(mean_auc, tested)) for label, tested in by_mass.items()}
+            plots.roc(at_focus, **look, figure=parts[0])
+            plots.auc(averages, **masses, figure=parts[1])
+            plots.differences(gaps(rows, minus_parametrised(features)), **masses, figure=parts[2])
+            (upper,), _, (lower,) = (part.axes for part in parts)
+            upper.set(title=f"{features.capitalize()} features", ylabel="background rejection")
+            lower.set_yscale("symlog", linthresh=1)
+            lower.yaxis.set_major_formatter("{x:g}")
+            lower.set_ylabel("AUC minus parametrised (points)")
+            for part in parts:
                 part.axes[0].grid()
-        lines = upper.axes[0].get_lines()
-        both.legend(handles=lines, loc="outside lower center", ncols=4)
-        alone.legend(handles=lines[1:], loc="outside lower center", ncols=3)
+        figure.legend(handles=upper.get_lines(), loc="outside lower center", ncols=4)
     yield (
-        "Fig. 7, above: background rejection against signal efficiency at {focus:g} GeV. Fig. 8, below: AUC against "
-        "mass, full circles at masses trained on, open squares at others.",
-        both,
-    )
-    yield (
-        "AUC minus that of the parametrised network with the same features, on the same test events; linear within a "
-        "point of zero, logarithmic beyond. Bars are standard errors.",
-        alone,
+        "Fig. 7, above: background rejection against signal efficiency at {focus:g} GeV. Fig. 8, middle: AUC against "
+        "mass, full circles at masses trained on, open squares at others. Below, AUC minus that of the parametrised "
+        "network with the same features, on the same test events, with its standard error; logarithmic beyond a point.",
+        figure,
     )
 
 

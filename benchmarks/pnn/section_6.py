@@ -22,7 +22,7 @@ from benchmarks.data import load_hepmass_like
 from benchmarks.data.events import Events
 from benchmarks.experiment import Experiment
 from benchmarks.pnn.recipes import fit
-from benchmarks.pnn.tested import AUC, EQUAL, Tests, difference_table, estimates, minus, summary
+from benchmarks.pnn.tested import AUC, EQUAL, Tests, difference_table, estimates, evaluate, minus
 from benchmarks.published import MASSES
 from benchmarks.samples import events_fingerprint
 from benchmarks.style import GREEN, INK, ORANGE, QUIET, VERMILION, style
@@ -37,6 +37,7 @@ NOMINAL = "nominal alone"  # told the mass, trained at the nominal scale
 MIXTURE = "all, not told"  # told the mass, trained at all scales
 SHOWN_NOMINAL = "told scale 1"  # BOTH, told that the scale is nominal where it is not
 COLOURS = {BOTH: VERMILION, SHOWN_NOMINAL: QUIET, HELD_OUT: ORANGE, MIXTURE: GREEN}
+ORDER = BOTH, SHOWN_NOMINAL, HELD_OUT, NOMINAL, MIXTURE
 SCALE = 1  # the column of theta that holds the jet energy scale
 JET_SCALES = (0.9, 0.95, 1.0, 1.05, 1.1)
 
@@ -102,35 +103,22 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     network["background_theta"] = pnn_tf.Identical(np.unique(events.theta[:, 0]))
     model, _, best_epoch, n_train = fit(config, events, name, seed, display, **network)
     points = [(mass, round(scale, 4)) for mass, scale in sorted(samples.test.hypotheses.tolist(), key=itemgetter(1))]
+    at_scale = {scale: samples.test.select(samples.test.theta[:, SCALE] == np.float32(scale)) for _, scale in points}
+    tested = [evaluate(model, at_scale[s], m, (m, s) if told_scale else (m,)) for m, s in points]
+    told_nominal = [evaluate(model, at_scale[s], m, (m, 1.0)) for m, s in points] if told_scale else None
     return {
         "points": points,
-        "tested": evaluate(model, samples.test, points if told_scale else [point[:1] for point in points], points),
-        "told_nominal": evaluate(model, samples.test, [(m, 1.0) for m, _ in points], points) if told_scale else None,
-        "map": auc_map(config, model, samples.test) if name == BOTH else None,
+        "tested": tested,
+        "told_nominal": told_nominal,
+        "map": auc_map(config, model, at_scale[config.truth[1]]) if name == BOTH else None,
         "best_epoch": best_epoch,
         "n_train": n_train,
     }
 
 
-def at_point(test: Events, mass: float, scale: float) -> Events:
-    """The signal of a mass (GeV) at a scale, and the background at this scale."""
-    at_scale = test.theta[:, SCALE] == np.float32(scale)
-    return test.select(at_scale & ((test.label == 0) | (test.theta[:, 0] == np.float32(mass))))
-
-
-def evaluate(model, test: Events, told: Sequence[tuple], points: Sequence[tuple[float, float]]) -> list[dict]:
-    """The test of the events at each point, of a network that is told something else or less."""
-    found = []
-    for theta, point in zip(told, points, strict=True):
-        events = at_point(test, *point)
-        score = pnn_tf.predict_scores(model, events.features, [theta])
-        found.append(summary(point[0], score[events.label == 1], score[events.label == 0]))
-    return found
-
-
 def auc_map(config: Config, model, test: Events) -> dict:
-    """AUC, (n_masses, n_scales) in [0, 1], of the events at the point `truth`, shown to the network at others."""
-    events = at_point(test, *config.truth)
+    """AUC, (n_masses, n_scales) in [0, 1], of the events at `truth`, whose scale `test` has, told others."""
+    events = test.select((test.label == 0) | (test.theta[:, 0] == config.truth[0]))
     masses, scales = np.linspace(*config.map_masses), np.linspace(*config.map_scales)
     grid = np.stack(np.meshgrid(masses, scales, indexing="ij"), axis=-1).reshape(-1, 2)
     auc = [pnn_tf.roc_auc(events.label, score) for score in pnn_tf.scan_theta(model, events.features, grid)]
@@ -143,12 +131,9 @@ def auc_map(config: Config, model, test: Events) -> dict:
 
 
 def with_shown_nominal(rows: Sequence[Mapping]) -> list[Mapping]:
-    """The rows, and after each of BOTH one of the same network that was told the nominal scale."""
-    return [
-        each
-        for row in rows
-        for each in (row, {**row, "row": SHOWN_NOMINAL, "tested": row["told_nominal"]})[: 1 + (row["row"] == BOTH)]
-    ]
+    """The rows, and those of BOTH as SHOWN_NOMINAL, the same network that was told the nominal scale."""
+    shown = [{**row, "row": SHOWN_NOMINAL, "tested": row["told_nominal"]} for row in rows if row["row"] == BOTH]
+    return sorted([*rows, *shown], key=lambda row: ORDER.index(row["row"]))
 
 
 def at(*scales: float, masses: Sequence[float] = MASSES) -> Tests:
@@ -247,15 +232,15 @@ EXPERIMENT = Experiment(
     line=lambda row: f"mean AUC {100 * np.mean([tested['auc'] for tested in row['tested']]):.2f} %",
     tables=tables,
     figures=figures,
-    claims=tuple(
+    claims=[
         Claim(
             f"A network that is told the jet energy scale {statement}, in mean AUC",
-            lambda rows, pair=(first, second, where): estimates({"": pair})(with_shown_nominal(rows)),
+            lambda rows, pair=pair: estimates({"": pair})(with_shown_nominal(rows)),
             criterion,
             ours=ours,
         )
-        for statement, (first, second, where, criterion, ours) in SAID.items()
-    ),
+        for statement, (*pair, criterion, ours) in SAID.items()
+    ],
     departures=(
         "HEPMASS has one jet energy scale; these events were measured by a detector whose jets were scaled, from the "
         "same collisions as the HEPMASS-like sample.",

@@ -25,11 +25,11 @@ Tests = Callable[[Mapping], Sequence[Sequence[Mapping]]]  # see `minus`
 EQUAL = within(0.5)
 
 
-def evaluate(model, test: Events, theta: float) -> dict:
-    """The `summary` of a model at one theta, the only parameter: its signal against all background, told that theta."""
-    signal = test.features[(test.label == 1) & (test.theta[:, 0] == np.float32(theta))]
-    background = test.features[test.label == 0]
-    return summary(theta, *(pnn_tf.predict_scores(model, features, theta) for features in (signal, background)))
+def evaluate(model, test: Events, theta: float, told: Sequence[float] | None = None) -> dict:
+    """The `summary` of a model on the background and the signal whose first parameter is theta, told theta or more."""
+    test = test.select((test.label == 0) | (test.theta[:, 0] == np.float32(theta)))
+    score = pnn_tf.predict_scores(model, test.features, [[theta] if told is None else told])
+    return summary(theta, score[test.label == 1], score[test.label == 0])
 
 
 def summary(theta: float, signal: np.ndarray, background: np.ndarray) -> dict:
