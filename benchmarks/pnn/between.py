@@ -4,11 +4,9 @@ Baldi et al., Eur. Phys. J. C 76 (2016) 235, section 5, leave out a mass of thei
 either side; no published set has masses between. Here networks that know 500, 750, 1000, 1250 and 1500 GeV are tested
 at 525, 600, 875, 1125 and 1375 GeV, where other simulated signal is at hand.
 
-The comparison is at an equal number of signal events: as many at each of the five known masses as an individual network
-has at its own, and the same background for every network. Two things then differ at once: the parametrised network is
-at a mass it does not know, and it has learnt from four others. Two more networks tell these apart: one parametrised
-network trained at the masses between (it knows them, and learns from the others), and one that has as few signal events
-in all as an individual network alone.
+All have the same background, and as many signal events at each mass. Two things then differ at once: the parametrised
+network is at a mass it does not know, and it has learnt from four others. Two more tell these apart: one trained at the
+masses between, and one that has as few signal events in all as an individual network.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,12 +23,12 @@ from benchmarks.contrasts import Trainings
 from benchmarks.data import SOURCES
 from benchmarks.data.events import Events
 from benchmarks.experiment import Experiment
+from benchmarks.pnn.recipes import fit
 from benchmarks.pnn.tested import EQUAL
 from benchmarks.samples import events_fingerprint
 from benchmarks.style import INK, KIND_COLOURS, SKY
 from benchmarks.tables import Table
 from benchmarks.terminal import Display
-from benchmarks.training import show_epochs, train
 
 INDIVIDUAL = "individual"
 
@@ -61,12 +59,7 @@ PAIRS = {  # by heading: the second is subtracted from the first
 
 @dataclass(frozen=True)
 class Config(Trainings):
-    """The trainings, and the events.
-
-    Args:
-        n_signal: signal events at each mass, validation included.
-        n_background: background events of each network, validation included.
-    """
+    """The trainings, signal events at each mass and background events of each network, validation included."""
 
     n_signal: int = 10_000
     n_background: int = 50_000
@@ -84,59 +77,45 @@ class Samples(NamedTuple):
 
 def load(config: Config) -> Samples:
     """Reads the embedded sample and its variant; which of their events are used does not depend on the seed."""
-    train, test = SOURCES["hepmass-like"]("train"), SOURCES["hepmass-like"]("test")
-    between = {split: SOURCES["hepmass-like-between"](split) for split in ("train", "test")}
-    test = Events.concatenate([between["test"], test.select(test.label == 0)])
-    known = train.select(train.label == 1)
+    train, test = map(SOURCES["hepmass-like"], ("train", "test"))
+    between, between_test = map(SOURCES["hepmass-like-between"], ("train", "test"))
+    test, known = Events.concatenate([between_test, test.select(test.label == 0)]), train.select(train.label == 1)
     parts = (
-        known.draw(config.n_signal * len(known.hypotheses)),
-        between["train"].draw(config.n_signal * len(between["train"].hypotheses)),
+        *(signal.draw(config.n_signal * len(signal.hypotheses)) for signal in (known, between)),
         train.select(train.label == 0).draw(config.n_background),
         test.draw(round(config.test_share * len(test))),
     )
-    data = {
-        "name": "HEPMASS-like (simulated)",
-        "n_train": len(parts[0]) + len(parts[2]),
-        "n_test": len(parts[3]),
-        "fingerprint": events_fingerprint(*parts),
-    }
-    return Samples(*parts, data)
+    data = {"name": "HEPMASS-like (simulated)", "n_train": len(parts[0]) + len(parts[2]), "n_test": len(parts[3])}
+    return Samples(*parts, data | {"fingerprint": events_fingerprint(*parts)})
 
 
 def make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
     """Trains and tests all networks once: a `contrasts.Row`."""
     masses, seed = samples.test.hypotheses[:, 0], contrasts.seed_of(name, seed)
-    n_fits = len(masses) + len(NETWORKS)
     best_epoch, n_train = {}, {}
 
-    def fit(network: str, conditioning: str | None, signal: Events, background_theta=None):
+    def fitted(network: str, signal: Events, conditioning: str | None = None, background_theta=None):
         background = samples.background
         if background_theta is not None:  # of the events that validate; those that train draw it anew in each batch
             background = replace(background, theta=background_theta.draw(len(background), (seed, 0)))
-        trained = train(
-            config,
-            Events.concatenate([signal, background]),
-            conditioning=conditioning,
-            background_theta=background_theta,
-            seed=seed,
-            on_epoch=show_epochs(display, f"{name}: {network}", 1 / n_fits / config.epochs),
-        )
-        trained.model.set_weights(trained.best_weights)
+        events, work = Events.concatenate([signal, background]), 1 / (len(masses) + len(NETWORKS))
+        told = {"conditioning": conditioning, "background_theta": background_theta}
+        trained = fit(config, events, f"{name}: {network}", seed, display, work=work, **told)
         best_epoch.setdefault(network, []).append(trained.best_epoch)
         n_train[network] = trained.n_train
         return trained.model
 
     placed = {INDIVIDUAL: []}
     for mass in masses:
-        model = fit(INDIVIDUAL, None, samples.between.select(samples.between.theta[:, 0] == mass))
+        model = fitted(INDIVIDUAL, samples.between.select(samples.between.theta[:, 0] == mass))
         placed[INDIVIDUAL].append(contrasts.at_mass(model, samples.test, mass))
     for network, setup in NETWORKS.items():
         signal = samples.between if setup.there else samples.known
         if setup.share < 1:
             signal = signal.draw(round(setup.share * len(signal)), seed)
-        model = fit(network, setup.conditioning, signal, pnn_tf.Identical(signal.hypotheses))
+        model = fitted(network, signal, setup.conditioning, pnn_tf.Identical(signal.hypotheses))
         placed[network] = [contrasts.at_mass(model, samples.test, mass) for mass in masses]
-    measured = contrasts.measure(placed, PAIRS.values(), {ALL: list(range(len(masses)))})
+    measured = contrasts.measure(placed, PAIRS.values(), {ALL: range(len(masses))})
     return {"masses": masses.tolist(), **measured, "best_epoch": best_epoch, "n_train": n_train}
 
 
@@ -171,6 +150,14 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     )
 
 
+SAID = (
+    ("At masses that it does not know, a pNN = individual networks trained there", PAIRS["pNN"], EQUAL),
+    ("Not knowing the masses costs a pNN nothing: = the same network trained there", ("pNN", "pNN, there"), EQUAL),
+    ("Learning from other masses too makes a pNN better than individual networks", PAIRS["pNN, there"], above(0)),
+    ("With as many signal events in all as each of them, a pNN is worse", PAIRS["pNN, a fifth"], below(0)),
+    ("Affine conditioning, at masses that it does not know, = individual networks", PAIRS["Affine"], EQUAL),
+    ("A single network that is told no mass is worse than individual networks", PAIRS["single"], below(0)),
+)
 EXPERIMENT = Experiment(
     id="pnn-between",
     where="masses between",
@@ -193,25 +180,10 @@ EXPERIMENT = Experiment(
     line=contrasts.line,
     tables=tables,
     figures=figures,
-    claims=tuple(
+    claims=[
         Claim(f"{statement}, mean AUC", contrasts.estimate(pair, ALL), criterion, ours=True)
-        for statement, pair, criterion in (
-            ("At masses that it does not know, a pNN = individual networks trained there", PAIRS["pNN"], EQUAL),
-            (
-                "Not knowing the masses costs a pNN nothing: = the same network trained there",
-                ("pNN", "pNN, there"),
-                EQUAL,
-            ),
-            (
-                "Learning from other masses too makes a pNN better than individual networks",
-                PAIRS["pNN, there"],
-                above(0),
-            ),
-            ("With as many signal events in all as each of them, a pNN is worse", PAIRS["pNN, a fifth"], below(0)),
-            ("Affine conditioning, at masses that it does not know, = individual networks", PAIRS["Affine"], EQUAL),
-            ("A single network that is told no mass is worse than individual networks", PAIRS["single"], below(0)),
-        )
-    ),
+        for statement, pair, criterion in SAID
+    ],
     departures=(
         SIMULATED,
         "Four layers of 300 to 50 units with dropout and Adam at a rate of 2e-3, as in the AFFINE tables at embedded "

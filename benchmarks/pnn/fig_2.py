@@ -6,16 +6,16 @@ values of theta and looked at there and at the four between them. The best class
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from scipy.stats import norm
 
 import pnn_tf
-from benchmarks.claims import Claim, Estimate, below, over_trainings
+from benchmarks.claims import Claim, below, over_seeds
 from benchmarks.data.toy import CUT, HIGH, LOW, WIDTH, bayes_accuracy, bayes_auc, bayes_posterior, load_toy
 from benchmarks.experiment import Experiment
 from benchmarks.pnn.recipes import Shallow, fit
@@ -86,24 +86,18 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
 def edges_around(x: np.ndarray, response: np.ndarray, theta: float) -> list[float] | None:
     """Ends of the interval around theta in which the response is above 0.5, minus theta; None where it is not at theta.
 
-    Args:
-        x: (n,) increasing, evenly spaced.
-        response: (n,) at x, interpolated linearly between.
-        theta: a point within x.
+    The response (n,) at increasing x (n,), which reach beyond theta, is interpolated linearly.
 
     >>> edges_around(np.array([0.0, 1, 2, 3, 4]), np.array([0.0, 0, 1, 0.75, 0]), theta=2.0)
     [-0.5, 1.3333]
     """
-    at = int(np.argmin(np.abs(x - theta)))
-    below_half = np.flatnonzero(response <= 0.5)
-    if at in below_half:
+    above, at = response > 0.5, int(np.argmin(np.abs(x - theta)))
+    if not above[at]:
         return None
-    left, right = x[0], x[-1]
-    for outer in below_half[below_half < at][-1:]:
-        left = np.interp(0.5, response[[outer, outer + 1]], x[[outer, outer + 1]])
-    for outer in below_half[below_half > at][:1]:
-        right = np.interp(0.5, response[[outer, outer - 1]], x[[outer, outer - 1]])
-    return [round(float(end - theta), 4) for end in (left, right)]
+    i = np.flatnonzero(above[1:] != above[:-1])  # it crosses between i and i + 1
+    crossings = x[i] + (0.5 - response[i]) / (response[i + 1] - response[i]) * (x[i + 1] - x[i])
+    ends = np.array([x[0], *crossings, x[-1]])
+    return [round(float(end - theta), 4) for end in (ends[ends <= x[at]][-1], ends[ends >= x[at]][0])]
 
 
 def exact(row: Mapping) -> dict:
@@ -116,12 +110,19 @@ def exact(row: Mapping) -> dict:
 
 def some(row: Mapping, field: str, seen: bool) -> np.ndarray:
     """A list of a row at the trained theta, or at the unseen; edges are at theta where the response is below 0.5."""
-    return np.array([value or (0.0, 0.0) for value, s in zip(row[field], row["seen"], strict=True) if s is seen])
+    values = [value for value, at_seen in zip(row[field], row["seen"], strict=True) if at_seen == seen]
+    return np.array([(0.0, 0.0) if value is None else value for value in values])
 
 
 def accuracy(row: Mapping, seen: bool) -> float:
     """Mean accuracy over trained or over unseen theta, per cent."""
     return 100 * some(row, "accuracy", seen).mean()
+
+
+def accuracy_error(row: Mapping, of: tuple[bool, ...]) -> float:
+    """Standard error of a sum of accuracies at theta `of` which are seen, in points, near the best accuracy."""
+    variance = bayes_accuracy() * (1 - bayes_accuracy()) / row["n_test"]
+    return 100 * math.sqrt(sum(variance / row["seen"].count(seen) for seen in of))
 
 
 def off(row: Mapping) -> np.ndarray:
@@ -145,17 +146,14 @@ def tables(record: Mapping) -> Iterator[Table]:
         "accuracy (%) at theta",
         long(rows, numbers, at=[*headings, "mean AUC (%)"]),
     )
-    shapes = [
-        {"row": row["row"] if row["row"] == BEST else f"{row['row']}, {which}", "seed": row["seed"]}
-        | {"shape": shape(row, which == "trained")}
-        for row in rows
-        for which in ("trained", "unseen")
-    ]
+    shapes = {which: Quantity(partial(shape, seen=which == "trained"), decimals=3) for which in ("trained", "unseen")}
+    frame = long(rows, shapes, at=["height", "left crossing", "right crossing"])
+    frame["row"] = frame["row"].where(frame["row"] == BEST, frame["row"] + ", " + frame["quantity"])
     yield table(
         "The response around theta: its height there, and where it crosses 0.5, relative to theta; means over the "
         "trained and over the unseen theta, beside the exact values.",
         "response",
-        long(shapes, {"shape": Quantity("shape", decimals=3)}, at=["height", "left crossing", "right crossing"]),
+        frame,
     )
 
 
@@ -165,24 +163,23 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     names, first, x = list(dict.fromkeys(row["row"] for row in rows)), rows[0], np.array(rows[0]["x"])
     with style():
         figure = Figure(figsize=(8.2, 2.0 + 2.3 * len(names)))
-        above, *panels = figure.subplots(1 + len(names), 1, sharex=True, height_ratios=[0.8] + [1] * len(names))
-        for theta in (theta for theta, seen in zip(first["thetas"], first["seen"], strict=True) if seen):
-            above.plot(x, norm.pdf(x, theta, WIDTH), color=BLUE)
+        above, *panels = figure.subplots(1 + len(names), 1, sharex=True)
+        above.plot(x, norm.pdf(x[:, None], some(first, "thetas", True), WIDTH), color=BLUE)
         above.axhline(1 / (HIGH - LOW), color=INK)
-        above.annotate("background", (3.4, 1 / (HIGH - LOW)), (0, 3), textcoords="offset points", ha="right")
-        above.set(title=r"Training samples: signal at each $\theta$, and background", ylabel="density", ylim=(0, None))
+        above.set(title=r"Training samples: signal at each $\theta$, and uniform background", ylabel="density")
         for axes, name in zip(panels, names, strict=True):
             for row in pick(rows, row=name):
-                for seen, response in zip(row["seen"], row["response"], strict=True):
-                    axes.plot(x, response, color=BLUE if seen else VERMILION, alpha=0.8)
-            axes.plot(x, np.transpose(exact(first)["response"]), ":", color=INK, lw=1, zorder=4)
+                for seen, colour, label in ((True, BLUE, "trained"), (False, VERMILION, "unseen")):
+                    lines = axes.plot(x, some(row, "response", seen).T, color=colour, alpha=0.8)
+                    lines[0].set_label(rf"{label} $\theta$")
+            lines = axes.plot(x, np.transpose(exact(first)["response"]), ":", color=INK, lw=1)
+            lines[0].set_label(BEST)
             axes.set(title=f"Network of {name}", ylabel=r"output $f(x, \theta)$", ylim=(0, 1))
         for axes in (above, *panels):
             axes.grid()
-        panels[-1].set(xlabel="$x$", xlim=(-3.5, 3.5))
-        looks = {r"trained $\theta$": (BLUE, "-"), r"unseen $\theta$": (VERMILION, "-"), BEST: (INK, ":")}
-        handles = [Line2D([], [], color=colour, ls=line, label=name) for name, (colour, line) in looks.items()]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+        axes.set(xlabel="$x$", xlim=(-3.5, 3.5))
+        by_label = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))  # one of each
+        figure.legend(by_label.values(), by_label, loc="outside lower center", ncols=3)
     yield (
         "Above, the densities that training samples are drawn from. Below, the network's output as a function of x, a "
         "line a seed; dotted, the exact posterior.",
@@ -190,29 +187,23 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     )
 
 
-def measure(name: str, number: Callable[[Mapping], float], *of: bool) -> Callable[[Sequence[Mapping]], Estimate]:
-    """The measure of a claim on a row: a number, with the test error of accuracies at theta `of` which are seen."""
-
-    def of_rows(rows: Sequence[Mapping]) -> Estimate:
-        own, best = pick(rows, row=name), bayes_accuracy()
-        variances = (best * (1 - best) / own[0]["n_test"] / own[0]["seen"].count(seen) for seen in of)
-        return over_trainings(list(map(number, own)), 100 * math.sqrt(sum(variances)))
-
-    return of_rows
+AS_GOOD = "Accuracy is as good at theta without training data as at theta with"
+AS_BEST = "Accuracy is that of the best classifier at theta with training data"
+SHAPE = "The response at theta without training data has the same shape: it crosses 0.5 where the exact one does"
+IN_X, OURS = {"unit": "in x", "decimals": 3}, {"ours": True}
+SAID = (  # what, the number of a row, which accuracies it is made of, by which criterion
+    (AS_GOOD, lambda row: accuracy(row, False) - accuracy(row, True), (True, False), EQUAL, {}),
+    (f"{SHAPE}, on average", lambda row: off(row).mean(), (), below(WIDTH / 5), IN_X),
+    (f"{SHAPE}, each", lambda row: off(row).max(), (), below(WIDTH / 2), IN_X | OURS),
+    (AS_BEST, lambda row: accuracy(row, True) - 100 * bayes_accuracy(), (True,), EQUAL, OURS),
+)
 
 
 def claims(name: str, **more) -> Iterator[Claim]:
     """What the paper says of three units, and we of any number."""
-    in_x = {"unit": "in x", "decimals": 3} | more
-    gap = measure(name, lambda row: accuracy(row, False) - accuracy(row, True), True, False)
-    to_best = measure(name, lambda row: accuracy(row, True) - 100 * bayes_accuracy(), True)
-    shape = "The response at theta without training data has the same shape: it crosses 0.5 where the exact one does"
-    yield Claim(f"Accuracy is as good at theta without training data as at theta with ({name})", gap, EQUAL, **more)
-    yield Claim(f"{shape}, on average ({name})", measure(name, lambda row: off(row).mean()), below(WIDTH / 5), **in_x)
-    in_x["ours"] = True
-    yield Claim(f"{shape}, each ({name})", measure(name, lambda row: off(row).max()), below(WIDTH / 2), **in_x)
-    more["ours"] = True
-    yield Claim(f"Accuracy is that of the best classifier at theta with training data ({name})", to_best, EQUAL, **more)
+    for statement, number, of, criterion, about in SAID:
+        measure = over_seeds(number, partial(pick, row=name), partial(accuracy_error, of=of))
+        yield Claim(f"{statement} ({name})", measure, criterion, **about | more)
 
 
 EXPERIMENT = Experiment(

@@ -14,16 +14,17 @@ from matplotlib.figure import Figure
 
 import pnn_tf
 import pnn_tf.plots
+from benchmarks.affine.networks import M_WWBB
 from benchmarks.claims import Claim, above
 from benchmarks.data.events import Events
 from benchmarks.experiment import Experiment
 from benchmarks.interpolation import training_events
-from benchmarks.pnn.distributions import M_WWBB, axis_label, bin_edges, distribution, draw, physical
-from benchmarks.pnn.recipes import Shallow, Source, fit
-from benchmarks.pnn.tested import EQUAL, SIGNAL_EFFICIENCY, cell, curve, estimates, evaluate, mean_auc, minus, summary
-from benchmarks.samples import Samples
+from benchmarks.pnn.distributions import axis_label, distribution, draw, in_units
+from benchmarks.pnn.recipes import Shallow, fit
+from benchmarks.pnn.tested import EQUAL, SIGNAL_EFFICIENCY, cell, curve, estimates, mean_auc, minus, summary
+from benchmarks.samples import Samples, Source
 from benchmarks.style import GREEN, INK, ORANGE, QUIET, style
-from benchmarks.tables import Cell, Quantity, Table, long, percent, pick, table
+from benchmarks.tables import Quantity, Table, long, percent, pick, table, table_of
 from benchmarks.terminal import Display
 
 FOCUS = 750.0  # GeV
@@ -63,54 +64,56 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     `physical`, else standardised. `response` is the output at the centre of each of its bins, of RATIO the posterior
     at equal frequencies; RISING has none. `n_train` counts the training events of a network without validation.
     """
-    events, test = (_one_feature(physical(part, config.sample)) for part in (samples.train, samples.test))
-    edges = bin_edges(events.features[:, 0])
-    row = {"physical": config.sample == "hepmass-like", "distribution": distribution(events, M_WWBB, edges)}
-    at = ((edges[1:] + edges[:-1]) / 2).astype(np.float32)
+    events, test = (
+        replace(part, features=in_units(part, M_WWBB, config.sample)[:, None], names=(M_WWBB,))
+        for part in (samples.train, samples.test)
+    )
+    shown, n_train = distribution(samples.train, M_WWBB, config.sample), None
     if name in (RISING, RATIO):
+        answer = np.ravel if name == RISING else posterior(events, config.focus, config.n_bins)
         display.advance(1, name)
-        ratio = density_ratio(events, config.focus, config.n_bins)
-        score = test.features[:, 0] if name == RISING else ratio(test.features[:, 0])
-        signal = (test.label == 1) & (test.theta[:, 0] == config.focus)
-        tested = summary(config.focus, score[signal], score[test.label == 0])
-        response = None if name == RISING else _rounded(ratio(at) / (1 + ratio(at)))
-        return row | {"tested": tested, "response": response, "n_train": None}
-    low, high = events.features.min(), events.features.max()
-    events, test = (replace(part, features=(part.features - low) / (high - low)) for part in (events, test))
-    masses = [mass for mass in events.hypotheses[:, 0].tolist() if (mass == config.focus) == (name == FIXED)]
-    conditioning, events = None if name == FIXED else "concat", training_events(events, masses, seed=seed)
-    trained = fit(config, events, name, seed, display, best=False, conditioning=conditioning)
-    response = pnn_tf.predict_scores(trained.model, (at[:, None] - low) / (high - low), config.focus)
-    tested = evaluate(trained.model, test, config.focus)
-    return row | {"tested": tested, "response": _rounded(response), "n_train": trained.n_train}
+    else:
+        low, high = events.features.min(), events.features.max()
+        masses = [mass for mass in events.hypotheses[:, 0].tolist() if (mass == config.focus) == (name == FIXED)]
+        events = training_events(replace(events, features=(events.features - low) / (high - low)), masses, seed=seed)
+        conditioning = None if name == FIXED else "concat"
+        model, *_, n_train = fit(config, events, name, seed, display, best=False, conditioning=conditioning)
+
+        def answer(x):
+            return pnn_tf.predict_scores(model, (x - low) / (high - low), config.focus)
+
+    signal = (test.label == 1) & (test.theta[:, 0] == config.focus)
+    response = None if name == RISING else np.float64(answer(np.float32(centres(shown))[:, None])).round(5).tolist()
+    return {
+        "physical": config.sample == "hepmass-like",
+        "distribution": shown,
+        "tested": summary(config.focus, *(answer(test.features[own]) for own in (signal, test.label == 0))),
+        "response": response,
+        "n_train": n_train,
+    }
 
 
-def density_ratio(events: Events, mass: float, n_bins: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Signal density over background density of the only feature, as a function (n,) -> (n,), constant in each bin.
+def centres(shown: Mapping) -> np.ndarray:
+    """Of the bins of a distribution."""
+    return (np.array(shown["edges"][1:]) + shown["edges"][:-1]) / 2
+
+
+def posterior(events: Events, mass: float, n_bins: int) -> Callable[[np.ndarray], np.ndarray]:
+    """r / (1 + r) of the ratio r of the binned densities of signal and background, as a function (n, 1) -> (n,).
 
     Args:
-        events: signal, of which that of one mass (GeV) is taken, and background.
+        events: signal, of which that of one mass (GeV) is taken, and background; their only feature is binned.
         mass: one of the hypotheses.
         n_bins: bins with equal numbers of the events taken. One event is added to each bin and class, against zeros.
     """
-    values, signal = events.features[:, 0], (events.label == 1) & (events.theta[:, 0] == mass)
-    taken = signal | (events.label == 0)
-    inner = np.quantile(values[taken], np.linspace(0, 1, n_bins + 1)[1:-1])
-    of_signal, of_background = (
-        1.0 + np.bincount(np.searchsorted(inner, values[which]), minlength=n_bins)
-        for which in (signal, events.label == 0)
+    values, background = events.features[:, 0], events.label == 0
+    signal = ~background & (events.theta[:, 0] == mass)
+    inner = np.quantile(values[signal | background], np.linspace(0, 1, n_bins + 1)[1:-1])
+    counts = (
+        1.0 + np.bincount(np.searchsorted(inner, values[which]), minlength=n_bins) for which in (signal, background)
     )
-    ratio = of_signal / of_signal.sum() / (of_background / of_background.sum())
-    return lambda x: ratio[np.searchsorted(inner, x)]
-
-
-def _one_feature(events: Events) -> Events:
-    column = events.names.index(M_WWBB)
-    return replace(events, features=events.features[:, [column]], names=(M_WWBB,))
-
-
-def _rounded(values: np.ndarray) -> list[float]:
-    return [round(float(value), 5) for value in values]
+    of_signal, of_background = (count / count.sum() for count in counts)
+    return lambda x: (of_signal / (of_signal + of_background))[np.searchsorted(inner, np.ravel(x))]
 
 
 def at_focus(row: Mapping) -> list:
@@ -143,37 +146,42 @@ def tables(record: Mapping) -> Iterator[Table]:
         long(rows, quantities),
         columns="quantity",
     )
-    caption = (
-        "Differences of the AUC at {focus:g} GeV on the same test events, with their standard error, and mean absolute "
-        "difference of the outputs, which an AUC does not see where the order is the same."
-    )
-    lines = tuple(
-        (f"{one} minus {other}", (cell(minus(rows, one, other, at_focus)), Cell(apart(rows, one, other))))
+    lines = {
+        f"{one} minus {other}": {
+            "AUC (points)": cell(minus(rows, one, other, at_focus)),
+            "outputs apart": apart(rows, one, other),
+        }
         for one, other in PAIRS
+    }
+    yield table_of(
+        "Differences of the AUC at {focus:g} GeV on the same test events, with their standard error, and mean absolute "
+        "difference of the outputs, which an AUC does not see where the order is the same.",
+        "one minus another",
+        lines,
+        (2, 3),
     )
-    yield Table(caption, "one minus another", ("AUC (points)", "outputs apart"), lines, (2, 3))
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """Distributions of the feature, outputs as functions of it, and ROC curves at the mass in focus."""
     rows, first = record["rows"], record["rows"][0]
-    shown = first["distribution"]
-    centres = (np.array(shown["edges"][1:]) + shown["edges"][:-1]) / 2
-    curves = {name: curve([row["tested"] for row in pick(rows, row=name)]) for name in COLOURS}
+    shown, units = first["distribution"], first["physical"]
     with style():
         figure = Figure(figsize=(10.2, 4.2))
-        left, middle, right = figure.subfigures(1, 3)
-        pnn_tf.plots.roc(curves, colours=COLOURS, legend=False, figure=right)
-        lines = {line.get_label(): line for line in right.axes[0].get_lines()}
-        output, feature = middle.subplots(), left.subplots()
-        for row in rows:
-            if row["response"] is not None:
-                output.plot(centres, row["response"], color=COLOURS[row["row"]], ls=lines[row["row"]].get_linestyle())
-        output.set(title="Output", ylim=(0, 1), ylabel="output", xlabel=axis_label(M_WWBB, first["physical"]))
-        draw(feature, shown, shown["masses"], first["physical"])
+        *parts, right = figure.subfigures(1, 3)
+        feature, output = (part.subplots() for part in parts)
+        draw(feature, shown, shown["masses"], units)
         feature.set(title="Background and signal", ylabel="share per bin")
         feature.legend()
+        curves = {name: curve([row["tested"] for row in pick(rows, row=name)]) for name in COLOURS}
+        pnn_tf.plots.roc(curves, colours=COLOURS, legend=False, figure=right)
         right.axes[0].set(title="ROC", ylabel="background rejection")
+        lines = {line.get_label(): line for line in right.axes[0].get_lines()}
+        for row in rows:
+            if row["response"] is not None:
+                line = {"color": COLOURS[row["row"]], "ls": lines[row["row"]].get_linestyle()}
+                output.plot(centres(shown), row["response"], **line)
+        output.set(title="Output", ylim=(0, 1), ylabel="output", xlabel=axis_label(M_WWBB, units))
         for axes in (output, right.axes[0]):
             axes.grid()
         figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=4)

@@ -15,21 +15,20 @@ from matplotlib.figure import Figure
 
 from benchmarks.affine.texts import SIMULATED
 from benchmarks.claims import Claim, Estimate, above, below, over_trainings
-from benchmarks.data.events import Events
 from benchmarks.experiment import Experiment
 from benchmarks.interpolation import training_events
 from benchmarks.pnn.fig_5 import N_LOW
-from benchmarks.pnn.recipes import Deep, Source, fit
+from benchmarks.pnn.recipes import Deep, fit
 from benchmarks.pnn.tested import AUC, EQUAL, Tests, curve, difference_table, estimates, evaluate, mean_auc, minus
 from benchmarks.published import MASSES
-from benchmarks.samples import Samples
+from benchmarks.samples import Samples, Source
 from benchmarks.style import BLUE, GREEN, ORANGE, PURPLE, style
 from benchmarks.tables import Quantity, Table, long, pick, table, with_average
 from benchmarks.terminal import Display
 from pnn_tf import plots
+from pnn_tf.compare import Difference
 
 FOCUS, OTHERS = 1000, (500, 750, 1250, 1500)  # GeV
-TICKS = (-20, -10, -5, -2, -1, -0.5, 0, 0.5, 1)  # points
 
 
 class Network(NamedTuple):
@@ -73,7 +72,10 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     """
     network, features = name.split(", ")
     setup = NETWORKS[network]
-    events, test = (first_features(part, FEATURES[features]) for part in (samples.train, samples.test))
+    events, test = (
+        replace(part, features=part.features[:, : FEATURES[features]], names=part.names[: FEATURES[features]])
+        for part in (samples.train, samples.test)
+    )
     masses = test.hypotheses[:, 0].tolist()
     trained_on = [mass for mass in masses if (setup.at_focus if mass == config.focus else setup.elsewhere)]
     events = training_events(events, trained_on, seed=seed)
@@ -87,11 +89,6 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     }
 
 
-def first_features(events: Events, n_features: int | None) -> Events:
-    """The events with only the first features, or with all if None."""
-    return replace(events, features=events.features[:, :n_features], names=events.names[:n_features])
-
-
 def at(mass: float) -> Tests:
     """Of a row, the test at a mass (GeV)."""
     return lambda row: [[tested for tested in row["tested"] if tested["theta"] == mass]]
@@ -99,22 +96,23 @@ def at(mass: float) -> Tests:
 
 def minus_parametrised(features: str) -> dict[str, tuple[str, str]]:
     """By label, the row of each other network with some features, and that of the parametrised one."""
-    pairs = {network.label: (f"{name}, {features}", f"parametrised, {features}") for name, network in NETWORKS.items()}
-    return {label: pair for label, pair in pairs.items() if label != "parametrised"}
+    others = {name: network.label for name, network in NETWORKS.items() if name != "parametrised"}
+    return {label: (f"{name}, {features}", f"parametrised, {features}") for name, label in others.items()}
 
 
 LOW_AND_ALL = {network.label: (f"{name}, low-level", f"{name}, all") for name, network in NETWORKS.items()}
 
 
+def gaps(rows: Sequence[Mapping], pairs: Mapping[str, tuple[str, str]]) -> dict[str, dict[int, Difference]]:
+    """By the label of a pair of rows and by mass, the first minus the second."""
+    return {label: {mass: minus(rows, *pair, at(mass)) for mass in MASSES} for label, pair in pairs.items()}
+
+
 def tables(record: Mapping) -> Iterator[Table]:
     """AUC at each mass, the training, and paired differences."""
     rows = [row | {"row": f"{NETWORKS[row['network']].label}, {row['features']}"} for row in record["rows"]]
-    yield table(
-        "AUC in % at each mass, at the epoch with the best validation AUC.",
-        "AUC in %",
-        with_average(long(rows, {"auc": AUC}, at=MASSES)),
-        heading="{} GeV",
-    )
+    caption = "AUC in % at each mass, at the epoch with the best validation AUC."
+    yield table(caption, "AUC in %", with_average(long(rows, {"auc": AUC}, at=MASSES)), heading="{} GeV")
     training = {"events": ("n_train", 0), "epoch kept": ("best_epoch", 1), "wall time": ("wall_s", 0)}
     yield table(
         "Events for gradients and the epoch kept, means over the seeds; wall time in s.",
@@ -122,54 +120,47 @@ def tables(record: Mapping) -> Iterator[Table]:
         long(rows, {name: Quantity(field, decimals=n, spread=False) for name, (field, n) in training.items()}),
         columns="quantity",
     )
-    columns = {f"{mass:g} GeV": at(mass) for mass in MASSES}
-    for caption, corner, pairs in (
-        (
-            "AUC minus that of the parametrised network with the same features",
-            "minus parametrised",
-            {f"{label}, {f}": pair for f in FEATURES for label, pair in minus_parametrised(f).items()},
-        ),
-        ("AUC with low-level features minus that with all", "low-level minus all", LOW_AND_ALL),
-    ):
-        caption += ", in points, on the same test events, with its standard error."
-        yield difference_table(caption, corner, record["rows"], pairs, columns)
+    pairs = {f"{label}, {f}": pair for f in FEATURES for label, pair in minus_parametrised(f).items()}
+    yield difference_table(
+        "AUC minus that of the parametrised network with the same features, in points, on the same test events, with "
+        "its standard error.",
+        "minus parametrised",
+        gaps(record["rows"], pairs),
+        "{} GeV",
+    )
+    caption = "AUC with low-level features minus that with all, in points, with its standard error."
+    yield difference_table(caption, "low-level minus all", gaps(record["rows"], LOW_AND_ALL), "{} GeV")
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
-    """A column for each set of features: ROC curves at the mass in focus and AUC against mass; and differences."""
+    """A column for each set of features: ROC curves at the mass in focus, AUC against mass, and differences."""
     rows, look = record["rows"], {"colours": COLOURS, "legend": False}
     masses = {"label": "mass of the signal (GeV)", "trained_on": TRAINED_ON, **look}
     with style():
-        both, alone = Figure(figsize=(9.4, 7.6)), Figure(figsize=(9.4, 4.0))
-        panels = zip(FEATURES, both.subfigures(2, 2).T, alone.subfigures(1, 2), strict=True)
-        for features, (upper, lower), panel in panels:
-            tested = {n.label: pick(rows, row=f"{name}, {features}") for name, n in NETWORKS.items()}
-            tested = {label: list(zip(*(row["tested"] for row in of), strict=True)) for label, of in tested.items()}
-            plots.roc({label: curve(of[MASSES.index(FOCUS)]) for label, of in tested.items()}, **look, figure=upper)
-            plots.auc({label: list(map(mean_auc, of)) for label, of in tested.items()}, **masses, figure=lower)
-            pairs = minus_parametrised(features)
-            found = {label: {m: minus(rows, *pair, at(m)) for m in MASSES} for label, pair in pairs.items()}
-            plots.differences(found, **masses, figure=panel)
-            (axes,) = panel.axes
-            axes.set_yscale("symlog", linthresh=1, linscale=1.2)
-            axes.set_yticks(TICKS, [f"{tick:+g}" if tick else "0" for tick in TICKS], minor=False)
-            axes.set(ylim=(-25, 1), ylabel="AUC minus parametrised (points)")
-            for part in (upper, lower, panel):
-                part.axes[0].set_title(f"{features.capitalize()} features")
+        figure = Figure(figsize=(9.4, 11.0))
+        for features, parts in zip(FEATURES, figure.subfigures(3, 2).T, strict=True):
+            by_mass = {
+                network.label: list(zip(*(row["tested"] for row in pick(rows, row=f"{name}, {features}")), strict=True))
+                for name, network in NETWORKS.items()
+            }
+            at_focus = {label: curve(tested[MASSES.index(FOCUS)]) for label, tested in by_mass.items()}
+            averages = {label: list(map(mean_auc, tested)) for label, tested in by_mass.items()}
+            plots.roc(at_focus, **look, figure=parts[0])
+            plots.auc(averages, **masses, figure=parts[1])
+            plots.differences(gaps(rows, minus_parametrised(features)), **masses, figure=parts[2])
+            (upper,), _, (lower,) = (part.axes for part in parts)
+            upper.set(title=f"{features.capitalize()} features", ylabel="background rejection")
+            lower.set_yscale("symlog", linthresh=1)
+            lower.yaxis.set_major_formatter("{x:g}")
+            lower.set_ylabel("AUC minus parametrised (points)")
+            for part in parts:
                 part.axes[0].grid()
-            upper.axes[0].set_ylabel("background rejection")
-        lines = upper.axes[0].get_lines()
-        both.legend(handles=lines, loc="outside lower center", ncols=4)
-        alone.legend(handles=lines[1:], loc="outside lower center", ncols=3)
+        figure.legend(handles=upper.get_lines(), loc="outside lower center", ncols=4)
     yield (
-        "Fig. 7, above: background rejection against signal efficiency at {focus:g} GeV. Fig. 8, below: AUC against "
-        "mass, full circles at masses trained on, open squares at others.",
-        both,
-    )
-    yield (
-        "AUC minus that of the parametrised network with the same features, on the same test events; linear within a "
-        "point of zero, logarithmic beyond. Bars are standard errors.",
-        alone,
+        "Fig. 7, above: background rejection against signal efficiency at {focus:g} GeV. Fig. 8, middle: AUC against "
+        "mass, full circles at masses trained on, open squares at others. Below, AUC minus that of the parametrised "
+        "network with the same features, on the same test events, with its standard error; logarithmic beyond a point.",
+        figure,
     )
 
 
@@ -178,9 +169,9 @@ def rise(rows: Sequence[Mapping]) -> dict[str, Estimate]:
     by_mass = zip(*(row["tested"] for row in pick(rows, row="parametrised, low-level")), strict=True)
     found = {}
     for lighter, heavier in pairwise(by_mass):
-        gaps = [100 * (b["auc"] - a["auc"]) for a, b in zip(lighter, heavier, strict=True)]
+        risen = [100 * (b["auc"] - a["auc"]) for a, b in zip(lighter, heavier, strict=True)]
         error = 100 * math.hypot(mean_auc(lighter).auc_error, mean_auc(heavier).auc_error)
-        found[f"{heavier[0]['theta']:g} GeV"] = over_trainings(gaps, error)
+        found[f"{heavier[0]['theta']:g} GeV"] = over_trainings(risen, error)
     return found
 
 

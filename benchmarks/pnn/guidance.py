@@ -9,21 +9,21 @@ have an uncertain AUC: `too_few_events`.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import permutations
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.figure import Figure
 
 import pnn_tf
-from benchmarks.claims import Claim, Estimate, above, below, over_trainings
+from benchmarks.affine.networks import M_WWBB, m_wwbb_scale
+from benchmarks.claims import Claim, Estimate, above, below, over_seeds, over_trainings
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass_imb import imbalanced
 from benchmarks.experiment import Experiment
-from benchmarks.pnn.distributions import reconstructed_mass
-from benchmarks.pnn.recipes import Source, fit
-from benchmarks.samples import Samples
+from benchmarks.pnn.recipes import fit
+from benchmarks.samples import Samples, Source
 from benchmarks.style import MASS_COLOURS, QUIET, style
-from benchmarks.tables import Cell, Quantity, Table, by_seed, long, percent, pick, table
+from benchmarks.tables import Quantity, Table, by_seed, long, paired, percent, pick, table, table_of
 from benchmarks.terminal import Display
 from benchmarks.training import QUICK, Recipe
 from pnn_tf import plots
@@ -71,54 +71,49 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     # With the weights of the last epoch, which no validation on identical masses has chosen.
     model = fit(config, events, name, seed, display, best=False, **network).model
     results = pnn_tf.evaluate_hypotheses(model, test.features, test.theta, test.label)
-    grid = np.linspace(*config.grid)
+    batch = {"batch_size": config.batch_size, "balance": config.balance, "background_theta": background_theta}
+    batches = pnn_tf.balanced_batches(events.features, events.theta, events.label, seed=seed, **batch)
+    x, label = next(batches.dataset.as_numpy_iterator())
+    grid, masses = np.linspace(*config.grid), hypotheses[:, 0].tolist()
+    responses = []
+    for mass in masses:
+        score = pnn_tf.scan_theta(model, test.features[(test.label == 1) & (test.theta[:, 0] == mass)], grid)
+        score = np.float64(score.mean(axis=1)).round(5).tolist()
+        responses.append({"mass": mass, "grid": grid.tolist(), "score": score})
     return {
         "masses": [result.theta[0] for result in results],
         "auc": [result.auc for result in results],
         "error": [result.auc_error for result in results],
-        "leak": leak(config, events, background_theta, seed),
-        "responses": [response(model, test, float(mass), grid) for mass in hypotheses[:, 0]],
-        "sculpting": [sculpting(config, model, test, float(mass)) for mass in hypotheses[:, 0]],
+        "leak": pnn_tf.theta_leak(x["theta"], label),
+        "responses": responses,
+        "sculpting": [sculpting(config, model, test.select(test.label == 0), mass) for mass in masses],
         "too_few": too_few(config, events, results),
         "outside": grid[pnn_tf.outside_hull(grid, hypotheses)].tolist(),
     }
 
 
-def leak(config: Config, events: Events, background_theta, seed: int) -> pnn_tf.ThetaLeak:
-    """What theta gives away in a training batch."""
-    settings = {"batch_size": config.batch_size, "balance": config.balance, "background_theta": background_theta}
-    batches = pnn_tf.balanced_batches(events.features, events.theta, events.label, seed=seed, **settings)
-    x, label = next(batches.dataset.as_numpy_iterator())
-    return pnn_tf.theta_leak(x["theta"], label)
-
-
-def response(model, test: Events, mass: float, grid: np.ndarray) -> dict:
-    """Mean score of the signal of a mass (GeV), told each mass of the grid."""
-    signal = test.features[(test.label == 1) & (test.theta[:, 0] == mass)]
-    score = pnn_tf.scan_theta(model, signal, grid).mean(axis=1)
-    return {"mass": mass, "grid": grid.tolist(), "score": [round(float(s), 5) for s in score]}
-
-
-def sculpting(config: Config, model, test: Events, mass: float) -> dict:
+def sculpting(config: Config, model, background: Events, mass: float) -> dict:
     """The background's reconstructed mass before and after a cut on the score at a mass (GeV)."""
-    background = test.select(test.label == 0)
+    mean, std = m_wwbb_scale(config.sample)
+    reconstructed = background.features[:, background.names.index(M_WWBB)].astype(float) * std + mean
+    cut = {"efficiency": config.efficiency, "bins": np.linspace(0, config.mass_end, config.n_bins + 1)}
     score = pnn_tf.predict_scores(model, background.features, mass)
-    reconstructed = reconstructed_mass(background, config.sample)
-    edges = np.linspace(0, config.mass_end, config.n_bins + 1)
-    cut = {"efficiency": config.efficiency, "bins": edges}
-    found = pnn_tf.background_sculpting(score, reconstructed, background.label, **cut)
-    before, after = (shares.round(6).tolist() for shares in (found.before, found.after))
-    return {"mass": mass} | found._replace(edges=edges.tolist(), before=before, after=after)._asdict()
+    found = pnn_tf.background_sculpting(score, reconstructed, background.label, **cut)._asdict()
+    shares = {field: found[field].round(6).tolist() for field in ("before", "after")}
+    return {"mass": mass} | found | {"edges": cut["bins"].tolist()} | shares
 
 
 def too_few(config: Config, events: Events, results: Sequence) -> list[tuple[float, float, int, int]]:
     """What the AUCs of `results` would be worth on the validation part of HEPMASS-IMB."""
     _, validation = imbalanced(events).split(config.validation_fraction)
-    n_background = int(np.count_nonzero(validation.label == 0))
-    smaller = []
-    for result in results:
-        n_signal = int(np.count_nonzero((validation.label == 1) & (validation.theta == result.theta).all(axis=1)))
-        smaller.append(result._replace(n_signal=n_signal, n_background=n_background))
+    signal = validation.label == 1
+    smaller = [
+        result._replace(
+            n_signal=int(np.count_nonzero(signal & (validation.theta == result.theta).all(axis=1))),
+            n_background=int(np.count_nonzero(~signal)),
+        )
+        for result in results
+    ]
     found = pnn_tf.too_few_events(smaller, error=config.error)
     return [(one.theta[0], one.error, one.n_signal, one.n_needed) for one in found]
 
@@ -129,12 +124,11 @@ def fall(row: Mapping) -> float:
     Relative to the mean of the scores at its own mass and at that neighbour; averaged over masses and neighbours.
     """
     falls = []
-    for one, neighbour in permutations(range(len(row["masses"])), 2):
-        if abs(one - neighbour) == 1:
-            found, other = row["responses"][one], row["masses"][neighbour]
-            told = [found["mass"], other, (found["mass"] + other) / 2]
-            at_own, at_other, between = np.interp(told, found["grid"], found["score"])
-            falls.append(1 - between / ((at_own + at_other) / 2))
+    for pair in pairwise(zip(row["masses"], row["responses"], strict=True)):
+        ends = [mass for mass, _ in pair]
+        for _, found in pair:
+            first, between, last = np.interp([ends[0], sum(ends) / 2, ends[1]], found["grid"], found["score"])
+            falls.append(1 - between / ((first + last) / 2))
     return float(np.mean(falls))
 
 
@@ -145,7 +139,7 @@ DIVERGENCE = Quantity(lambda row: [s["divergence"] for s in row["sculpting"]], d
 
 def tables(record: Mapping) -> Iterator[Table]:
     """What comes of a leak, how a cut shapes the background at each mass, and where events are too few."""
-    rows, few = record["rows"], record["rows"][0]["too_few"]
+    rows = record["rows"]
     checks = {"given away (%)": GIVEN_AWAY, "fall between (%)": FALL, "mean AUC (%)": percent("auc")}
     yield table(
         "Share of the background in a training batch whose mass alone gives it away, and what comes of it: how deep "
@@ -162,10 +156,16 @@ def tables(record: Mapping) -> Iterator[Table]:
         long(rows, {"divergence": DIVERGENCE}, at="masses"),
         heading="{} GeV",
     )
-    columns = ("error (points)", "signal events", "needed")
-    lines = tuple((f"{mass:g} GeV", (Cell(100 * error), Cell(n), Cell(needed))) for mass, error, n, needed in few)
-    caption = "Masses at which an AUC is not known to {error:.1%} on the validation part of HEPMASS-IMB of this sample."
-    yield Table(caption, "too few events", columns, lines, (2, 0, 0))
+    if rows[0]["too_few"]:
+        yield table_of(
+            "Masses at which an AUC is not known to {error:.1%} on the validation part of HEPMASS-IMB of this sample.",
+            "too few events",
+            {
+                f"{mass:g} GeV": {"error (points)": 100 * error, "signal events": n, "needed": needed}
+                for mass, error, n, needed in rows[0]["too_few"]
+            },
+            (2, 0, 0),
+        )
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
@@ -175,16 +175,15 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         figure = Figure(figsize=(10.2, 3.6))
         panels = figure.subplots(1, len(first), sharey=True, squeeze=False)[0]
         for axes, name in zip(panels, (name for name in TRAINED if name in first), strict=True):
-            masses = first[name]["masses"]
             for found in first[name]["responses"]:
                 look = {"color": MASS_COLOURS[round(found["mass"])], "label": f"{found['mass']:g} GeV"}
                 axes.plot(found["grid"], found["score"], **look)
-            for start, end in ((found["grid"][0], masses[0]), (masses[-1], found["grid"][-1])):
-                axes.axvspan(start, end, color=QUIET, alpha=0.2, lw=0)
-            for mass in masses:
-                axes.axvline(mass, color=QUIET, lw=0.8, ls=":")
+            masses, grid = first[name]["masses"], found["grid"]
+            axes.vlines(masses, 0, 1, color=QUIET, lw=0.8, ls=":")
+            for outside in ((grid[0], masses[0]), (masses[-1], grid[-1])):
+                axes.axvspan(*outside, color=QUIET, alpha=0.2, lw=0)
             axes.set(title=name.capitalize(), xlabel="mass that the network is told (GeV)")
-            axes.set(xlim=(found["grid"][0], found["grid"][-1]), ylim=(0, 1))
+            axes.set(xlim=(grid[0], grid[-1]), ylim=(0, 1))
         panels[0].set_ylabel("mean score of signal")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5, title="signal of")
     yield (
@@ -193,15 +192,14 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         "extrapolates and `predict_scores` warns.",
         figure,
     )
-    cuts = pick(record["rows"], row=IDENTICAL)[0]["sculpting"][::2]
-    found = {cut["mass"]: {field: np.array(cut[field]) for field in pnn_tf.Sculpting._fields} for cut in cuts}
+    found, colours = {}, {}
+    for cut in pick(record["rows"], row=IDENTICAL)[0]["sculpting"][::2]:
+        name = f"{cut['mass']:g} GeV"
+        found[name] = pnn_tf.Sculpting(*(np.array(cut[field]) for field in pnn_tf.Sculpting._fields))
+        colours[name] = MASS_COLOURS[round(cut["mass"])]
     with style():
-        figure = plots.sculpting(
-            {f"{mass:g} GeV": pnn_tf.Sculpting(**of_mass) for mass, of_mass in found.items()},
-            label="reconstructed mass of the background (GeV)",
-            colours={f"{mass:g} GeV": MASS_COLOURS[round(mass)] for mass in found},
-            figure=Figure(figsize=(8.0, 4.0)),
-        )
+        label = "reconstructed mass of the background (GeV)"
+        figure = plots.sculpting(found, label=label, colours=colours, figure=Figure(figsize=(8.0, 4.0)))
     yield (
         "Background before (grey) and after a cut on the score at three masses: a peak appears where the network is "
         "told to look, also without any signal.",
@@ -214,34 +212,28 @@ def over(quantity: Quantity, first: str, second: str | None = None) -> Callable[
 
     def of_rows(rows: Sequence[Mapping]) -> Estimate:
         frame = long(rows, {"": quantity})
-        found = by_seed(frame, first)
-        return over_trainings((found if second is None else found - by_seed(frame, second)).dropna())
+        return over_trainings(by_seed(frame, first) if second is None else paired(frame, first, second))
 
     return of_rows
 
 
-def of_cuts(rows: Sequence[Mapping]) -> dict[str, Estimate]:
-    """The divergence after a cut at each mass."""
-    frame = long(pick(rows, row=IDENTICAL), {"": DIVERGENCE}, at="masses")
-    return {f"{mass:g} GeV": over_trainings(by_seed(frame, IDENTICAL, mass)) for mass in frame["at"].unique()}
-
-
-ours = partial(Claim, ours=True)
-share = partial(ours, unit="%", decimals=1)
-CLAIMS = (
-    share("A uniform background mass gives most background away", over(GIVEN_AWAY, UNIFORM), above(50), chance=False),
-    share("Background masses like the signal's give none away", over(GIVEN_AWAY, IDENTICAL), below(1), chance=False),
-    share(
+of_cuts = over_seeds(
+    lambda row: {f"{cut['mass']:g} GeV": cut["divergence"] for cut in row["sculpting"]}, partial(pick, row=IDENTICAL)
+)
+PER_CENT = {"unit": "%", "decimals": 1}
+NO_CHANCE = {**PER_CENT, "chance": False}
+SAID = (  # what, the number, by which criterion
+    ("A uniform background mass gives most background away", over(GIVEN_AWAY, UNIFORM), above(50), NO_CHANCE),
+    ("Background masses like the signal's give none away", over(GIVEN_AWAY, IDENTICAL), below(1), NO_CHANCE),
+    (
         "Between hypotheses the score of signal falls: with a uniform background mass more than with an identical one",
-        over(FALL, UNIFORM, IDENTICAL),
-        above(0),
+        *(over(FALL, UNIFORM, IDENTICAL), above(0), PER_CENT),
     ),
-    share(
+    (
         "With a uniform background mass it falls more without dropout and L2 than with them",
-        over(FALL, UNREGULARISED, UNIFORM),
-        above(0),
+        *(over(FALL, UNREGULARISED, UNIFORM), above(0), PER_CENT),
     ),
-    ours("A cut at any mass shapes the background's reconstructed mass", of_cuts, above(0.05), unit="bits"),
+    ("A cut at any mass shapes the background's reconstructed mass", of_cuts, above(0.05), {"unit": "bits"}),
 )
 EXPERIMENT = Experiment(
     id="pnn-guidance",
@@ -266,7 +258,7 @@ EXPERIMENT = Experiment(
     ),
     tables=tables,
     figures=figures,
-    claims=CLAIMS,
+    claims=[Claim(text, measure, criterion, ours=True, **more) for text, measure, criterion, more in SAID],
     departures=("The checks are this project's; the paper of Anzalone et al. describes the first of them.",),
     ours=True,
 )

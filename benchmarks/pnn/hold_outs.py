@@ -3,13 +3,11 @@
 Baldi et al., "Parameterized neural networks for high-energy physics" (2016), section 4, advocate this test.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 import pnn_tf
-from benchmarks.claims import Missing
 from benchmarks.data.events import Events
 
 WAYS = {"horizontal": "left out, horizontal", "vertical": "left out, vertical", "there": "calibrated there"}
@@ -26,25 +24,25 @@ def hold_outs(model, calibrating: Events, test: Events, thetas: Sequence[float],
     """
     agreements, bins, hypotheses = [], [], calibrating.hypotheses[:, 0]
     shown = calibrating.features, calibrating.theta, calibrating.label
-    for theta in thetas:
+    for theta in map(float, thetas):
         below, above = hypotheses[hypotheses < theta][-1], hypotheses[hypotheses > theta][0]
         for way in WAYS:
-            points, interpolation = ([below, above], way) if way != "there" else ([below, theta], "horizontal")
-            found, refused = None, None
-            bare = {"n_bins": n_bins, "smoothing": 0}  # not smoothed, so that chi2 has its distribution
-            try:
-                calibration = pnn_tf.calibrate(model, *shown, hypotheses=points, interpolation=interpolation, **bare)
+            how = {"hypotheses": [below, above], "interpolation": way}
+            if way == "there":
+                how = {"hypotheses": [below, theta], "interpolation": "horizontal"}
+            try:  # not smoothed, so that chi2 has its distribution
+                calibration = pnn_tf.calibrate(model, *shown, n_bins=n_bins, smoothing=0, **how)
             except ValueError as reason:
-                refused = str(reason)
+                found, refused = dict.fromkeys(CLASSES, pnn_tf.Agreement(*[None] * 5)), str(reason)
             else:
-                found = pnn_tf.hold_out_test(calibration, model, test.features, test.theta, test.label, theta)
+                found = pnn_tf.hold_out_test(calibration, model, test.features, test.theta, test.label, theta)._asdict()
+                refused = None
+                bins += [in_bins(calibration.at(theta), model, test, theta)] * (way == "horizontal")
             for label in CLASSES:
-                numbers = dict.fromkeys(pnn_tf.Agreement._fields) if refused else getattr(found, label)._asdict()
-                numbers = {key: float(f"{v:.6g}") if isinstance(v, float) else v for key, v in numbers.items()}
-                one = {"theta": float(theta), "calibration": way, "label": label, **numbers, "refused": refused}
+                numbers = found[label]._asdict().items()
+                numbers = {key: float(f"{v:.6g}") if isinstance(v, float) else v for key, v in numbers}
+                one = {"theta": theta, "calibration": way, "label": label, **numbers, "refused": refused}
                 agreements.append(one)
-            if way == "horizontal" and not refused:
-                bins.append({"theta": float(theta)} | in_bins(calibration.at(theta), model, test, theta))
     return {"agreements": agreements, "bins": bins}
 
 
@@ -54,20 +52,5 @@ def in_bins(bins: pnn_tf.Bins, model, test: Events, theta: float) -> dict:
     found = pnn_tf.events_in_bins(bins, own.label, pnn_tf.predict_scores(model, own.features, theta))
     shares = bins._asdict() | {f"found_{label}": getattr(found, label) for label in CLASSES}
     numbers = {f"n_found_{label}": int(getattr(found, f"n_{label}")) for label in CLASSES}
-    return {name: [float(f"{value:.7g}") for value in values] for name, values in shares.items()} | numbers
-
-
-def of_tests(rows: Sequence[Mapping]) -> pd.DataFrame:
-    """A line for each agreement: its entries, row and seed; `chi2` for each degree of freedom, `ks` in points.
-
-    `chance` is what `ks` stays below, by chance alone, in 95 % of all cases; `group` is "toy" or "HEPMASS".
-
-    Raises:
-        Missing: no row.
-    """
-    if not rows:
-        raise Missing("not finished: calibrations")
-    found = pd.DataFrame([{"row": row["row"], "seed": row["seed"], **one} for row in rows for one in row["agreements"]])
-    found = found.astype(dict.fromkeys(pnn_tf.Agreement._fields, float))
-    chance, group = 136 / np.sqrt(found["n_effective"]), np.where(found["row"] == "toy", "toy", "HEPMASS")
-    return found.assign(chi2=found["chi2"] / found["n_dof"], ks=100 * found["ks"], chance=chance, group=group)
+    shares = {name: [float(f"{value:.7g}") for value in values] for name, values in shares.items()}
+    return {"theta": theta} | shares | numbers

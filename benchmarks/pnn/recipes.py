@@ -10,27 +10,7 @@ import keras
 
 import pnn_tf
 from benchmarks.data.events import Events
-from benchmarks.samples import Samples, load_samples
 from benchmarks.training import Recipe, Trained, show_epochs, train
-
-
-@dataclass(frozen=True)
-class Source:
-    """Which events an experiment uses; a base of its configuration.
-
-    Args:
-        sample: "hepmass-like", simulated and part of the checkout, or "hepmass", the official files by download.
-        n_train: training events drawn from the sample, validation included; None for all.
-        n_test: test events drawn; None for all.
-    """
-
-    sample: str = "hepmass-like"
-    n_train: int | None = None
-    n_test: int | None = None
-
-    def load(self) -> Samples:
-        """Reads them."""
-        return load_samples(self.sample, self.n_train, self.n_test)
 
 
 @dataclass(frozen=True)
@@ -57,21 +37,11 @@ class Descent(Recipe):
 
     def network(self, n_features: int, n_parameters: int, conditioning: str | None, seed: int) -> keras.Model:
         """As `Recipe.network`, with the activation and the initial weights of this recipe."""
-        gaussian = self.kernel_std and keras.initializers.RandomNormal(stddev=self.kernel_std)
-        return pnn_tf.parametric_network(
-            n_features,
-            n_parameters,
-            conditioning=conditioning,
-            units=self.units,
-            activation=self.activation,
-            dropout=self.dropout,
-            theta_scale=self.theta_scale,
-            theta_offset=self.theta_offset,
-            kernel_initializer=gaussian or "glorot_uniform",
-            kernel_l2=self.kernel_l2,
-            bias_l2=self.bias_l2,
-            seed=seed,
-        )
+        fields = ("units", "activation", "dropout", "theta_scale", "theta_offset", "kernel_l2", "bias_l2")
+        settings = {field: getattr(self, field) for field in fields} | {"conditioning": conditioning, "seed": seed}
+        if self.kernel_std is not None:
+            settings["kernel_initializer"] = keras.initializers.RandomNormal(stddev=self.kernel_std)
+        return pnn_tf.parametric_network(n_features, n_parameters, **settings)
 
     def optimizer(self, n_steps: int) -> keras.optimizers.Optimizer:
         """As `Recipe.optimizer`, with a rate that falls by `decay` at the end of each epoch of `n_steps`."""
@@ -108,16 +78,13 @@ class Deep(Descent):
 
 
 def fit(config: Recipe, events: Events, title: str, seed: int, display, *, work=1.0, best=True, **more) -> Trained:
-    """A network trained by a recipe, with the weights of its best epoch, or of the last.
+    """`train` on events, with the weights of the epoch with the best validation AUC, or of the last.
 
-    Args:
-        config, events, seed: as of `benchmarks.training.train`, which gets `more` as well.
-        title: of what is trained, for the display.
-        work: for the display, share of a row.
-        best: whether the epoch is that with the best validation AUC.
+    The display is told of `work`, the share of a row.
     """
-    on_epoch = show_epochs(display, f"{title}, seed {seed}", work / config.epochs)
-    trained = train(config, events, seed=seed, on_epoch=on_epoch, **more)
+    trained = train(
+        config, events, seed=seed, on_epoch=show_epochs(display, f"{title}, seed {seed}", work / config.epochs), **more
+    )
     if best:
         trained.model.set_weights(trained.best_weights)
     return trained

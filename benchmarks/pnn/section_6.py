@@ -9,11 +9,11 @@ it keeps the one that it was measured with, while its mass is assigned.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 import pnn_tf
 from benchmarks.affine.texts import OF_START
@@ -22,7 +22,7 @@ from benchmarks.data import load_hepmass_like
 from benchmarks.data.events import Events
 from benchmarks.experiment import Experiment
 from benchmarks.pnn.recipes import fit
-from benchmarks.pnn.tested import AUC, EQUAL, AtTheta, Tests, cell, estimates, minus, summary
+from benchmarks.pnn.tested import AUC, EQUAL, Tests, difference_table, estimates, evaluate, minus
 from benchmarks.published import MASSES
 from benchmarks.samples import events_fingerprint
 from benchmarks.style import GREEN, INK, ORANGE, QUIET, VERMILION, style
@@ -37,6 +37,7 @@ NOMINAL = "nominal alone"  # told the mass, trained at the nominal scale
 MIXTURE = "all, not told"  # told the mass, trained at all scales
 SHOWN_NOMINAL = "told scale 1"  # BOTH, told that the scale is nominal where it is not
 COLOURS = {BOTH: VERMILION, SHOWN_NOMINAL: QUIET, HELD_OUT: ORANGE, MIXTURE: GREEN}
+ORDER = BOTH, SHOWN_NOMINAL, HELD_OUT, NOMINAL, MIXTURE
 SCALE = 1  # the column of theta that holds the jet energy scale
 JET_SCALES = (0.9, 0.95, 1.0, 1.05, 1.1)
 
@@ -98,44 +99,26 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     if not told_scale:
         events = replace(events, theta=events.theta[:, :SCALE], parameter_names=events.parameter_names[:SCALE])
         config = replace(config, theta_scale=config.theta_scale[:1], theta_offset=config.theta_offset[:1])
-    background = {"background_theta": pnn_tf.Identical(np.unique(events.theta[:, 0]))}
-    background |= {"nuisances": (SCALE,) if told_scale else ()}
-    model, _, best_epoch, n_train = fit(
-        config, events, name, seed, display, conditioning=config.conditioning, **background
-    )
-    points, tested = evaluate(model, samples.test, told_scale)
+    network = {"conditioning": config.conditioning, "nuisances": (SCALE,) if told_scale else ()}
+    network["background_theta"] = pnn_tf.Identical(np.unique(events.theta[:, 0]))
+    model, _, best_epoch, n_train = fit(config, events, name, seed, display, **network)
+    points = [(mass, round(scale, 4)) for mass, scale in sorted(samples.test.hypotheses.tolist(), key=itemgetter(1))]
+    at_scale = {scale: samples.test.select(samples.test.theta[:, SCALE] == np.float32(scale)) for _, scale in points}
+    tested = [evaluate(model, at_scale[s], m, (m, s) if told_scale else (m,)) for m, s in points]
+    told_nominal = [evaluate(model, at_scale[s], m, (m, 1.0)) for m, s in points] if told_scale else None
     return {
         "points": points,
         "tested": tested,
-        "told_nominal": evaluate(model, samples.test, told_scale, shown=1.0)[1] if told_scale else None,
-        "map": auc_map(config, model, samples.test) if name == BOTH else None,
+        "told_nominal": told_nominal,
+        "map": auc_map(config, model, at_scale[config.truth[1]]) if name == BOTH else None,
         "best_epoch": best_epoch,
         "n_train": n_train,
     }
 
 
-def evaluate(
-    model, test: Events, told_scale: bool, shown: float | None = None
-) -> tuple[list[tuple[float, float]], list[AtTheta]]:
-    """The points, and the test at each; a network that is told the scale is told `shown`, or the true one if None."""
-    points, tested = [], []
-    for scale in np.unique(test.theta[:, SCALE]):
-        events = test.select(test.theta[:, SCALE] == scale)
-        background = events.features[events.label == 0]
-        for mass in np.unique(events.theta[events.label == 1, 0]):
-            signal = events.features[(events.label == 1) & (events.theta[:, 0] == mass)]
-            told = [mass, scale if shown is None else shown] if told_scale else [mass]
-            scores = (pnn_tf.predict_scores(model, features, [told]) for features in (signal, background))
-            points.append((float(mass), round(float(scale), 4)))
-            tested.append(summary(mass, *scores))
-    return points, tested
-
-
 def auc_map(config: Config, model, test: Events) -> dict:
-    """AUC, (n_masses, n_scales) in [0, 1], of the signal of one theta against the background of its scale, shown to the
-    network at others."""
-    mass, scale = np.float32(config.truth)
-    events = test.select((test.theta[:, SCALE] == scale) & ((test.label == 0) | (test.theta[:, 0] == mass)))
+    """AUC, (n_masses, n_scales) in [0, 1], of the events at `truth`, whose scale `test` has, told others."""
+    events = test.select((test.label == 0) | (test.theta[:, 0] == config.truth[0]))
     masses, scales = np.linspace(*config.map_masses), np.linspace(*config.map_scales)
     grid = np.stack(np.meshgrid(masses, scales, indexing="ij"), axis=-1).reshape(-1, 2)
     auc = [pnn_tf.roc_auc(events.label, score) for score in pnn_tf.scan_theta(model, events.features, grid)]
@@ -148,11 +131,9 @@ def auc_map(config: Config, model, test: Events) -> dict:
 
 
 def with_shown_nominal(rows: Sequence[Mapping]) -> list[Mapping]:
-    """The rows, and after each of BOTH one of the same network that was told the nominal scale."""
-    found = []
-    for row in rows:
-        found += [row, {**row, "row": SHOWN_NOMINAL, "tested": row["told_nominal"]}] if row["row"] == BOTH else [row]
-    return found
+    """The rows, and those of BOTH as SHOWN_NOMINAL, the same network that was told the nominal scale."""
+    shown = [{**row, "row": SHOWN_NOMINAL, "tested": row["told_nominal"]} for row in rows if row["row"] == BOTH]
+    return sorted([*rows, *shown], key=lambda row: ORDER.index(row["row"]))
 
 
 def at(*scales: float, masses: Sequence[float] = MASSES) -> Tests:
@@ -175,34 +156,25 @@ def tables(record: Mapping) -> Iterator[Table]:
         "AUC in %",
         with_average(long(rows, {"auc": AUC}, at=scales)),
     )
-    lines = tuple(
-        (f"{mass} GeV", tuple(cell(minus(rows, BOTH, NOMINAL, at(scale, masses=[mass]))) for scale in JET_SCALES))
-        for mass in MASSES
-    )
-    yield Table(
+    yield difference_table(
         f"AUC of {BOTH!r} minus that of {NOMINAL!r}, in points, at each mass and scale, ± its standard error.",
         "points",
-        tuple(f"{scale:.2f}" for scale in JET_SCALES),
-        lines,
-        (2,) * len(JET_SCALES),
+        {f"{m} GeV": {s: minus(rows, BOTH, NOMINAL, at(s, masses=[m])) for s in JET_SCALES} for m in MASSES},
+        "{:.2f}",
     )
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """Left, AUC against the scale; right, the map over what the network is told."""
     rows = with_shown_nominal(record["rows"])
-    shown = pick(rows, row=BOTH)[0]
     gains = {name: {scale: minus(rows, name, NOMINAL, at(scale)) for scale in JET_SCALES} for name in COLOURS}
     with style():
         figure = Figure(figsize=(10.2, 4.4))
-        left, right = figure.subfigures(1, 2, width_ratios=(1, 1.15))
-        seen = {HELD_OUT: (0.9, 1.0, 1.1)}
-        look = {"label": "jet energy scale of the events", "colours": COLOURS, "legend": False}
-        plots.differences(gains, seen, **look, figure=left)
+        left, right = figure.subfigures(1, 2)
+        look = {"label": "jet energy scale of the events", "colours": COLOURS, "figure": left}
+        plots.differences(gains, {HELD_OUT: (0.9, 1.0, 1.1)}, **look)
         left.axes[0].set(title="Mean over the masses", ylabel=f"AUC minus that of {NOMINAL!r} (points)")
-        contours(right, shown["map"], shown["points"])
-        handles = [Line2D([], [], color=colour, marker="o", ls="", label=name) for name, colour in COLOURS.items()]
-        figure.legend(handles=handles, loc="outside lower center", ncols=4)
+        contours(right, pick(rows, row=BOTH)[0])
     yield (
         f"Left: AUC, averaged over the masses, minus that of {NOMINAL!r}, with its standard error; open where a scale "
         "was left out. Right: AUC of signal at the star against the background of its scale, when the network is shown "
@@ -212,11 +184,11 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     )
 
 
-def contours(figure, shown: Mapping, points: Sequence) -> None:
+def contours(figure, row: Mapping) -> None:
     """Draws the map of a network, and the points that it was trained at."""
-    axes = figure.subplots()
+    axes, shown, points = figure.subplots(), row["map"], row["points"]
     masses, scales, auc = np.array(shown["masses"]), np.array(shown["scales"]), 100 * np.array(shown["auc"]).T
-    levels = np.linspace(auc.max() - np.clip(np.ptp(auc), 0.1, 12), auc.max(), 13)
+    levels = np.linspace(auc.max() - 12, auc.max(), 13)
     filled = axes.contourf(masses, scales, auc, levels=levels, extend="min", cmap="cividis")
     axes.contour(masses, scales, auc, levels=[auc.max() - 1], colors=INK, linewidths=1)
     outside = pnn_tf.outside_hull(np.stack(np.meshgrid(masses, scales), axis=-1).reshape(-1, 2), points)
@@ -260,15 +232,15 @@ EXPERIMENT = Experiment(
     line=lambda row: f"mean AUC {100 * np.mean([tested['auc'] for tested in row['tested']]):.2f} %",
     tables=tables,
     figures=figures,
-    claims=tuple(
+    claims=[
         Claim(
             f"A network that is told the jet energy scale {statement}, in mean AUC",
-            lambda rows, pair=(first, second, where): estimates({"": pair})(with_shown_nominal(rows)),
+            lambda rows, pair=pair: estimates({"": pair})(with_shown_nominal(rows)),
             criterion,
             ours=ours,
         )
-        for statement, (first, second, where, criterion, ours) in SAID.items()
-    ),
+        for statement, (*pair, criterion, ours) in SAID.items()
+    ],
     departures=(
         "HEPMASS has one jet energy scale; these events were measured by a detector whose jets were scaled, from the "
         "same collisions as the HEPMASS-like sample.",

@@ -1,60 +1,29 @@
 """A toy whose likelihood ratio is known and changes with theta, and how near a network and its calibration come to it.
 
-Signal is N(theta, 1), background N(0, 1). Rows are `benchmarks.pnn.calibration`'s.
+Signal is N(theta, 1), background N(0, 1). Configuration and rows are `benchmarks.pnn.calibration`'s.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.special import expit, logit
 
 import pnn_tf
-from benchmarks.claims import Estimate, over_trainings
 from benchmarks.data.events import Events
 from benchmarks.pnn.hold_outs import hold_outs
 from benchmarks.pnn.recipes import fit
 from benchmarks.style import BLUE, INK, ORANGE, style
-from benchmarks.tables import pick
 from benchmarks.terminal import Display
-from benchmarks.training import Recipe
 
 ERRORS = {"calibrated": "calibrated", "network": "score / (1 - score)", "bins": "steps of the bins alone"}
+COLOURS = {"calibrated": BLUE, "network": ORANGE, "bins": INK}
 X = np.linspace(-2.0, 5.0, 141)  # where ratios are kept
 
 
-@dataclass(frozen=True)
-class ToyRecipe(Recipe):
-    """A recipe of training, and what is different for the toy.
-
-    Args:
-        toy_thetas: theta that network and calibration know.
-        toy_unseen: theta that they do not.
-        toy_units: width of the hidden layers.
-        toy_epochs: passes over the training events.
-        n_toy: signal events at each theta, and background events, to train, to calibrate and to test each; as much
-            background at each theta in training.
-        toy_bins: of the calibrations.
-    """
-
-    toy_thetas: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0, 2.5)
-    toy_unseen: tuple[float, ...] = (0.75, 1.25, 1.75, 2.25)
-    toy_units: tuple[int, ...] = (32, 32)
-    toy_epochs: int = 10
-    n_toy: int = 20_000
-    toy_bins: int = 40
-
-
 def shifted_gaussian(thetas: tuple[float, ...], n_signal: int, n_background: int, seed: int) -> Events:
-    """A toy whose likelihood ratio is known and changes with theta: signal N(theta, 1) on background N(0, 1).
-
-    Args:
-        thetas: values of theta that signal is drawn at.
-        n_signal: signal events at each.
-        n_background: background events in all; the values of theta are theirs in turn.
-        seed: of a local generator; the same seed draws the same events.
-    """
+    """Signal events at each theta, and background events in all, with these values of theta in turn."""
     theta = np.concatenate([np.repeat(thetas, n_signal), np.resize(thetas, n_background)])
     label = np.repeat([1, 0], [len(thetas) * n_signal, n_background])
     x = np.random.default_rng(seed).normal(label * theta)
@@ -62,7 +31,7 @@ def shifted_gaussian(thetas: tuple[float, ...], n_signal: int, n_background: int
 
 
 def log_ratio(x: np.ndarray, theta: float) -> np.ndarray:
-    """Logarithm of p(x | theta, signal) / p(x | background) of the toy, exact.
+    """Logarithm of p(x | theta, signal) / p(x | background), exact.
 
     >>> log_ratio(np.array([0.0, 1.0]), 2.0).tolist()
     [-2.0, 0.0]
@@ -70,7 +39,7 @@ def log_ratio(x: np.ndarray, theta: float) -> np.ndarray:
     return theta * np.asarray(x) - theta**2 / 2
 
 
-def toy_row(config: ToyRecipe, seed: int, display: Display) -> dict:
+def toy_row(config, seed: int, display: Display) -> dict:
     """The network is trained, calibrated at theta that it knows, and held against the exact ratio at all.
 
     Returns:
@@ -85,33 +54,33 @@ def toy_row(config: ToyRecipe, seed: int, display: Display) -> dict:
     events = shifted_gaussian(known, config.n_toy, len(known) * config.n_toy, seed=0)  # as much background at each
     calibrating = shifted_gaussian(known, config.n_toy, config.n_toy, seed=1)
     test = shifted_gaussian(tuple(thetas), config.n_toy, config.n_toy, seed=2)
-    network = fit(recipe, events, "toy", seed, display, work=0.5, conditioning="affine")
-    model, shown = network.model, (calibrating.features, calibrating.theta, calibrating.label)
+    model, *_, n_train = fit(recipe, events, "toy", seed, display, work=0.5, conditioning="affine")
+    shown = calibrating.features, calibrating.theta, calibrating.label
     calibration = pnn_tf.calibrate(model, *shown, n_bins=config.toy_bins)
+
+    def log_ratios(x: np.ndarray, theta: float) -> dict[str, np.ndarray]:
+        """By the score as it is, which is the posterior of a perfect network, by its calibration, and exact."""
+        score = pnn_tf.predict_scores(model, x[:, None], theta).astype(float)
+        calibrated = np.log(calibration.likelihood_ratio(score, theta))
+        network = logit(np.clip(score, 1e-7, 1 - 1e-7))
+        return {"exact": log_ratio(x, theta), "network": network, "calibrated": calibrated}
+
     errors = {"network": [], "calibrated": [], "bins": []}
     ratios = {"exact": [], "network": [], "calibrated": []}
     for theta in thetas:
-        own = test.select((test.label == 0) | (test.theta[:, 0] == np.float32(theta)))
-        x = own.features[:, 0]
-        exact = expit(log_ratio(x, theta))
-        estimates = {name: expit(ratio) for name, ratio in log_ratios(model, calibration, x, theta).items()}
-        bins = np.digitize(pnn_tf.predict_scores(model, own.features, theta), calibration.at(theta).edges[1:-1])
+        x = test.features[(test.label == 0) | (test.theta[:, 0] == np.float32(theta)), 0]
+        estimates = {name: expit(ratio) for name, ratio in log_ratios(x, theta).items()}
+        exact = estimates.pop("exact")
+        bins = np.digitize(pnn_tf.predict_scores(model, x[:, None], theta), calibration.at(theta).edges[1:-1])
         estimates["bins"] = (np.bincount(bins, exact) / np.maximum(np.bincount(bins), 1))[bins]
         for name, values in estimates.items():
             errors[name].append(round(float(np.sqrt(np.mean((values - exact) ** 2))), 5))
-        for name, values in (log_ratios(model, calibration, X, theta) | {"exact": log_ratio(X, theta)}).items():
-            ratios[name].append([round(float(value), 5) for value in values])
+        for name, values in log_ratios(X, theta).items():
+            ratios[name].append(np.round(values, 5).tolist())
     measured = hold_outs(model, calibrating, test, known[1:-1], config.toy_bins)
     display.advance(0.5, f"toy, seed {seed}")
     of_toy = {"thetas": thetas, "seen": [theta in known for theta in thetas], "errors": errors}
-    return measured | of_toy | {"x": X.round(4).tolist(), "ratios": ratios, "n_train": network.n_train}
-
-
-def log_ratios(model, calibration: pnn_tf.Calibration, x: np.ndarray, theta: float) -> dict[str, np.ndarray]:
-    """Of the score as it is, which is the posterior of a perfect network, and of its calibration, at x (n,)."""
-    score = pnn_tf.predict_scores(model, x[:, None], theta).astype(float)
-    calibrated = np.log(calibration.likelihood_ratio(score, theta))
-    return {"network": logit(np.clip(score, 1e-7, 1 - 1e-7)), "calibrated": calibrated}
+    return measured | of_toy | {"x": X.round(4).tolist(), "ratios": ratios, "n_train": n_train}
 
 
 def toy_errors(row: Mapping, field: str) -> tuple[float, float, float]:
@@ -128,24 +97,16 @@ def toy_figure(row: Mapping) -> Figure:
         figure = Figure(figsize=(8.6, 3.8))
         left, right = figure.subplots(1, 2)
         left.plot(row["x"], row["ratios"]["exact"][own], color=INK, ls=":", lw=2.4, label="exact")
-        for name, colour in (("network", ORANGE), ("calibrated", BLUE)):
-            left.step(row["x"], row["ratios"][name][own], where="mid", color=colour, label=ERRORS[name])
-            values = 100 * np.array(row["errors"][name])
-            right.plot(thetas, values, color=colour, lw=1)
-            right.plot(thetas[seen], values[seen], "o", color=colour)
-            right.plot(thetas[~seen], values[~seen], "o", mec=colour, mfc="white")
-        right.plot(thetas, 100 * np.array(row["errors"]["bins"]), color=INK, ls=":", lw=1.2, label=ERRORS["bins"])
+        for name in ("network", "calibrated"):
+            left.step(row["x"], row["ratios"][name][own], where="mid", color=COLOURS[name], label=ERRORS[name])
+        for name, said in ERRORS.items():
+            errors = 100 * np.array(row["errors"][name])
+            right.plot(thetas, errors, color=COLOURS[name], lw=1, ls=":" if name == "bins" else "-", label=said)
+            right.plot(thetas[seen], errors[seen], "o", color=COLOURS[name])
         left.set(title=rf"$\theta$ = {thetas[own]:g}, unknown to both", xlabel="$x$")
         left.set_ylabel(r"$\ln\ p(x | \theta, s)\,/\,p(x | b)$")
-        right.set(title="Full: known theta. Open: unknown", xlabel=r"$\theta$", ylim=(0, None))
-        right.set_ylabel("rms difference (points)")
+        right.set(title="Points: known theta", xlabel=r"$\theta$", ylim=(0, None), ylabel="rms difference (points)")
         for axes in (left, right):
             axes.legend()
             axes.grid()
     return figure
-
-
-def calibrated_minus_score(rows: Sequence[Mapping]) -> Estimate:
-    """The toy's error at unseen theta with calibration minus that without."""
-    of_each = ([toy_errors(row, field)[1] for field in ("calibrated", "network")] for row in pick(rows, row="toy"))
-    return over_trainings([calibrated - network for calibrated, network in of_each])

@@ -11,6 +11,7 @@ from benchmarks.data.events import Events
 from benchmarks.pnn import calibration
 from benchmarks.pnn.hold_outs import WAYS
 from benchmarks.pnn.shifted_gaussian import log_ratio, shifted_gaussian
+from benchmarks.samples import Samples
 from tests.benchmarks.silent import Silent
 
 TINY = replace(
@@ -32,7 +33,7 @@ def events(n_events, seed):
 
 @pytest.fixture(scope="module")
 def rows():
-    samples = calibration.Samples(events(3000, 1), events(3000, 2), events(3000, 3), {})
+    samples = Samples(events(3000, 1), events(6000, 2), {})
     display = Silent()
     names = calibration.EXPERIMENT.names(TINY)
     rows = [{"row": n, "seed": 1} | calibration.make_row(TINY, samples, n, 1, display) for n in names]
@@ -58,7 +59,6 @@ def test_rows_hold_each_calibration_against_each_class(rows):
     assert max(toy["errors"]["calibrated"]) < 0.15
     assert np.all(np.array(toy["errors"]["bins"]) <= toy["errors"]["calibrated"])
     np.testing.assert_allclose(toy["ratios"]["exact"][2], log_ratio(np.array(toy["x"]), 1.5), atol=1e-4)
-    assert len(list(calibration.tables({"rows": rows}))) == 3 and len(list(calibration.figures({"rows": rows}))) == 2
 
 
 def agreement(way, ks, p_value=0.5, refused=None):
@@ -75,14 +75,11 @@ def test_tables_and_claims_are_made_of_the_agreements():
     }
     rows = [{"row": name, "seed": 1, "agreements": found} for name, found in made_up.items()]
     tables = calibration.tables({"rows": rows})
-    cells = {
-        name: dict(zip(table.columns, cells, strict=True)) for table in [next(tables)] for name, cells in table.lines
-    }
-    found = cells["all masses: signal at 750"]
+    each = next(tables)
+    found = dict(zip(each.columns, dict(each.lines)["all masses: signal at 750"], strict=True))
     assert (found["chi2, left out, horizontal"].ours, found["KS, left out, horizontal"].ours) == (2, 4)
-    assert found["KS by chance, left out"].ours == pytest.approx(1.36) and np.isnan(
-        found["KS, left out, vertical"].ours
-    )
+    assert found["KS by chance, left out"].ours == pytest.approx(1.36)
+    assert np.isnan(found["KS, left out, vertical"].ours)
     ((name, numbers),) = next(tables).lines
     assert name == "HEPMASS: left out, horizontal" and [cell.ours for cell in numbers] == [2, 50, 2, 4]
     assert calibration.passed("HEPMASS", "horizontal")(rows).value == 50

@@ -1,6 +1,5 @@
 """Two parameters on a small sample: what each network is told and trained on, and what is made of rows."""
 
-import copy
 from dataclasses import replace
 
 import numpy as np
@@ -59,24 +58,19 @@ def rows():
     better = {**tested, "auc": tested["auc"] + 0.01}
     better |= {of: [value + 0.01 for value in tested[of]] for of in ("signal", "background")}
     points = [(mass, scale) for scale in JET_SCALES for mass in MASSES]
-    alike = {"seed": 1, "points": points, "tested": [tested] * 25, "told_nominal": None, "map": None}
-    scan = {"truth": (750, 1), "masses": [400, 1000, 1600], "scales": [0.8, 1.0, 1.2], "auc": np.eye(3).tolist()}
-    told = {"told_nominal": alike["tested"], "map": scan}
+    alike = {"seed": 1, "points": points, "tested": [tested] * 25, "told_nominal": None}
+    told = {"told_nominal": alike["tested"]}
     told["tested"] = [better if scale in (0.9, 1.1) else tested for _, scale in points]
     return [{"row": BOTH} | alike | told, *({"row": name} | alike for name in (HELD_OUT, NOMINAL, MIXTURE))]
 
 
-def test_claims_tables_and_figure_are_made_of_the_rows(rows):
+def test_claims_and_tables_are_made_of_the_rows(rows):
     found = [claim.measure(rows)[""].value for claim in EXPERIMENT.claims]
     assert found == pytest.approx([1, 0, 1, 0, -1, 0])
-    before = copy.deepcopy(rows)
     by_scale, by_point = section_6.tables({"rows": rows})
-    assert rows == before
     auc = 100 * rows[1]["tested"][0]["auc"]
     lines = {name: [cell.ours for cell in cells] for name, cells in by_scale.lines}
     assert list(lines) == [BOTH, SHOWN_NOMINAL, HELD_OUT, NOMINAL, MIXTURE]
     assert lines[BOTH] == pytest.approx([auc + 1, auc, auc, auc, auc + 1, auc + 0.4])
     assert lines[SHOWN_NOMINAL] == pytest.approx([auc] * 6)
     assert [[cell.ours for cell in cells] for _, cells in by_point.lines] == [pytest.approx([1, 0, 0, 0, 1])] * 5
-    ((_, figure),) = section_6.figures({"rows": rows})
-    assert len(figure.axes) == 3  # with the scale of colours

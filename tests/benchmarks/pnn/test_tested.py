@@ -66,8 +66,8 @@ def test_seeds_that_are_finished_for_both_add_their_spread(rows):
     assert both.error == pytest.approx(np.hypot(first.value / 2 * 12.706 / 2, first.error / 2), rel=1e-4)
     (found,) = estimates({"here": ("first", "second", alone)})(rows).items()
     assert found[0] == "here" and found[1][:3] == pytest.approx((100 * both.value, 100 * both.error, 2))
-    table = difference_table("", "", rows, {"a": ("first", "second"), "b": ("second", "first")}, {"all": alone})
-    assert [line[0].ours for _, line in table.lines] == pytest.approx([100 * both.value, -100 * both.value])
+    table = difference_table("", "", {"a": {500: both}}, "{} GeV")
+    assert table.columns == ("500 GeV",) and table.lines[0][1][0][:2] == (100 * both.value, 100 * both.error)
     with pytest.raises(Missing, match="first, third"):
         minus(rows, "first", "third", alone)
 
