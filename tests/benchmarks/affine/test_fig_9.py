@@ -105,7 +105,7 @@ def test_kinds_of_networks_are_compared_seed_by_seed(made_up):
 
 
 def test_points_are_coloured_by_mass_and_by_class(made_up):
-    figure = fig_9.maps(made_up)
+    ((_, figure),) = fig_9.figures({"rows": made_up})
     assert len(figure.axes) == 6
     by_mass, by_class = ([points.get_facecolors() for points in axes.collections] for axes in figure.axes[:2])
     assert np.allclose(figure.axes[0].collections[0].get_offsets(), [[0, 1], [1, 0], [2, 1]])
