@@ -79,8 +79,8 @@ def baselines(curves: Mapping[str, list[Mapping]]) -> Figure:
             panels[0, i].set_title(f"{mass:.0f} GeV")
             panels[2, i].set(xlim=(-0.02, 1.02), ylim=(0, 1.02), xlabel="cut", ylabel="significance ratio")
             panels[2, i].grid()
-        for axes in panels.flat:
-            axes.label_outer(remove_inner_ticks=False)
+        for axes in panels[:, 1:].flat:
+            axes.set_ylabel("")
         figure.legend(handles=panels[0, 0].get_lines(), loc="outside lower center", ncols=3)
     return figure
 
