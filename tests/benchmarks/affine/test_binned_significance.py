@@ -6,13 +6,6 @@ import pytest
 import pnn_tf
 from benchmarks.affine.binned_significance import binned_significance_ratio
 
-N = 5000
-
-
-def evenly(low, high):
-    """N scores, each in the middle of one of N equal parts."""
-    return low + (high - low) * (np.arange(N) + 0.5) / N
-
 
 def test_two_ranges_align_what_lies_apart():
     """Signal even on [1/2, 1], background on [0, 1] with as much weight.
@@ -20,7 +13,8 @@ def test_two_ranges_align_what_lies_apart():
     The cut at 1/2 passes all signal and half of the background: ratio sqrt(2/3). With two ranges, bin i and above holds
     1 - i/50 of either: sqrt((1 - i/50) / 2), so sqrt(1/2) at most.
     """
-    label, score = np.repeat([1, 0], N), np.concatenate([evenly(0.5, 1), evenly(0, 1)])
+    even = (np.arange(5000) + 0.5) / 5000
+    label, score = np.repeat([1, 0], 5000), np.concatenate([0.5 + even / 2, even])
     # Edges lie where one of 5000 events may fall on either side: 2e-4 of the events, half of that in the root.
     assert pnn_tf.significance_ratio(label, score).ratio == pytest.approx(np.sqrt(2 / 3), abs=2e-4)
     assert binned_significance_ratio(label, score, common_range=True) == pytest.approx(np.sqrt(2 / 3), abs=2e-4)
@@ -41,8 +35,7 @@ def test_two_ranges_can_also_flatter():
 
 def test_common_bins_lose_what_lies_within_one():
     """All background at 0, all signal at 1/100 but one event at 1: the first of 50 bins holds both."""
-    label = np.repeat([1, 0], 100)
-    score = np.array([1.0, *[0.01] * 99, *[0.0] * 100])
+    label, score = np.repeat([1, 0], 100), np.array([1.0, *[0.01] * 99, *[0.0] * 100])
     assert pnn_tf.significance_ratio(label, score).ratio == 1
     assert binned_significance_ratio(label, score, common_range=True) == pytest.approx(np.sqrt(1 / 2))
     assert binned_significance_ratio(label, score, n_bins=200, common_range=True) == pytest.approx(1)
