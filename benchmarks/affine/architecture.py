@@ -106,10 +106,9 @@ def tables(record: Mapping) -> Iterator[Table]:
 def of_theta(row: Mapping) -> int:
     """Parameters through which theta enters: affine layers, or the lines of the first kernel after a concatenation."""
     layers = {layer["name"]: layer for layer in row["layers"]}
-    concat = [layer["name"] for layer in row["layers"] if layer["kind"] == "ConcatConditioning"]
     n_affine = sum(layer["n_parameters"] for layer in row["layers"] if layer["kind"] == "AffineConditioning")
-    after = [layer["units"] for layer in row["layers"] if set(layer["inputs"]) & set(concat)]
-    return n_affine + layers["theta"]["units"] * sum(after)
+    after_concat = [layer["units"] for layer in row["layers"] if "concat" in layer["inputs"]]
+    return n_affine + layers["theta"]["units"] * sum(after_concat)
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:

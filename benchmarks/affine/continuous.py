@@ -35,6 +35,13 @@ PAIRS = {  # by heading: the second is subtracted from the first
     "points: Affine minus pNN": ("Affine, five points", "pNN, five points"),
     "range: Affine minus pNN": ("Affine, range", "pNN, range"),
 }
+STATEMENTS = (  # of PAIRS: the first is better
+    "Affine is better for training on the range than at five points,",
+    "A pNN is better for training on the range than at five points,",
+    "Affine is better than a pNN, both trained at five points,",
+    "Affine is better than a pNN, both trained on the range,",
+)
+GROUPS = {"at the five": "at the five points", "between": "between the five points", "from 750 on": "from 750 GeV on"}
 PANELS = {kind: (f"{kind}, five points", f"{kind}, range") for kind in CONDITIONING}
 COLOURS = {
     "Affine, five points": ORANGE,
@@ -105,21 +112,19 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display) ->
 def groups(masses) -> dict[str, list[int]]:
     """Places of the masses that the five-point network knows, of those between, and of all but the lightest."""
     known, heavy = np.isin(masses, MASSES), np.greater_equal(masses, HEAVY)
-    which = {"at the five": known, "between": ~known, f"from {HEAVY:g} on": heavy}
-    return {name: np.flatnonzero(chosen).tolist() for name, chosen in which.items()}
+    return {name: np.flatnonzero(which).tolist() for name, which in zip(GROUPS, (known, ~known, heavy), strict=True)}
 
 
 def tables(record: Mapping) -> Iterator[Table]:
     """AUCs, and their differences."""
     rows = record["rows"]
-    yield contrasts.auc_table(
-        "AUC in per cent at each mass (GeV), averaged over the trainings, ± their standard deviation.", rows
-    )
-    yield contrasts.difference_table(
+    caption = "AUC in per cent at each mass (GeV), averaged over the trainings, ± their standard deviation."
+    yield contrasts.auc_table(caption, rows)
+    caption = (
         "Differences in points on the same test events, ± their standard error: of the test sample, and of the mean "
-        "over the trainings.",
-        *(rows, PAIRS),
+        "over the trainings."
     )
+    yield contrasts.difference_table(caption, rows, PAIRS)
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
@@ -152,22 +157,9 @@ EXPERIMENT = Experiment(
     tables=tables,
     figures=figures,
     claims=tuple(
-        Claim(f"{statement} {where}", contrasts.estimate(pair, group), above(0), ours=True)
-        for pair, statement in zip(
-            PAIRS.values(),
-            (
-                "Affine is better for training on the range than at the five points,",
-                "A pNN is better for training on the range than at the five points,",
-                "Affine is better than a pNN, both trained at the five points,",
-                "Affine is better than a pNN, both trained on the range,",
-            ),
-            strict=True,
-        )
-        for group, where in (
-            ("between", "AUC between the points"),
-            ("at the five", "AUC at the points"),
-            ("from 750 on", "AUC from 750 GeV on"),
-        )
+        Claim(f"{statement} AUC {where}", contrasts.estimate(pair, group), above(0), ours=True)
+        for pair, statement in zip(PAIRS.values(), STATEMENTS, strict=True)
+        for group, where in GROUPS.items()
     ),
     departures=(
         SIMULATED,

@@ -7,7 +7,6 @@ equal masses). A curve is a dict of lists, `cut`, `signal` and `background`, fro
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,13 +16,6 @@ from benchmarks.style import BLUE, GREEN, KIND_COLOURS, VERMILION, style
 
 N_BINS = 50  # of the histograms
 DASHES = "-", "--", "-."  # networks are told apart without colours too
-
-
-class Best(NamedTuple):
-    """The cut with the largest significance ratio, and that ratio in [0, 1]."""
-
-    cut: float
-    ratio: float
 
 
 def curve_of(label, score) -> dict[str, list[float]]:
@@ -54,10 +46,10 @@ def significance_ratio(curve: Mapping) -> np.ndarray:
     return np.sqrt(curve["signal"] * purity(curve))
 
 
-def best(curve: Mapping) -> Best:
-    """The best cut of a curve, and its significance ratio."""
+def best(curve: Mapping) -> tuple[float, float]:
+    """The cut of a curve with the largest significance ratio, and that ratio in [0, 1]."""
     ratio = significance_ratio(curve)
-    return Best(curve["cut"][np.argmax(ratio)], float(ratio.max()))
+    return curve["cut"][np.argmax(ratio)], float(ratio.max())
 
 
 def baselines(curves: Mapping[str, list[Mapping]]) -> Figure:

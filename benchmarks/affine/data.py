@@ -54,8 +54,7 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display) ->
     `correlations` is (n_features, n_features) over all training events, `imbalanced_signal` the histogram `signal` of
     m_WWbb after the draw.
     """
-    train = samples.train
-    masses = train.hypotheses[:, 0]
+    train, masses = samples.train, samples.train.hypotheses[:, 0]
     fewer = imbalanced(train, seed=seed)
     histograms = {feature: histogram(train, feature, config) for feature in DRAWN}
     m_wwbb = _signal(fewer, _physical(fewer, "m_wwbb", config)[0])

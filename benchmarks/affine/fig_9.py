@@ -63,8 +63,7 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display) ->
         `class_accuracy` the label, `mass_accuracy` the mass, `mass_accuracy_background` the mass of background events
         alone, of which it says nothing. `n_train` of each network.
     """
-    events = samples.test.draw(config.n_points)  # the same in every row
-    hypotheses = samples.test.hypotheses
+    events, hypotheses = samples.test.draw(config.n_points), samples.test.hypotheses  # the same in every row
     mass = np.searchsorted(hypotheses[:, 0], events.theta[:, 0])
     parts = list(training_parts(samples.train, hypotheses, name))
     layer, n_train = np.empty((len(events), config.units[-1])), []

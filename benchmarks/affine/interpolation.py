@@ -2,8 +2,7 @@
 
 Anzalone, Diotallevi and Bonacorsi, arXiv:2202.00424, section 5.1. A parametric network is trained without one mass
 (Fig. 7), on one mass alone (Fig. 8), and beside an affine one on two masses (Fig. 12a, b); and on two masses of
-HEPMASS-IMB with uniform background masses, with and without regularisation (Fig. 12c). The paper shows all of them as
-figures, and in its text bounds on what is lost in Fig. 8.
+HEPMASS-IMB with uniform background masses, with and without regularisation (Fig. 12c).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -175,13 +174,7 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
 
 
 def curves(rows: Sequence[Mapping], panels: Mapping[str, Mapping[str, str]], colours: Mapping[str, str]) -> Figure:
-    """AUC against mass, averaged over seeds, with masses held out as open squares.
-
-    Args:
-        rows: of the experiment.
-        panels: for each title, by name of a line its row.
-        colours: of the lines' names.
-    """
+    """AUC against mass, averaged over seeds, masses held out as open squares; a panel maps names of lines to rows."""
     n_lines = -(-len(panels) // 3)
     with style():
         figure = Figure(figsize=(10.2, 2.8 * n_lines + 0.5))

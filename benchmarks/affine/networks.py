@@ -112,12 +112,9 @@ def make_row(
     display,
     measure: Callable[..., Mapping[str, Sequence]] | None = None,
 ) -> dict:
-    """Trains and tests the networks of one row.
+    """Trains and tests the networks of one row, whose title is for the display.
 
     Args:
-        config, samples, setup, seed: what is trained, on what, and with which seed.
-        title: of the row, for the display.
-        display: told each epoch.
         measure: from a model, the test events and the hypotheses (n, 1) that it is tested at, lists of what is
             measured; `auc_and_significance` if None.
 

@@ -162,16 +162,14 @@ EXPERIMENT = Experiment(
     figures=figures,
     claims=(
         Claim(
-            "More affine networks end with a constant output from random maps than from the identity",
+            "More networks end with a constant output from random maps than from the identity",
             more_constant,
             above(0),
             unit="trainings",
             ours=True,
         ),
         *(
-            Claim(
-                f"From the identity affine networks learn faster at rate {rate:g}: AUC", gain(rate), above(0), ours=True
-            )
+            Claim(f"Networks from the identity learn faster, at rate {rate:g}", gain(rate), above(0), ours=True)
             for rate in Config.rates
         ),
     ),

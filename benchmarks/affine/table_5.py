@@ -78,8 +78,8 @@ def at_separation_mass(row: Mapping, field: str = "curves") -> Mapping:
 
 def best_cuts(rows: Sequence[Mapping]):
     """The long frame of the best cuts at SEPARATION_MASS."""
-    quantity = Quantity(lambda row: curves.best(at_separation_mass(row)).cut)
-    return long([row for row in rows if row["row"] in SEPARATED], {f"best cut at {SEPARATION_MASS} GeV": quantity})
+    cut = {f"best cut at {SEPARATION_MASS} GeV": Quantity(lambda row: curves.best(at_separation_mass(row))[0])}
+    return long([row for row in rows if row["row"] in SEPARATED], cut)
 
 
 def tables(record: Mapping) -> Iterator[Table]:

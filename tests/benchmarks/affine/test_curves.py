@@ -49,4 +49,4 @@ def test_figures_draw_the_curves_the_classes_and_the_best_cut(events):
     classes = figure.axes[0].patches
     assert [sum(patch.get_data().values) for patch in classes] == pytest.approx([1] * 2, abs=1e-3)  # five digits
     twins = [axes for axes in figure.axes if axes.get_ylabel() == "significance ratio"]
-    assert [axes.get_lines()[1].get_xdata()[0] for axes in twins] == [curves.best(curve).cut] * 2
+    assert [axes.get_lines()[1].get_xdata()[0] for axes in twins] == [curves.best(curve)[0]] * 2
