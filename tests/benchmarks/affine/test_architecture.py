@@ -57,7 +57,5 @@ def test_diagrams_show_the_layers_numbers(rows):
     (_, blocks), (_, mechanisms) = architecture.figures({"rows": rows})
     left, right = ({text.get_text() for text in axes.texts} for axes in mechanisms.axes)
     assert {"$x$: 27", r"$[x, \theta]$: 28"} <= left and {r"$s(\theta)$: 300", r"$b(\theta)$: 300"} <= right
-    for axes, n_affine in zip(blocks.axes, (0, 0, 4), strict=True):
-        drawn = [text.get_text() for text in axes.texts]
-        assert "Dense\n150\n45,150" in drawn and sum(text.startswith("Dense") for text in drawn) == 5
-        assert sum(text.startswith("Affine") for text in drawn) == n_affine
+    drawn = [text.get_text() for text in blocks.axes[2].texts]
+    assert "Dense\n150\n45,150" in drawn and sum(text.startswith("Affine") for text in drawn) == 4
