@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 import pnn_tf
 from benchmarks.claims import Estimate, of_difference
 from benchmarks.data.events import Events
 from benchmarks.style import style
-from benchmarks.tables import AVERAGE, Cell, Table, long, percent, pick, table
+from benchmarks.tables import Cell, Table, long, percent, pick, table, table_of, with_average
 from benchmarks.training import QUICK, Recipe
 from pnn_tf import plots
 from pnn_tf.compare import Difference, Placements, difference, over_trainings, placements
@@ -44,8 +43,10 @@ class Trainings(Recipe):
 class Row(TypedDict):
     """One training of all networks. `auc` has a list for each, in [0, 1], in the order of `masses`, GeV.
 
-    `n_signal` (at each mass) and `n_background` count test events, `n_train` the training events of each network
-    without validation; `best_epoch` has an entry for each training of a network; `contrasts` are those of `measure`.
+    For each pair, `contrasts` has AUC of `network` minus that of `reference`, in [-1, 1]: `difference` and its standard
+    `error` from the finite test sample at each mass, and both for the mean over each of `groups`. `n_signal` (at each
+    mass) and `n_background` count test events, `n_train` the training events of each network without validation;
+    `best_epoch` has an entry for each training of a network.
     """
 
     row: str
@@ -84,25 +85,18 @@ def at_mass(model, test: Events, mass: float) -> Placements:
 
 
 def measure(placed: Mapping[str, Sequence[Placements]], pairs: Collection[Pair], groups: Mapping[str, Sequence[int]]):
-    """What a row holds of one training of all networks.
+    """What a Row holds of the test: `n_signal`, `n_background`, `auc` and `contrasts`.
 
     Args:
         placed: of each network, the placements at each mass.
         pairs: which networks to compare.
         groups: by name, indices of the masses to average over.
-
-    Returns:
-        `n_signal` (a mass) and `n_background` count test events; `auc` has a list for each network, in [0, 1]. For each
-        pair, `contrasts` has AUC of `network` minus that of `reference`, in [-1, 1]: `difference` and its standard
-        `error` from the finite test sample at each mass, and both for the mean over each of `groups`.
     """
     contrasts = []
     for network, reference in pairs:
-        alone = [difference([a], [b]) for a, b in zip(placed[network], placed[reference], strict=True)]
-        of_groups = {
-            name: difference([placed[network][i] for i in masses], [placed[reference][i] for i in masses])
-            for name, masses in groups.items()
-        }
+        both = placed[network], placed[reference]
+        alone = [difference([a], [b]) for a, b in zip(*both, strict=True)]
+        of_groups = {name: difference(*([of[i] for i in masses] for of in both)) for name, masses in groups.items()}
         contrasts.append(
             {
                 "network": network,
@@ -129,14 +123,14 @@ def contrast(rows: Sequence[Row], pair: Pair, where: str | int) -> Difference:
         pair: networks that were compared.
         where: the name of a group, or the place of a mass.
     """
-    return over_trainings([_of(row, pair, where) for row in pick(rows)])
-
-
-def _of(row: Row, pair: Pair, where: str | int) -> Difference:
-    (found,) = pick(row["contrasts"], network=pair[0], reference=pair[1])
-    if isinstance(where, str):
-        return Difference(*found["groups"][where])
-    return Difference(found["difference"][where], found["error"][where])
+    of_rows = []
+    for row in pick(rows):
+        (found,) = pick(row["contrasts"], network=pair[0], reference=pair[1])
+        if isinstance(where, str):
+            of_rows.append(Difference(*found["groups"][where]))
+        else:
+            of_rows.append(Difference(found["difference"][where], found["error"][where]))
+    return over_trainings(of_rows)
 
 
 def estimate(pair: Pair, where: str | int) -> Callable[[Sequence[Row]], Estimate]:
@@ -146,16 +140,8 @@ def estimate(pair: Pair, where: str | int) -> Callable[[Sequence[Row]], Estimate
 
 def auc_table(caption: str, rows: Sequence[Row]) -> Table:
     """AUC of each network in per cent at each mass and on average, with the standard deviation over the trainings."""
-    masses = [*rows[0]["masses"], AVERAGE]
-    frames = [
-        long(
-            rows,
-            {network: percent(lambda row, network=network: [*row["auc"][network], np.mean(row["auc"][network])])},
-            masses,
-        )
-        for network in rows[0]["auc"]
-    ]
-    frame = pd.concat(frames)
+    auc = {network: percent(lambda row, network=network: row["auc"][network]) for network in rows[0]["auc"]}
+    frame = with_average(long(rows, auc, "masses"))
     return table(caption, "mass (GeV)", frame.assign(seed=frame["row"]), lines="at", columns="quantity")
 
 
@@ -163,11 +149,11 @@ def difference_table(caption: str, rows: Sequence[Row], columns: Mapping[str, Pa
     """Differences of some pairs, by heading, in points at each mass and averaged over each group; see `contrast`."""
     places = {f"{mass:g}": i for i, mass in enumerate(rows[0]["masses"])}
     places |= {f"mean {group}": group for group in rows[0]["contrasts"][0]["groups"]}
-    lines = tuple(
-        (name, tuple(Cell(*estimate(pair, where)(rows)[:2]) for pair in columns.values()))
+    lines = {
+        name: {heading: Cell(*estimate(pair, where)(rows)[:2]) for heading, pair in columns.items()}
         for name, where in places.items()
-    )
-    return Table(caption, "mass (GeV)", tuple(columns), lines, (2,) * len(columns))
+    }
+    return table_of(caption, "mass (GeV)", lines)
 
 
 def figure(

@@ -38,23 +38,12 @@ class Source:
 
 
 def load_samples(sample: str, n_train: int | None = None, n_test: int | None = None) -> Samples:
-    """Reads a sample, or a part of it where a number of events is given.
-
-    Args:
-        sample: "hepmass-like", simulated and part of the checkout, or "hepmass", the official files by download.
-        n_train: training events, validation included; None for all.
-        n_test: test events; None for all.
-    """
+    """Reads the events of a Source with these fields."""
     if sample not in NAMES:
         raise ValueError(f"Expected sample to be one of {', '.join(NAMES)}. Received: sample={sample!r}.")
     train, test = (SOURCES[sample](split, n_events=n) for split, n in (("train", n_train), ("test", n_test)))
-    data = {
-        "name": NAMES[sample],
-        "n_train": len(train),
-        "n_test": len(test),
-        "fingerprint": events_fingerprint(train, test),
-    }
-    return Samples(train, test, data)
+    data = {"name": NAMES[sample], "n_train": len(train), "n_test": len(test)}
+    return Samples(train, test, data | {"fingerprint": events_fingerprint(train, test)})
 
 
 def events_fingerprint(*parts: Events) -> str:

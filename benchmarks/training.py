@@ -81,13 +81,14 @@ class Trained(NamedTuple):
     """A trained network with two sets of weights: of the epoch with the best validation AUC, and of the last.
 
     The model holds the last; it is valid until the next call of `train`, which may train the same object anew.
-    `n_train` counts its training events, without validation.
+    `n_train` counts its training events, without validation; `auc` is of the validation events after each epoch.
     """
 
     model: keras.Model
     best_weights: list[np.ndarray]
     best_epoch: int
     n_train: int
+    auc: list[float]
 
 
 def train(
@@ -129,7 +130,7 @@ def train(
     model.fit(
         batches.dataset, steps_per_epoch=n_steps, epochs=recipe.epochs, callbacks=[best], shuffle=False, verbose=0
     )
-    return Trained(model, best.weights, best.epoch, len(training))
+    return Trained(model, best.weights, best.epoch, len(training), best.auc)
 
 
 def show_epochs(display: Display, title: str, work: float) -> Callable[[int, float], None]:
@@ -164,13 +165,14 @@ class BestEpoch(keras.callbacks.Callback):
     def __init__(self, validation: Events, on_epoch: Callable[[int, float], None]):
         super().__init__()
         self._validation, self._on_epoch = validation, on_epoch
-        self.auc, self.epoch, self.weights = -np.inf, 0, None
+        self.auc, self.epoch, self.weights = [], 0, None
 
     def on_epoch_end(self, epoch, logs=None):
         score = pnn_tf.predict_scores(self.model, self._validation.features, self._validation.theta)
-        auc = pnn_tf.roc_auc(self._validation.label, score)
-        if auc > self.auc:
-            self.auc, self.epoch, self.weights = auc, epoch + 1, self.model.get_weights()
+        auc = float(pnn_tf.roc_auc(self._validation.label, score))
+        if auc > max(self.auc, default=-np.inf):
+            self.epoch, self.weights = epoch + 1, self.model.get_weights()
+        self.auc.append(auc)
         self._on_epoch(epoch + 1, auc)
 
 

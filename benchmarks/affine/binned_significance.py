@@ -14,9 +14,7 @@ def binned_significance_ratio(label, score, weight=None, *, n_bins: int = 50, co
     """max_i s_i / sqrt(s_i + b_i) / sqrt(s_0), where s_i and b_i are what lies in bin i and above.
 
     Args:
-        label: (n_events,) 1 for signal, 0 for background.
-        score: (n_events,) classifier output; larger is more signal-like.
-        weight: (n_events,) non-negative event weights; ones if None.
+        label, score, weight: as of `pnn_tf.significance_ratio`.
         n_bins: bins of each histogram.
         common_range: True for the same bins for signal and background, from the lowest score of all to the highest;
             False, as for the paper, for the range of its own scores for each.

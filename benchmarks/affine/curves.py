@@ -7,25 +7,15 @@ equal masses). A curve is a dict of lists, `cut`, `signal` and `background`, fro
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 import pnn_tf
 from benchmarks.style import BLUE, GREEN, KIND_COLOURS, VERMILION, style
 
 N_BINS = 50  # of the histograms
-DASHES = ("-", "--", "-.")  # networks are told apart without colours too
-
-
-class Best(NamedTuple):
-    """The cut with the largest significance ratio, and that ratio in [0, 1]."""
-
-    cut: float
-    ratio: float
+DASHES = "-", "--", "-."  # networks are told apart without colours too
 
 
 def curve_of(label, score) -> dict[str, list[float]]:
@@ -56,10 +46,10 @@ def significance_ratio(curve: Mapping) -> np.ndarray:
     return np.sqrt(curve["signal"] * purity(curve))
 
 
-def best(curve: Mapping) -> Best:
-    """The best cut of a curve, and its significance ratio."""
+def best(curve: Mapping) -> tuple[float, float]:
+    """The cut of a curve with the largest significance ratio, and that ratio in [0, 1]."""
     ratio = significance_ratio(curve)
-    return Best(curve["cut"][np.argmax(ratio)], float(ratio.max()))
+    return curve["cut"][np.argmax(ratio)], float(ratio.max())
 
 
 def baselines(curves: Mapping[str, list[Mapping]]) -> Figure:
@@ -72,19 +62,15 @@ def baselines(curves: Mapping[str, list[Mapping]]) -> Figure:
     with style():
         figure = Figure(figsize=(1.85 * len(masses) + 0.8, 7.4))
         panels = figure.subplots(3, len(masses), sharey="row", squeeze=False)
-        for (name, of_masses), dashes in zip(curves.items(), DASHES, strict=False):
-            look = {"color": KIND_COLOURS[name.split()[0]], "ls": dashes, "label": name}
-            for (roc, precision_recall, significance), curve in zip(panels.T, of_masses, strict=True):
-                _roc(roc, curve, look)
-                _precision_recall(precision_recall, curve, look)
-                significance.plot(curve["cut"], significance_ratio(curve), **look)
-                significance.plot(*best(curve), "o", color=look["color"], ms=4.5)
-        for axes, mass in zip(panels[0], masses, strict=True):
-            axes.set_title(f"{mass:.0f} GeV")
-        for axes in panels[2]:
-            axes.set(xlim=(-0.02, 1.02), ylim=(0, 1.02), xlabel="cut", ylabel="significance ratio")
-        for axes in panels.flat:
-            axes.grid()
+        for i, mass in enumerate(masses):
+            _overlay(panels[:2, i], {name: of_masses[i] for name, of_masses in curves.items()})
+            for line, of_masses in zip(panels[0, i].get_lines(), curves.values(), strict=True):
+                significance, look = panels[2, i], {"color": line.get_color(), "ls": line.get_linestyle()}
+                significance.plot(of_masses[i]["cut"], significance_ratio(of_masses[i]), **look)
+                significance.plot(*best(of_masses[i]), "o", color=line.get_color(), ms=4.5)
+            panels[0, i].set_title(f"{mass:.0f} GeV")
+            panels[2, i].set(xlim=(-0.02, 1.02), ylim=(0, 1.02), xlabel="cut", ylabel="significance ratio")
+            panels[2, i].grid()
         for axes in panels[:, 1:].flat:
             axes.set_ylabel("")
         figure.legend(handles=panels[0, 0].get_lines(), loc="outside lower center", ncols=3)
@@ -98,52 +84,37 @@ def separations(curves: Mapping[str, Mapping], shares: Mapping[str, Mapping]) ->
         curves: of each network, its curve.
         shares: of each network, its `separation`.
     """
+    edges = np.linspace(0, 1, N_BINS + 1)
     with style():
         figure = Figure(figsize=(10.2, 5.6))
         left, right = figure.subfigures(1, 2, width_ratios=(3, 2))
         for axes, (name, curve) in zip(left.subplots(len(curves), 1, sharex=True), curves.items(), strict=True):
-            _separation(axes, name, curve, shares[name])
+            for of, colour in (("background", BLUE), ("signal", VERMILION)):
+                axes.stairs(shares[name][of], edges, color=colour, fill=True, alpha=0.45, label=of)
+            axes.set(yscale="log", ylim=(1e-4, 1.5), ylabel="share of the class")
+            cut, ratio = best(curve)
+            axes.set_title(f"{name}: best cut {cut:.3f}, significance ratio {ratio:.3f}")
+            twin = axes.twinx()
+            twin.plot(curve["cut"], significance_ratio(curve), color=GREEN, label="significance ratio")
+            twin.axvline(cut, color=GREEN, ls="--", label="best cut")
+            twin.set(ylim=(0, 1.02), ylabel="significance ratio")
+            twin.spines["right"].set_visible(True)
         axes.set_xlabel("score")
-        left.legend(
-            handles=[
-                Patch(color=VERMILION, alpha=0.5, label="signal"),
-                Patch(color=BLUE, alpha=0.5, label="background"),
-                Line2D([], [], color=GREEN, label="significance ratio"),
-                Line2D([], [], color=GREEN, ls="--", lw=1.2, label="best cut"),
-            ],
-            loc="outside lower center",
-            ncols=4,
-        )
-        roc, precision_recall = right.subplots(2, 1)
-        for (name, curve), dashes in zip(curves.items(), DASHES, strict=False):
-            look = {"color": KIND_COLOURS[name.split()[0]], "ls": dashes, "label": name}
-            _roc(roc, curve, look)
-            _precision_recall(precision_recall, curve, look)
-        for axes in (roc, precision_recall):
-            axes.grid()
-        right.legend(handles=roc.get_lines(), loc="outside lower center")
+        left.legend(handles=[*axes.patches, *twin.get_lines()], loc="outside lower center", ncols=4)
+        panels = right.subplots(2, 1)
+        _overlay(panels, curves)
+        right.legend(handles=panels[0].get_lines(), loc="outside lower center")
     return figure
 
 
-def _roc(axes, curve: Mapping, look: Mapping) -> None:
-    axes.plot(curve["background"], curve["signal"], **look)
-    axes.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="background efficiency", ylabel="signal efficiency")
-
-
-def _precision_recall(axes, curve: Mapping, look: Mapping) -> None:
-    axes.plot(curve["signal"], purity(curve), **look)
-    axes.set(xlim=(0, 1), ylim=(0.48, 1.02), xlabel="signal efficiency", ylabel="purity")
-
-
-def _separation(axes, name: str, curve: Mapping, shares: Mapping) -> None:
-    edges, (cut, ratio) = np.linspace(0, 1, N_BINS + 1), best(curve)
-    for of, colour in (("background", BLUE), ("signal", VERMILION)):
-        axes.stairs(shares[of], edges, color=colour, fill=True, alpha=0.35)
-        axes.stairs(shares[of], edges, color=colour, lw=1)
-    axes.set(yscale="log", ylim=(1e-4, 1.5), ylabel="share of the class")
-    axes.set_title(f"{name}: best cut {cut:.3f}, significance ratio {ratio:.3f}")
-    twin = axes.twinx()
-    twin.spines["right"].set_visible(True)
-    twin.plot(curve["cut"], significance_ratio(curve), color=GREEN)
-    twin.axvline(cut, color=GREEN, ls="--", lw=1.2)
-    twin.set(ylim=(0, 1.02), ylabel="significance ratio")
+def _overlay(panels, curves: Mapping[str, Mapping]) -> None:
+    """The ROC curve of each network, and below the precision-recall curve."""
+    roc, precision_recall = panels
+    for (name, curve), dashes in zip(curves.items(), DASHES, strict=False):
+        look = {"color": KIND_COLOURS[name.split()[0]], "ls": dashes, "label": name}
+        roc.plot(curve["background"], curve["signal"], **look)
+        precision_recall.plot(curve["signal"], purity(curve), **look)
+    roc.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="background efficiency", ylabel="signal efficiency")
+    precision_recall.set(xlim=(0, 1), ylim=(0.48, 1.02), xlabel="signal efficiency", ylabel="purity")
+    for axes in panels:
+        axes.grid()

@@ -24,8 +24,8 @@ from benchmarks.claims import Claim, Estimate, above, below, over_trainings
 from benchmarks.data.events import Events
 from benchmarks.experiment import Experiment
 from benchmarks.samples import Samples, Source
-from benchmarks.style import BLUE, INK, MASS_COLOURS, VERMILION, style
-from benchmarks.tables import Table, by_seed, long, paired, percent, table
+from benchmarks.style import BLUE, MASS_COLOURS, VERMILION, style
+from benchmarks.tables import Table, by_seed, long, paired, percent, pick, table
 from benchmarks.training import QUICK, Recipe, show_epochs, train
 
 INDIVIDUALS, PARAMETRIC, CONTROL = "Individual-NNs", "pNN", "Single-NNs (control)"
@@ -63,16 +63,15 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display) ->
         `class_accuracy` the label, `mass_accuracy` the mass, `mass_accuracy_background` the mass of background events
         alone, of which it says nothing. `n_train` of each network.
     """
-    events = samples.test.draw(config.n_points)  # the same in every row
-    hypotheses = samples.test.hypotheses
+    events, hypotheses = samples.test.draw(config.n_points), samples.test.hypotheses  # the same in every row
     mass = np.searchsorted(hypotheses[:, 0], events.theta[:, 0])
     parts = list(training_parts(samples.train, hypotheses, name))
     layer, n_train = np.empty((len(events), config.units[-1])), []
     on_epoch = show_epochs(display, f"{name}, seed {seed}", 0.8 / config.epochs / len(parts))
+    conditioning = "concat" if name == PARAMETRIC else None
     for number, part in enumerate(parts):
         # Networks of one seed would start from the same weights, and stay alike.
         own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
-        conditioning = "concat" if name == PARAMETRIC else None
         trained = train(config, part, conditioning=conditioning, seed=own_seed, on_epoch=on_epoch)
         trained.model.set_weights(trained.best_weights)
         through_it = (mass == number) | (len(parts) == 1)
@@ -98,17 +97,14 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display) ->
 
 def training_parts(events: Events, hypotheses: np.ndarray, name: str) -> Iterator[Events]:
     """The training events of each network of a row."""
-    if name == PARAMETRIC:
-        yield events
-    elif name == INDIVIDUALS:
+    if name == INDIVIDUALS:
         for hypothesis in hypotheses:
             yield events.select((events.theta == hypothesis).all(axis=1))
-    else:
-        rest = events
-        for n_left in range(len(hypotheses), 1, -1):
-            rest, part = rest.split(1 / n_left)
-            yield part
-        yield rest
+        return
+    for n_left in range(1 if name == PARAMETRIC else len(hypotheses), 1, -1):
+        events, part = events.split(1 / n_left)
+        yield part
+    yield events
 
 
 def last_hidden_layer(model: keras.Model, events: Events) -> np.ndarray:
@@ -133,36 +129,30 @@ def tables(record: Mapping) -> Iterator[Table]:
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
-    """The maps of the first seed."""
+    """The maps of the first seed, a line of panels for each kind of network."""
+    rows = pick(record["rows"], seed=record["rows"][0]["seed"])
+    masses = {f"{mass:g} GeV": MASS_COLOURS[mass] for mass in rows[0]["masses"]}
+    with style():
+        # Points are an image inside the figure: as shapes they would fill megabytes.
+        figure = Figure(figsize=(9, 3.9 * len(rows) + 0.6), dpi=200)
+        grid = figure.subplots(len(rows), 2, squeeze=False)
+        for line, row in zip(grid, rows, strict=True):
+            by = {"mass": masses, "class": CLASSES}.items()
+            for axes, (what, colours), which in zip(line, by, np.divmod(row["kind"], 2), strict=True):
+                of_points = np.take(list(colours.values()), which)
+                axes.scatter(row["x"], row["y"], c=of_points, s=5, lw=0, alpha=0.7, rasterized=True)
+                axes.set_title(f"{row['row']}, by {what}")
+                axes.set_aspect("equal", adjustable="datalim")
+                axes.axis("off")
+        for axes, colours in zip(grid[-1], (masses, CLASSES), strict=True):
+            handles = [Line2D([], [], color=c, marker="o", ls="", label=name) for name, c in colours.items()]
+            axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, handletextpad=0.2)
     yield (
         "Maps by t-SNE, by mass on the left and by class on the right. Above, the five individual networks (Fig. 9) "
         "and the pNN (Fig. 10). Below, the control: five networks that are told no mass and trained on random fifths "
         "of all events, of which an event's mass chooses one.",
-        maps(record["rows"]),
+        figure,
     )
-
-
-def maps(rows: Sequence[Mapping]) -> Figure:
-    """A line of panels for each kind of network, of the first seed."""
-    first = [row for row in rows if row["seed"] == rows[0]["seed"]]
-    masses = {f"{mass:g} GeV": MASS_COLOURS.get(round(mass), INK) for mass in first[0]["masses"]}
-    with style():
-        # Points are an image inside the figure: as shapes they would fill megabytes.
-        figure = Figure(figsize=(9, 3.9 * len(first) + 0.6), dpi=200)
-        grid = figure.subplots(len(first), 2, squeeze=False)
-        for line, row in zip(grid, first, strict=True):
-            columns = zip(line, ("mass", "class"), (masses, CLASSES), np.divmod(row["kind"], 2), strict=True)
-            for axes, what, colours, which in columns:
-                of_points = np.take(list(colours.values()), which)
-                axes.scatter(row["x"], row["y"], c=of_points, s=5, lw=0, alpha=0.7, rasterized=True)
-                axes.set_title(f"{row['row']}, by {what}")
-                axes.set(xticks=[], yticks=[])
-                axes.set_aspect("equal", adjustable="datalim")
-                axes.spines[:].set_visible(False)
-        for axes, colours in zip(grid[-1], (masses, CLASSES), strict=True):
-            handles = [Line2D([], [], color=c, marker="o", ls="", ms=5, label=name) for name, c in colours.items()]
-            axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, handletextpad=0.2)
-    return figure
 
 
 def masses_guessed_more(first: str, second: str) -> Callable[[Sequence[Mapping]], Estimate]:
@@ -196,19 +186,25 @@ EXPERIMENT = Experiment(
     figures=figures,
     claims=(
         Claim(
-            "Individual networks cluster better by mass than the pNN does",
+            "Events cluster by mass more in individual networks than in a pNN: masses guessed by neighbours",
             masses_guessed_more(INDIVIDUALS, PARAMETRIC),
             above(0),
             decimals=1,
         ),
         Claim(
-            "Clusters are no knowledge of the mass: five networks told none have them as well",
+            "Individual networks cluster by mass no more than five networks that are told none: masses guessed",
             masses_guessed_more(INDIVIDUALS, CONTROL),
             below(1),
             decimals=1,
             ours=True,
         ),
-        Claim("Neighbours guess the class better than chance", classes_guessed, above(50), unit="%", decimals=1),
+        Claim(
+            "In the last hidden layer, neighbours guess the class better than chance",
+            classes_guessed,
+            above(50),
+            unit="%",
+            decimals=1,
+        ),
     ),
     departures=(
         SIMULATED,

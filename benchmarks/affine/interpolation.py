@@ -2,38 +2,66 @@
 
 Anzalone, Diotallevi and Bonacorsi, arXiv:2202.00424, section 5.1. A parametric network is trained without one mass
 (Fig. 7), on one mass alone (Fig. 8), and beside an affine one on two masses (Fig. 12a, b); and on two masses of
-HEPMASS-IMB with uniform background masses, with and without regularisation (Fig. 12c). The paper shows all of them as
-figures, and in its text bounds on what is lost in Fig. 8.
+HEPMASS-IMB with uniform background masses, with and without regularisation (Fig. 12c).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import pnn_tf
-from benchmarks import interpolation
 from benchmarks.affine.texts import CIRCUMSTANCES, PAPER, SIMULATED
-from benchmarks.claims import Claim, Estimate, above, below, over_trainings
+from benchmarks.claims import Claim, Estimate, above, below, over_seeds, over_trainings
 from benchmarks.data import imbalanced
 from benchmarks.experiment import Experiment
-from benchmarks.interpolation import Trial, curves, held_out
+from benchmarks.interpolation import training_events
 from benchmarks.published import AFFINE_FIG_8, MASSES
 from benchmarks.samples import Samples, Source
-from benchmarks.style import KIND_COLOURS, ORANGE
-from benchmarks.tables import Table, by_seed, long, paired, percent, pick, table
-from benchmarks.training import QUICK, Recipe, show_epochs
+from benchmarks.style import GREEN, INK, KIND_COLOURS, ORANGE, style
+from benchmarks.tables import Table, by_seed, long, paired, percent, pick, table, with_average
+from benchmarks.training import QUICK, Recipe, show_epochs, train
+from pnn_tf import plots
 
 CONDITIONING = {"pNN": "concat", "Affine": "affine"}
-ALL = "pNN on all"
-OF_IMBALANCED = "pNN on 500 and 1500, IMB"
-BETWEEN, ENDS = (750, 1000, 1250), (500, 1000, 1500)  # GeV, what Figs. 12a and 12b hold out
+ENDS, INNER = "500 and 1500", "750 and 1250"  # GeV, what Figs. 12a and 12b train on
+HELD_OUT = {ENDS: (750, 1000, 1250), INNER: (500, 1000, 1500)}
+ALL, IMB = "pNN on all", f"pNN on {ENDS}, IMB"
+UNIFORM, FREE = f"{IMB}, uniform", f"{IMB}, uniform, unregularised"
 UNITS = ("%", "points")  # the paper does not say which its losses are
 LIGHTEST, OTHERS = AFFINE_FIG_8
-UNIFORM, FREE = f"{OF_IMBALANCED}, uniform", f"{OF_IMBALANCED}, uniform, unregularised"
+
+
+class Setup(NamedTuple):
+    """What a row trains: a kind of network, on the signal of which masses (GeV), and how."""
+
+    network: str
+    masses: tuple[int, ...]
+    imbalanced: bool = False  # the signal of HEPMASS-IMB
+    uniform: bool = False  # background masses uniform over the range trained on, else out of the masses trained on
+    regularised: bool = True  # with dropout and L2 penalties
+
+
+SETUPS = {  # networks of one kind one after another: their training steps are traced once
+    ALL: Setup("pNN", MASSES),
+    **{f"pNN without {out}": Setup("pNN", tuple(mass for mass in MASSES if mass != out)) for out in MASSES},
+    **{f"pNN on {mass}": Setup("pNN", (mass,)) for mass in MASSES},
+    **{
+        f"{kind} on {pair}": Setup(kind, masses)
+        for kind in CONDITIONING
+        for pair, masses in ((ENDS, (500, 1500)), (INNER, (750, 1250)))
+    },
+    "Affine on all": Setup("Affine", MASSES),
+    IMB: Setup("pNN", (500, 1500), imbalanced=True),
+    UNIFORM: Setup("pNN", (500, 1500), imbalanced=True, uniform=True),
+    FREE: Setup("pNN", (500, 1500), imbalanced=True, uniform=True, regularised=False),
+}
 
 
 @dataclass(frozen=True)
@@ -41,54 +69,39 @@ class Config(Source, Recipe):
     """The recipe of training, and the events."""
 
 
-class Setup(NamedTuple):
-    """What a row trains: a kind of network, on which hypotheses, and how."""
-
-    network: str
-    trial: Trial
-    imbalanced: bool = False  # the signal of HEPMASS-IMB
-    uniform: bool = False  # background masses uniform over the range trained on, else out of the masses trained on
-    regularised: bool = True  # with dropout and L2 penalties
-
-    @property
-    def row(self) -> str:
-        """Name of the row."""
-        marks = {"IMB": self.imbalanced, "uniform": self.uniform, "unregularised": not self.regularised}
-        return ", ".join([f"{self.network} {self.trial.name}", *(mark for mark, there in marks.items() if there)])
-
-
-def setups() -> Iterator[Setup]:
-    """What is trained, networks of one size after another: their training steps are traced once."""
-    every, ends = interpolation.on_all(MASSES), interpolation.ends_only(MASSES)
-    two, _ = interpolation.leave_half_out(MASSES)
-    less = *interpolation.leave_one_out(MASSES), *interpolation.one_only(MASSES)
-    yield from (Setup("pNN", trial) for trial in (every, *less))
-    yield from (Setup(network, trial) for network in CONDITIONING for trial in (ends, two))
-    yield Setup("Affine", every)
-    for uniform, regularised in ((False, True), (True, True), (True, False)):
-        yield Setup("pNN", ends, True, uniform, regularised)
-
-
-SETUPS = {setup.row: setup for setup in setups()}
-
-
 def make_row(config: Config, samples: Samples, name: str, seed: int, display) -> dict:
-    """Trains and tests one network: what `interpolate` returns, and how it was trained."""
+    """Trains a network on some masses, and tests it at all, at the epoch with the best validation AUC.
+
+    Returns:
+        How it was trained; lists per hypothesis of the test events, in the order of `hypotheses` (n, 1), GeV, of `auc`
+        and its standard `error` from the finite test sample, and `validation_auc`, all in [0, 1]. `n_train` counts
+        training events without validation.
+    """
     setup = SETUPS[name]
-    masses = [mass for (mass,) in setup.trial.trained_on]
     display.advance(0, f"{name}, seed {seed}: preparing")
-    measured = interpolation.interpolate(
+    events = imbalanced(samples.train) if setup.imbalanced else samples.train
+    background = pnn_tf.Uniform(min(setup.masses), max(setup.masses), sampled=False) if setup.uniform else None
+    trained = train(
         config if setup.regularised else replace(config, dropout=0.0, kernel_l2=0.0, bias_l2=0.0),
-        imbalanced(samples.train) if setup.imbalanced else samples.train,
-        samples.test,
-        setup.trial.trained_on,
+        training_events(events, setup.masses, background=background, seed=seed),
         conditioning=CONDITIONING[setup.network],
-        background=pnn_tf.Uniform(min(masses), max(masses), sampled=False) if setup.uniform else None,
         seed=seed,
         on_epoch=show_epochs(display, f"{name}, seed {seed}", 1 / config.epochs),
     )
-    how = {field: getattr(setup, field) for field in ("network", "imbalanced", "uniform", "regularised")}
-    return how | {"epochs": config.epochs} | measured
+    trained.model.set_weights(trained.best_weights)
+    test = samples.test
+    results = pnn_tf.evaluate_hypotheses(trained.model, test.features, test.theta, test.label)
+    return {
+        **{field: getattr(setup, field) for field in ("network", "imbalanced", "uniform", "regularised")},
+        "epochs": config.epochs,
+        "trained_on": [[float(mass)] for mass in setup.masses],
+        "hypotheses": [list(result.theta) for result in results],
+        "auc": [float(result.auc) for result in results],
+        "error": [result.auc_error for result in results],
+        "validation_auc": max(trained.auc),
+        "best_epoch": trained.best_epoch,
+        "n_train": trained.n_train,
+    }
 
 
 def frame_of(rows: Sequence[Mapping]) -> pd.DataFrame:
@@ -116,19 +129,16 @@ def losses(rows: Sequence[Mapping], trained: str, unit: str = "points") -> pd.Da
 
 def tables(record: Mapping) -> Iterator[Table]:
     """AUC, its means where trained and where held out, and what is lost."""
-    rows = record["rows"]
-    yield interpolation.auc_table(
-        "AUC in per cent at the epoch with the best validation AUC.", rows, "AUC in %, trained"
-    )
-    spans = {
-        "trained": percent(lambda row: np.mean(np.array(row["auc"])[~held_out(row)])),
-        "held out": percent(
-            lambda row: np.mean(np.array(row["auc"])[held_out(row)]) if held_out(row).any() else np.nan
-        ),
-        "validation": percent("validation_auc"),
-    }
+    rows, corner = record["rows"], "AUC in %, trained"
+    auc = frame_of(rows)
+    yield table("AUC in per cent at the epoch with the best validation AUC.", corner, with_average(auc))
+    known = [mass in SETUPS[name].masses for name, mass in zip(auc["row"], auc["at"], strict=True)]
+    means = [
+        auc.assign(quantity=np.where(known, "trained", "held out")),
+        long(rows, {"validation": percent("validation_auc")}),
+    ]
     caption = "Mean AUC in per cent at masses trained on and held out, and AUC of the validation events."
-    yield table(caption, "AUC in %, trained", long(rows, spans), columns="quantity")
+    yield table(caption, corner, pd.concat(means), columns="quantity")
     for caption, lost in (
         ("AUC lost at a mass by training without it.", losses(rows, "without")),
         ("Mean AUC lost by training on one mass alone.", pd.concat([losses(rows, "on", unit) for unit in UNITS])),
@@ -138,7 +148,7 @@ def tables(record: Mapping) -> Iterator[Table]:
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """Figs. 7, 8 and 12."""
-    rows, blue = record["rows"], {ALL: KIND_COLOURS["pNN"]}
+    rows = record["rows"]
     for caption, title, name, row in (
         (
             "Fig. 7: without one mass, and trained on all. Error bars, here and below: the standard error from the "
@@ -147,24 +157,47 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         ),
         ("Fig. 8: trained on one mass alone, and on all.", "{} GeV alone", "pNN on it alone", "pNN on {}"),
     ):
-        panels = {
-            title.format(mass): {ALL: pick(rows, row=ALL), name: pick(rows, row=row.format(mass))} for mass in MASSES
-        }
-        yield caption, curves(panels, "mass (GeV)", blue | {name: ORANGE})
+        panels = {title.format(mass): {ALL: ALL, name: row.format(mass)} for mass in MASSES}
+        yield caption, curves(rows, panels, {ALL: KIND_COLOURS["pNN"], name: ORANGE})
+    free = "pNN uniform, not regularised"
     panels = {
-        f"({letter}) {pair} GeV": {kind: pick(rows, row=f"{kind} on {pair}") for kind in CONDITIONING}
-        for letter, pair in (("a", "500 and 1500"), ("b", "750 and 1250"))
+        f"({letter}) {pair} GeV": {kind: f"{kind} on {pair}" for kind in CONDITIONING}
+        for letter, pair in (("a", ENDS), ("b", INNER))
     }
-    panels["(c) 500 and 1500 GeV, imbalanced"] = {
-        "pNN": pick(rows, row=OF_IMBALANCED),
-        "pNN uniform, regularised": pick(rows, row=UNIFORM),
-        "pNN uniform, not regularised": pick(rows, row=FREE),
-    }
+    panels[f"(c) {ENDS} GeV, imbalanced"] = {"pNN": IMB, "pNN uniform, regularised": UNIFORM, free: FREE}
+    colours = {kind: KIND_COLOURS[kind] for kind in CONDITIONING} | {"pNN uniform, regularised": ORANGE, free: GREEN}
     yield (
         "Fig. 12: trained on two masses, (a) and (b) on the balanced sample with background at the same two, (c) on "
         "HEPMASS-IMB.",
-        curves(panels, "mass (GeV)", KIND_COLOURS),
+        curves(rows, panels, colours),
     )
+
+
+def curves(rows: Sequence[Mapping], panels: Mapping[str, Mapping[str, str]], colours: Mapping[str, str]) -> Figure:
+    """AUC against mass, averaged over seeds, masses held out as open squares; a panel maps names of lines to rows."""
+    n_lines = -(-len(panels) // 3)
+    with style():
+        figure = Figure(figsize=(10.2, 2.8 * n_lines + 0.5))
+        parts = figure.subfigures(n_lines, 3, squeeze=False).ravel()[: len(panels)]
+        for part, (title, lines) in zip(parts, panels.items(), strict=True):
+            results = {}
+            for name, row in lines.items():
+                of_row = pick(rows, row=row)
+                numbers = (np.mean([each[field] for each in of_row], axis=0) for field in ("auc", "error"))
+                points = zip(of_row[0]["hypotheses"], *numbers, strict=True)
+                results[name] = [SimpleNamespace(theta=theta, auc=auc, auc_error=e) for theta, auc, e in points]
+            trained_on = {name: SETUPS[row].masses for name, row in lines.items()}
+            plots.auc(results, trained_on, label="mass (GeV)", colours=colours, legend=False, figure=part)
+            part.axes[0].set_title(title)
+        limits = [part.axes[0].get_ylim() for part in parts]
+        for part in parts:
+            part.axes[0].set_ylim(np.min(limits), np.max(limits))
+        handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()] + [
+            Line2D([], [], color=INK, marker="o", ls="", label="trained on"),
+            Line2D([], [], color=INK, marker="s", ls="", mfc="none", label="held out"),
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
+    return figure
 
 
 def gaps(trained: str, more: Sequence[int], less: Sequence[int]) -> Callable[..., dict[str, Estimate]]:
@@ -191,11 +224,6 @@ def minus(first: str, second: str, masses: Sequence[float]) -> Callable[..., Est
     return lambda rows: over_trainings(paired(frame_of(rows), first, second, at=masses))
 
 
-def validation_auc(rows: Sequence[Mapping]) -> Estimate:
-    """Of the network without regularisation, in per cent."""
-    return over_trainings([100 * row["validation_auc"] for row in pick(rows, row=FREE)])
-
-
 EXPERIMENT = Experiment(
     id="affine-interpolation",
     where="Figs. 7, 8 and 12",
@@ -215,21 +243,21 @@ EXPERIMENT = Experiment(
     figures=figures,
     claims=(
         Claim(
-            "500 GeV is the hardest mass to interpolate: loss there above that elsewhere",
+            "500 GeV is the hardest mass to interpolate: its AUC falls more than that of others left out (by)",
             gaps("without", [500], [750, 1000, 1250, 1500]),
             above(0),
             where="Fig. 7",
         ),
         *(
-            Claim(f"{statement}, read as {unit}", falls(masses, unit), criterion, published, "Fig. 8", unit, 1)
+            Claim(f"{statement}, read in {unit}", falls(masses, unit), criterion, published, "Fig. 8", unit, 1)
             for unit in UNITS
             for statement, masses, criterion, published in (
-                ("On 500 GeV alone the mean AUC falls by more than 30 %", [500], above(LIGHTEST), LIGHTEST),
-                ("On any other mass alone it falls by at most 8 %", [750, 1000, 1250, 1500], below(OTHERS), OTHERS),
+                ("A pNN trained on 500 GeV alone loses over 30 % of its mean AUC", [500], above(LIGHTEST), LIGHTEST),
+                ("A pNN trained on another mass alone loses up to 8 % of AUC", MASSES[1:], below(OTHERS), OTHERS),
             )
         ),
         Claim(
-            "Training on 750 or 1000 GeV alone costs less than on 1250 or 1500 GeV alone",
+            "Training on 750 or 1000 GeV alone costs less mean AUC than on 1250 or 1500 GeV alone (by)",
             gaps("on", [1250, 1500], [750, 1000]),
             above(0),
             where="Fig. 8",
@@ -242,17 +270,17 @@ EXPERIMENT = Experiment(
                 where=where,
                 ours=True,
             )
-            for pair, masses, where in (("500 and 1500", BETWEEN, "Fig. 12a"), ("750 and 1250", ENDS, "Fig. 12b"))
+            for (pair, masses), where in zip(HELD_OUT.items(), ("Fig. 12a", "Fig. 12b"), strict=True)
         ),
         Claim(
-            "Uniform background masses: without regularisation a network interpolates worse",
-            minus(FREE, UNIFORM, BETWEEN),
+            "With uniform background masses, a pNN interpolates worse without regularisation than with it",
+            minus(FREE, UNIFORM, HELD_OUT[ENDS]),
             below(0),
             where="Fig. 12c",
         ),
         Claim(
-            "Uniform background masses: without regularisation validation events are classified almost perfectly",
-            validation_auc,
+            "With uniform background masses, a pNN without regularisation has a validation AUC of almost 100 %",
+            over_seeds(lambda row: 100 * row["validation_auc"], partial(pick, row=FREE)),
             above(99),
             where="Fig. 12c",
             unit="%",

@@ -22,7 +22,6 @@ from benchmarks.samples import Samples, Source, events_fingerprint
 from benchmarks.training import QUICK, Recipe, show_epochs, train
 
 BACKGROUND_WEIGHT = 1 / len(MASSES)  # in tests: the background then weighs as much as the signal of one mass
-M_WWBB = "m_wwbb"  # the feature that is the reconstructed mass
 # Mean and standard deviation of m_WWbb in HEPMASS before its standardisation, GeV. The official files do not have them:
 # these are of 140 000 events, printed at github.com/angarmin/hepmass.
 HEPMASS_M_WWBB = (1005.874941, 560.295364)
@@ -113,15 +112,9 @@ def make_row(
     display,
     measure: Callable[..., Mapping[str, Sequence]] | None = None,
 ) -> dict:
-    """Trains and tests the networks of one row.
+    """Trains and tests the networks of one row, whose title is for the display.
 
     Args:
-        config: the settings.
-        samples: the events.
-        setup: what is trained.
-        title: of the row, for the display.
-        seed: of the training.
-        display: told each epoch.
         measure: from a model, the test events and the hypotheses (n, 1) that it is tested at, lists of what is
             measured; `auc_and_significance` if None.
 
@@ -148,17 +141,15 @@ def make_row(
         last = measure(trained.model, samples.test, hypotheses)
         trained.model.set_weights(trained.best_weights)
         kept = measure(trained.model, samples.test, hypotheses)
-        for field, values in (kept | {f"{field}_last": values for field, values in last.items()}).items():
+        for field, values in kept.items():
             measured.setdefault(field, []).extend(values)
+            measured.setdefault(f"{field}_last", []).extend(last[field])
         best_epoch.append(trained.best_epoch)
         n_train.append(trained.n_train)
     masses = samples.test.hypotheses[:, 0]
     signal = samples.test.theta[samples.test.label == 1, 0]
     return {
-        "conditioning": setup.conditioning,
-        "background": setup.background,
-        "assignment": setup.assignment,
-        "balance": setup.balance,
+        **{field: getattr(setup, field) for field in ("conditioning", "background", "assignment", "balance")},
         "masses": masses.tolist(),
         "mean_auc": float(np.mean(measured["auc"])),
         "mean_auc_last": float(np.mean(measured["auc_last"])),
@@ -178,13 +169,10 @@ def training_parts(config: Config, samples: Samples, setup: Setup, seed: int) ->
         events = training_events(events, setup.masses, seed=seed)
     if not setup.individual:
         return [(events, hypotheses)]
-    parts = []
-    for hypothesis in hypotheses:
-        of_this_mass = (events.theta == hypothesis).all(axis=1)
-        if config.individual_background == "all":
-            of_this_mass |= events.label == 0
-        parts.append((events.select(of_this_mass), hypothesis[None]))
-    return parts
+    shared = (events.label == 0) & (config.individual_background == "all")
+    return [
+        (events.select((events.theta[:, 0] == mass) | shared), hypotheses[[i]]) for i, (mass,) in enumerate(hypotheses)
+    ]
 
 
 def background_theta(config: Config, samples: Samples, setup: Setup):
@@ -210,21 +198,15 @@ def nearest_hypothesis(sample: str, events: Events) -> pnn_tf.Binned:
     Raises:
         ValueError: events without the feature "m_wwbb".
     """
-    if M_WWBB not in events.names:
-        raise ValueError(f"Expected events with {M_WWBB!r}, the reconstructed mass. They have: {events.names}.")
-    mean, std = m_wwbb_scale(sample)
+    if "m_wwbb" not in events.names:
+        raise ValueError(f"Expected events with 'm_wwbb', the reconstructed mass. They have: {events.names}.")
+    mean, std = HEPMASS_M_WWBB
+    if sample != "hepmass":
+        recipe = read_recipe()
+        mean, std = (recipe[of_all][recipe["features"].index("m_wwbb")] for of_all in ("mean", "std"))
     masses = events.hypotheses[:, 0].astype(float)
     edges = np.array([-np.inf, *(masses[1:] + masses[:-1]) / 2, np.inf])
-    return pnn_tf.Binned((edges - mean) / std, masses, events.names.index(M_WWBB))
-
-
-def m_wwbb_scale(sample: str) -> tuple[float, float]:
-    """Mean and standard deviation of m_WWbb before standardisation, GeV."""
-    if sample == "hepmass":
-        return HEPMASS_M_WWBB
-    recipe = read_recipe()
-    at = recipe["features"].index(M_WWBB)
-    return recipe["mean"][at], recipe["std"][at]
+    return pnn_tf.Binned((edges - mean) / std, masses, events.names.index("m_wwbb"))
 
 
 def scores_at(model, test: Events, hypothesis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from benchmarks.claims import Claim, Criterion, Estimate, over_trainings
 from benchmarks.published import MASSES, PerMass
 from benchmarks.style import INK, KIND_COLOURS, QUIET, style
-from benchmarks.tables import AVERAGE, Cell, Quantity, Table, long, paired, percent, table, with_average
+from benchmarks.tables import AVERAGE, Quantity, Table, long, paired, percent, table, with_average
 
 PUBLISHED_AS = {"auc": "auc", "significance_authors": "significance"}  # field of the rows: that of `PerMass`
 FIELDS = {  # of the rows, in words, before and after the mass
@@ -23,6 +23,7 @@ FIELDS = {  # of the rows, in words, before and after the mass
     "significance_authors": ("significance ratio", ", in the authors' bins"),
     "significance_repaired": ("significance ratio", ", in repaired bins"),
 }
+LAST = {"field": "auc_last", "ours": True}  # of `claim`: the same at the last epoch, which the paper does not have
 AT_EACH_MASS = "At each mass. Each panel has its own scale; a line joins this run and the paper."  # of `dot_plot`
 NOISE = 0.2  # points: differences of this size are what another seed makes
 SIGNIFICANCES = {  # field of the rows, and how the ratio is computed
@@ -61,8 +62,7 @@ def claim(
 
     Args:
         statement: without the field and the mass, which are added.
-        first: names of rows, whose mean is taken.
-        second: names of those that are subtracted.
+        first, second: names of rows; the mean of the second is subtracted.
         criterion: of the claim, as is `more`.
         paper: its numbers; shown for a field that it has, if it has all the rows.
         mass: one of MASSES, GeV; None for the mean over all.
@@ -71,10 +71,8 @@ def claim(
     published = None
     if field in PUBLISHED_AS and {*first, *second} <= set(paper):
         at = np.isin(MASSES, mass or MASSES)
-        means = (
-            np.mean([np.array(getattr(paper[n], PUBLISHED_AS[field]))[at] for n in some]) for some in (first, second)
-        )
-        published = float(np.subtract(*means))
+        numbers = ([np.array(getattr(paper[n], PUBLISHED_AS[field]))[at] for n in some] for some in (first, second))
+        published = float(np.subtract(*map(np.mean, numbers)))
 
     def measure(rows: Sequence[Mapping]) -> Estimate:
         return over_trainings(paired(long(rows, {field: percent(field)}, at="masses"), first, second, at=mass))
@@ -88,11 +86,9 @@ def comparison(caption: str, rows: Sequence[Mapping], paper: Mapping[str, PerMas
     """A field in per cent at each mass and on average, with the paper's AUC or ratio where it has the row."""
     quantity = "auc" if field.startswith("auc") else "significance"
     published = [
-        (name, at, number)
+        (name, *number)
         for name, row in paper.items()
-        for at, number in zip(
-            (*MASSES, AVERAGE), (*getattr(row, quantity), getattr(row, f"mean_{quantity}")), strict=True
-        )
+        for number in zip((*MASSES, AVERAGE), (*getattr(row, quantity), getattr(row, f"mean_{quantity}")), strict=True)
     ]
     frame = with_average(long(rows, {field: percent(field)}, at="masses")).drop(columns="paper")
     frame = frame.merge(pd.DataFrame(published, columns=["row", "at", "paper"]).astype({"at": object}), how="left")
@@ -106,37 +102,29 @@ def averages(caption: str, rows: Sequence[Mapping], quantities: Mapping[str, Qua
 
 def dot_plot(table: Table) -> Figure:
     """One panel a column: ours as a dot with its spread over seeds, the paper's, if any, as an open diamond."""
+    columns = zip(*(cells for _, cells in table.lines), strict=True)
     with style():
         figure = Figure(figsize=(1.5 * len(table.columns) + 1.4, 0.27 * len(table.lines) + 1.25))
         panels = figure.subplots(1, len(table.columns), sharey=True)
-        for i, (axes, column) in enumerate(zip(panels, table.columns, strict=True)):
-            for y, (name, cells) in enumerate(table.lines):
-                _draw(axes, y, cells[i], KIND_COLOURS[name.split()[0]])
-            axes.set_title(column)
+        for axes, title, cells in zip(panels, table.columns, columns, strict=True):
+            for (name, _), cell in zip(table.lines, cells, strict=True):
+                look = {"color": KIND_COLOURS[name.split()[0]], "ms": 5}
+                axes.errorbar(cell.ours, name, xerr=cell.spread, fmt="o", **look)
+                if cell.paper is not None:
+                    axes.plot([cell.ours, cell.paper], [name, name], color=QUIET, lw=0.8, zorder=1)
+                    axes.plot(cell.paper, name, "D", mfc="none", **look)
+            axes.set_title(title)
             axes.set_xlabel(table.corner.replace("in %", "(%)"))
             axes.grid(axis="x")
-            if any(cells[i].ours < 0 for _, cells in table.lines):
-                axes.axvline(0, color=QUIET, lw=0.8, zorder=0)
             axes.margins(x=0.12)
             axes.locator_params(axis="x", nbins=3)
-            axes.tick_params(left=False)
-            axes.spines["left"].set_visible(False)
-        panels[0].set_yticks(range(len(table.lines)), [name for name, _ in table.lines])
+            if min(cell.ours for cell in cells) < 0:
+                axes.axvline(0, color=QUIET, lw=0.8, zorder=0)
         panels[0].set_ylim(len(table.lines) - 0.5, -0.5)
-        handles = [Line2D([], [], color=INK, marker="o", ls="", label="this run")]
-        if any(c.spread is not None for _, cells in table.lines for c in cells):
-            handles.append(Line2D([], [], color=INK, lw=2.5, alpha=0.5, label="standard deviation over seeds"))
-        if any(c.paper is not None for _, cells in table.lines for c in cells):
-            handles.append(Line2D([], [], color=INK, marker="D", mfc="none", ls="", ms=5, label="paper"))
-        if len(handles) > 1:
-            figure.legend(handles=handles, loc="outside lower center", ncols=3)
+        handles = [
+            Line2D([], [], color=INK, marker="o", label="this run, standard deviation over seeds"),
+            Line2D([], [], color=INK, marker="D", mfc="none", ls="", label="paper"),
+        ]
+        any_paper = any(cell.paper is not None for _, cells in table.lines for cell in cells)
+        figure.legend(handles=handles[: 1 + any_paper], loc="outside lower center", ncols=2)
     return figure
-
-
-def _draw(axes, y: int, point: Cell, colour: str) -> None:
-    if point.paper is not None:
-        axes.plot([point.ours, point.paper], [y, y], color=QUIET, lw=0.8, zorder=1)
-        axes.plot(point.paper, y, "D", mfc="none", mec=colour, ms=5, zorder=2)
-    if point.spread is not None:
-        axes.plot([point.ours - point.spread, point.ours + point.spread], [y, y], color=colour, lw=2.5, alpha=0.5)
-    axes.plot(point.ours, y, "o", color=colour, ms=5.5, zorder=3)

@@ -8,6 +8,7 @@ import pytest
 
 import pnn_tf
 from benchmarks.affine import fig_9
+from benchmarks.affine.fig_9 import CONTROL, INDIVIDUALS, PARAMETRIC
 from benchmarks.claims import Missing
 from benchmarks.data.events import Events
 from tests.benchmarks.silent import Silent
@@ -23,17 +24,6 @@ TINY = replace(
 )
 
 
-@pytest.fixture(scope="module")
-def rows(samples):
-    display = Silent()
-    rows = [
-        {"row": name, "seed": 3} | fig_9.make_row(TINY, samples, name, 3, display)
-        for name in fig_9.EXPERIMENT.names(TINY)
-    ]
-    assert display.work == pytest.approx(3)
-    return rows
-
-
 def test_a_layer_is_what_the_score_is_made_of():
     model = pnn_tf.parametric_network(3, conditioning="affine", units=(8, 4), affine_start="glorot_uniform", seed=1)
     events = Events(np.random.default_rng(1).normal(size=(50, 3)), np.full(50, 700.0), np.resize([0, 1], 50))
@@ -47,29 +37,29 @@ def test_a_layer_is_what_the_score_is_made_of():
 
 def test_neighbours_guess_what_is_clustered_and_nothing_else():
     generator = np.random.default_rng(1)
-    target = np.resize(range(5), 500)
-    clustered = 10 * np.eye(5)[target] + generator.normal(size=(500, 5))
-    assert np.array_equal(fig_9.guess(TINY, clustered, target, seed=1), target)
-    noise = generator.normal(size=(500, 5))
+    target, noise = np.resize(range(5), 500), generator.normal(size=(500, 5))
+    assert np.array_equal(fig_9.guess(TINY, 10 * np.eye(5)[target] + noise, target, seed=1), target)
     # A fifth by chance, with a standard deviation of 0.018.
     assert np.mean(fig_9.guess(TINY, noise, target, seed=1) == target) == pytest.approx(0.2, abs=0.08)
 
 
 def test_networks_are_trained_on_what_they_should(samples):
     events, hypotheses = samples.train, samples.train.hypotheses
-    individual = list(fig_9.training_parts(events, hypotheses, fig_9.INDIVIDUALS))
+    individual, (parametric,), control = (
+        list(fig_9.training_parts(events, hypotheses, name)) for name in (INDIVIDUALS, PARAMETRIC, CONTROL)
+    )
     assert [set(part.theta[:, 0]) for part in individual] == [{mass} for (mass,) in hypotheses.tolist()]
-    control = list(fig_9.training_parts(events, hypotheses, fig_9.CONTROL))
-    assert [len(part) for part in control] == [800] * 5
-    for part in control:
-        assert set(part.theta[:, 0]) == set(hypotheses[:, 0])
+    assert parametric is events
+    assert all(len(part) == 800 and set(part.theta[:, 0]) == set(hypotheses[:, 0]) for part in control)
     together = np.sort(np.concatenate([part.features[:, 0] for part in control]))
     assert np.array_equal(together, np.sort(events.features[:, 0]))
 
 
 @pytest.mark.slow
-def test_rows_hold_the_map_of_the_same_events(rows):
-    assert [row["row"] for row in rows] == ["Individual-NNs", "pNN", "Single-NNs (control)"]
+def test_rows_hold_the_map_of_the_same_events(samples):
+    display = Silent()
+    rows = [fig_9.make_row(TINY, samples, name, 3, display) for name in fig_9.EXPERIMENT.names(TINY)]
+    assert display.work == pytest.approx(3)
     for row in rows:
         assert len(row["x"]) == len(row["y"]) == len(row["kind"]) == 200
         assert row["kind"] == rows[0]["kind"] and np.bincount(row["kind"]).tolist() == [20] * 10
@@ -86,18 +76,18 @@ def test_rows_hold_the_map_of_the_same_events(rows):
 def made_up():
     """Three events a row, and what is guessed with two seeds."""
     fields = {"masses": [500.0, 750.0], "x": [0.0, 1.0, 2.0], "y": [1.0, 0.0, 1.0], "kind": [0, 1, 3]}
+    fields |= {"mass_accuracy_background": 0.3, "class_accuracy": 0.8}
     return [
-        fields
-        | {"row": row, "seed": seed, "mass_accuracy": mass, "mass_accuracy_background": 0.3, "class_accuracy": 0.8}
+        fields | {"row": row, "seed": seed, "mass_accuracy": mass}
         for seed, shift in ((1, 0.0), (2, 0.02))
-        for row, mass in ((fig_9.INDIVIDUALS, 0.9 + shift), (fig_9.PARAMETRIC, 0.5), (fig_9.CONTROL, 0.85))
+        for row, mass in ((INDIVIDUALS, 0.9 + shift), (PARAMETRIC, 0.5), (CONTROL, 0.85))
     ]
 
 
 def test_kinds_of_networks_are_compared_seed_by_seed(made_up):
-    more = fig_9.masses_guessed_more(fig_9.INDIVIDUALS, fig_9.PARAMETRIC)(made_up)
+    more = fig_9.masses_guessed_more(INDIVIDUALS, PARAMETRIC)(made_up)
     assert (more.value, more.spread) == (pytest.approx(41), pytest.approx(np.sqrt(2)))
-    assert fig_9.classes_guessed(made_up)[fig_9.PARAMETRIC].value == pytest.approx(80)
+    assert fig_9.classes_guessed(made_up)[PARAMETRIC].value == pytest.approx(80)
     (table,) = fig_9.tables({"rows": made_up})
     assert [cell.ours for cell in table.lines[0][1]] == pytest.approx([91, 30, 80])
     with pytest.raises(Missing):
@@ -105,9 +95,7 @@ def test_kinds_of_networks_are_compared_seed_by_seed(made_up):
 
 
 def test_points_are_coloured_by_mass_and_by_class(made_up):
-    figure = fig_9.maps(made_up)
+    ((_, figure),) = fig_9.figures({"rows": made_up})
     assert len(figure.axes) == 6
-    by_mass, by_class = ([points.get_facecolors() for points in axes.collections] for axes in figure.axes[:2])
-    assert np.allclose(figure.axes[0].collections[0].get_offsets(), [[0, 1], [1, 0], [2, 1]])
-    for (colours,), same, other in ((by_mass, (0, 1), 2), (by_class, (1, 2), 0)):
-        assert np.array_equal(*colours[list(same)]) and not np.array_equal(colours[same[0]], colours[other])
+    by_mass, by_class = (axes.collections[0].get_facecolors().tolist() for axes in figure.axes[:2])
+    assert by_mass[0] == by_mass[1] != by_mass[2] and by_class[0] != by_class[1] == by_class[2]

@@ -9,7 +9,8 @@ import pnn_tf
 from benchmarks.affine import networks
 from benchmarks.affine.networks import Config, Setup
 from benchmarks.data.events import Events
-from benchmarks.samples import Samples
+from benchmarks.data.hepmass_like import read_recipe
+from benchmarks.published import MASSES
 from benchmarks.training import Trained
 from tests.benchmarks.silent import Silent
 
@@ -18,10 +19,7 @@ TINY = Config(epochs=2, units=(8,), batch_size=256, learning_rate=0.02, dropout=
 
 @pytest.fixture(scope="module")
 def model():
-    """Scores by the first feature, with a bias by mass."""
-    return pnn_tf.parametric_network(
-        3, conditioning="affine", units=(4,), dropout=0.0, affine_start="glorot_uniform", seed=1
-    )
+    return pnn_tf.parametric_network(3, conditioning="affine", units=(4,), affine_start="glorot_uniform", seed=1)
 
 
 def test_individual_networks_see_their_own_background_or_all(samples):
@@ -29,47 +27,38 @@ def test_individual_networks_see_their_own_background_or_all(samples):
     own = networks.training_parts(TINY, samples, setup, seed=1)
     whole = networks.training_parts(replace(TINY, individual_background="all"), samples, setup, seed=1)
     for (mine, hypotheses), (all_of_it, _) in zip(own, whole, strict=True):
-        assert (mine.theta == hypotheses).all()
-        assert len(mine) == 800 and mine.label.sum() == 400
+        assert len(mine) == 800 and mine.label.sum() == 400 and (mine.theta == hypotheses).all()
         assert len(all_of_it) == 2400 and (all_of_it.theta[all_of_it.label == 1] == hypotheses).all()
 
 
-def test_networks_of_two_masses_see_all_the_background_at_these(samples):
+def test_networks_of_two_masses_are_tested_at_all(samples):
     setup = Setup("concat", "identical", "sampled", masses=(500.0, 1500.0))
     ((events, hypotheses),) = networks.training_parts(TINY, samples, setup, seed=1)
-    assert hypotheses[:, 0].tolist() == [500, 750, 1000, 1250, 1500]  # tested at all
-    signal = events.theta[events.label == 1, 0]
-    background = events.theta[events.label == 0, 0]
-    assert [np.sum(signal == mass) for mass in (500, 1500)] == [400, 400] and len(signal) == 800
-    assert set(background.tolist()) == {500, 1500} and len(background) == 2000
-    assert np.mean(background == 500) == pytest.approx(0.5, abs=0.05)  # of 2000: 4.5 standard deviations
-    strategy = networks.background_theta(TINY, samples, setup)
-    assert strategy == pnn_tf.Identical([500.0, 1500.0], sampled=True)
+    assert hypotheses[:, 0].tolist() == [500, 750, 1000, 1250, 1500]
+    assert set(events.theta[:, 0]) == {500, 1500} and len(events) == 2800 and events.label.sum() == 800
+    assert networks.background_theta(TINY, samples, setup) == pnn_tf.Identical([500.0, 1500.0], sampled=True)
 
 
-def test_background_masses_are_those_of_the_setup(samples):
-    def strategy(background, assignment):
-        return networks.background_theta(TINY, samples, Setup("concat", background, assignment))
+@pytest.mark.parametrize(
+    ("setup", "strategy"),
+    [
+        (Setup(None), None),
+        (Setup("concat", "identical", "fixed"), None),
+        (Setup("concat", "identical", "sampled"), pnn_tf.Identical(MASSES, sampled=True)),
+        (Setup("concat", "uniform", "fixed"), pnn_tf.Uniform(500.0, 1500.0, sampled=False)),
+        (Setup("concat", "uniform", "sampled"), pnn_tf.Uniform(500.0, 1500.0, sampled=True)),
+    ],
+)
+def test_background_masses_are_those_of_the_setup(samples, setup, strategy):
+    assert networks.background_theta(TINY, samples, setup) == strategy
 
-    assert networks.background_theta(TINY, samples, Setup(None)) is None
-    assert strategy("identical", "fixed") is None
-    assert strategy("identical", "sampled") == pnn_tf.Identical(samples.train.hypotheses, sampled=True)
-    assert strategy("uniform", "fixed") == pnn_tf.Uniform(500.0, 1500.0, sampled=False)
-    assert strategy("uniform", "sampled") == pnn_tf.Uniform(500.0, 1500.0, sampled=True)
 
-
-def test_imbalance_is_of_the_training_events_alone():
-    # 350 and 2 events of 7000, which keeps half of the signal at 500 GeV and 1 in 350 at 1500 GeV.
-    theta = np.tile(np.repeat([500, 750, 1000, 1250, 1500], 2), 700).astype(float)
-    label = np.tile([0, 1], 3500)
-    balanced = Events(np.arange(7000.0)[:, None], theta, label)
-    samples = Samples(balanced, balanced, {"name": "Toy", "n_train": 7000, "n_test": 7000, "fingerprint": "0" * 64})
+def test_imbalance_is_of_the_training_events_alone(samples):
     made = networks.make_imbalanced(samples)
-    assert made.data["n_signal"] == {"500": 350, "750": 140, "1000": 35, "1250": 7, "1500": 2}
-    assert made.data["n_train"] == len(made.train) == 3500 + 534
-    assert made.data["n_test"] == len(made.test) == 7000
-    assert made.data["fingerprint"] != samples.data["fingerprint"]
-    assert made.data["name"].startswith("HEPMASS-IMB")
+    # 4000 of 7 000 000 events: a 1750th of 350 000, 140 000, ...
+    assert made.data["n_signal"] == {"500": 200, "750": 80, "1000": 20, "1250": 4, "1500": 1}
+    assert made.data["n_train"] == len(made.train) == 2000 + 305 and made.test is samples.test
+    assert made.data["n_test"] == samples.data["n_test"] and made.data["fingerprint"] != samples.data["fingerprint"]
 
 
 def test_tests_are_those_of_evaluate_hypotheses(samples, model):
@@ -85,37 +74,35 @@ def test_tests_are_those_of_evaluate_hypotheses(samples, model):
 
 def test_a_row_measures_both_epochs_of_every_network(samples, model, monkeypatch):
     trained, seen, display = [], [], Silent()
-    first = model.get_weights()
-    better = [weights + 1 for weights in first]
+    last = model.get_weights()
+    best = [weights + 1 for weights in last]
 
     def train(recipe, events, *, conditioning, background_theta, seed, on_epoch):
         trained.append((recipe, len(events), conditioning, background_theta, seed))
-        model.set_weights(first)
+        model.set_weights(last)
         for epoch in range(1, recipe.epochs + 1):
             on_epoch(epoch, 0.5)
-        return Trained(model, better, 1, 600)
+        return Trained(model, best, 1, 600, [0.5])
 
     def measure(model, test, hypotheses):
-        seen.append(model.get_weights())
+        seen.append(np.array_equal(model.get_weights()[0], best[0]))
         return {"auc": [0.1 * len(seen)] * len(hypotheses)}
 
     monkeypatch.setattr(networks, "train", train)
     setup = Setup(None, individual=True, balance="full")
     row = networks.make_row(TINY, samples, setup, "Individual-NNs", 7, display, measure)
-    model.set_weights(first)
-    assert trained == [(replace(TINY, balance="full"), 800, None, None, 7)] * 5
+    model.set_weights(last)
+    assert trained == [(replace(TINY, balance="full"), 800, None, None, 7)] * 5 and seen == [False, True] * 5
     assert display.work == pytest.approx(1)
-    for weights, expected in zip(seen, [first, better] * 5, strict=True):
-        assert all(np.array_equal(one, other) for one, other in zip(weights, expected, strict=True))
-    assert row["auc_last"] == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
-    assert row["auc"] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
-    assert row["mean_auc_last"] == pytest.approx(0.5) and row["mean_auc"] == pytest.approx(0.6)
+    assert row["auc_last"] == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9]) and row["mean_auc_last"] == pytest.approx(0.5)
+    assert row["auc"] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0]) and row["mean_auc"] == pytest.approx(0.6)
     assert row["balance"] == "full" and row["n_signal"] == [200] * 5 and row["n_background"] == 1000
     assert row["n_train"] == [600] * 5 and row["best_epoch"] == [1] * 5 and row["masses"][0] == 500
 
 
 def test_binned_background_gets_the_nearest_hypothesis():
-    mean, std = networks.m_wwbb_scale("hepmass-like")
+    recipe = read_recipe()
+    mean, std = (recipe[of_all][recipe["features"].index("m_wwbb")] for of_all in ("mean", "std"))
     mass = np.array([100.0, 624.0, 626.0, 1000.0, 1374.0, 1376.0, 5000.0])  # GeV
     features = np.stack([np.zeros(7), (mass - mean) / std], axis=1)
     hypotheses = [500, 750, 1000, 1250, 1500, 500, 750]

@@ -54,10 +54,9 @@ def test_a_leak_is_what_is_gained_by_the_rule_of_the_training(rows):
 
 
 def test_claims_and_tables_are_made_of_the_rows(rows):
-    claims = {claim: claim.measure(rows).value for claim in EXPERIMENT.claims}
-    assert sum(claim.published is not None for claim in claims) == 5
-    for claim, value in claims.items():
-        assert claim.published is None or value == pytest.approx(claim.published)
+    published = [claim for claim in EXPERIMENT.claims if claim.published is not None]
+    assert len(published) == 5
+    assert [claim.measure(rows).value for claim in published] == pytest.approx([claim.published for claim in published])
     main, joint, _ = map(cells, section_4.tables({"rows": rows}))
     assert [cell.ours for cell in joint[BINNED].values()] == pytest.approx([90, 90, 95, 90, 90, 91.5])
     assert main[BINNED]["500 GeV"].paper is None and main[BINNED]["500 GeV"].ours == pytest.approx(76.71 - 1 - 10)
@@ -65,7 +64,5 @@ def test_claims_and_tables_are_made_of_the_rows(rows):
 
 def test_the_figure_has_a_dot_for_each_rule(rows):
     (_, _), (_, figure) = section_4.figures({"rows": rows})
-    (axes,) = figure.axes
-    at = list(SETUPS).index(BINNED)
-    assert [line.get_xdata()[at] for line in axes.get_lines()] == pytest.approx([90, 90, 91.5])
-    assert [label.get_text() for label in axes.get_yticklabels()] == list(SETUPS)
+    drawn = [dict(zip(line.get_ydata(), line.get_xdata(), strict=True)) for line in figure.axes[0].get_lines()]
+    assert [auc[BINNED] for auc in drawn] == pytest.approx([90, 90, 91.5])
