@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.data import compact
+from benchmarks.data import hepmass_like as compact
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass import FEATURE_NAMES, HYPOTHESES
 from benchmarks.data.hepmass_like import EMBEDDED, VARIANTS, load_hepmass_like, read_recipe, write_hepmass_like
