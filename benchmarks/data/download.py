@@ -57,9 +57,6 @@ def fetch(file: EventFile, folder: Path, *, tries: int = 5, pause: float = 2.0) 
         tries: how often to start or continue before giving up.
         pause: seconds before the second try, doubled before each further one.
 
-    Returns:
-        Path of the complete, checked file.
-
     Raises:
         DownloadError: the server refused the file, or all tries failed. What has arrived stays, for the next call.
         OSError: it could not be written, such as on a full disk.

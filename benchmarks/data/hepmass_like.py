@@ -56,9 +56,8 @@ def load_hepmass_like(
         Events with 27 features and theta = mass in GeV, or (mass, jet energy scale) in the variant "jes".
 
     Raises:
-        FileNotFoundError: the sample is not there; names the command that makes it.
-        ValueError: an unknown variant or split, a file that is not the one the recipe describes, or a size it does not
-            have.
+        FileNotFoundError: the sample is not there.
+        ValueError: an unknown variant or split, a damaged file, or more events than it has.
     """
     recipe = read_recipe(variant, folder)
     if split not in recipe["files"]:
@@ -109,7 +108,6 @@ def write_hepmass_like(
     Raises:
         FileNotFoundError: a variant of a sample that is not there.
         ValueError: features, theta, processes or weights that the format cannot hold, or a feature that never varies.
-        OSError: a full disk; names the file.
     """
     train, recipe_path = splits["train"], _path(variant, folder)
     constants = _constants(train) if variant is None else read_recipe(folder=folder)

@@ -79,7 +79,6 @@ def load_higgsml(
         DownloadError: the download failed.
         ValueError: an unknown split or treatment; no event in the split, or fewer than asked for; a file that is not in
             the official format; undefined="mean" for a file without training events.
-        OSError: no file at `path`, or a full disk.
     """
     if split not in SPLITS:
         raise ValueError(f"Expected split to be one of {tuple(SPLITS)}. Received: split={split!r}.")

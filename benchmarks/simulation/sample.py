@@ -89,7 +89,6 @@ def simulate(
 
     Raises:
         ValueError: too few events for the strata, or a directory that holds another recipe.
-        OSError: the disk is full; finished chunks stay.
     """
     n_signals = len(recipe.strata) - 1
     n_background = 0 if signal_only else n_events - n_events // 2
@@ -127,7 +126,7 @@ def make_chunk(directory: Path, recipe: Recipe, stratum: int, chunk: int) -> Pat
         return path
     from .generator import Process, generate  # the `simulation` extra: chunks can be read without it
 
-    rng = _rng(recipe, stratum, chunk, 0)
+    rng = np.random.default_rng([recipe.seed, stratum, chunk, 0])
     if stratum == 0:
         masses = [None]
     elif recipe.continuous:
@@ -143,7 +142,7 @@ def make_chunk(directory: Path, recipe: Recipe, stratum: int, chunk: int) -> Pat
 
 def reconstruct(particles: ParticleLevel, recipe: Recipe, stratum: int, chunk: int, detector: Detector) -> Events:
     """Pass one chunk through the detector. Events in physical units."""
-    rng = _rng(recipe, stratum, chunk, 1)
+    rng = np.random.default_rng([recipe.seed, stratum, chunk, 1])
     measured = measure(particles, detector, rng)
     x = features(measured, rng)
     if stratum:
@@ -161,10 +160,6 @@ def _load(path, directory, recipe, stratum, chunk):
     except ValueError as error:
         storage.set_aside(path, str(error))
         return ParticleLevel.load(make_chunk(directory, recipe, stratum, chunk))
-
-
-def _rng(recipe, *place):
-    return np.random.default_rng([recipe.seed, *place])
 
 
 def _claim(directory, recipe):
