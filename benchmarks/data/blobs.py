@@ -28,18 +28,9 @@ MEANS = {
 
 
 def load_blobs(means: str, n_events: int, seed: int = 0) -> Events:
-    """Events of the four blobs.
+    """`n_events` of each blob, with the features x and y; `process` says which blob, in the order of `NAMES`.
 
-    Args:
-        means: "code" or "appendix", a key of `MEANS`.
-        n_events: of each blob.
-        seed: seed of a local generator; the same seed draws the same events.
-
-    Returns:
-        4 n_events Events with the features x and y, blob by blob; `process` says which, in the order of `NAMES`.
-
-    Raises:
-        ValueError: other means, or no events.
+    ValueError for `means` that are not a key of `MEANS`, or no events.
 
     >>> load_blobs("code", 1000)
     Events(1000 signal, 3000 background, 2 features)
@@ -51,9 +42,9 @@ def load_blobs(means: str, n_events: int, seed: int = 0) -> Events:
     centres = np.repeat([MEANS[means][name] for name in NAMES], n_events, axis=0)
     process = np.repeat(np.arange(len(NAMES)), n_events)
     return Events(
-        (centres + np.random.default_rng(seed).normal(size=centres.shape)).astype(np.float32),
-        theta=np.empty((len(process), 0), np.float32),
-        label=(process == NAMES.index("signal")).astype(int),
+        centres + np.random.default_rng(seed).normal(size=centres.shape),
+        theta=np.empty((len(process), 0)),
+        label=process == NAMES.index("signal"),
         process=process,
         names=("x", "y"),
         process_names=NAMES,

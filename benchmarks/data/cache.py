@@ -4,22 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.data import storage
-from benchmarks.data.download import RemoteFile, fetch
-
-Content = TypeVar("Content")
-
-
-@dataclass(frozen=True)
-class EventFile(RemoteFile):
-    """A file of events on the web, with their number."""
-
-    n_events: int
+from benchmarks.data.download import EventFile, fetch
 
 
 class DamagedCache(Exception):
@@ -50,7 +41,7 @@ class Cache:
             self.convert(fetch(self.file, self.folder), self)
         return self.path
 
-    def load(self, read: Callable[[pq.ParquetFile], Content]) -> Content:
+    def load(self, read: Callable[[pq.ParquetFile], Any]) -> Any:
         """What `read` makes of the open file; a damaged one is kept aside, and made again."""
         self.prepare()
         try:
@@ -65,16 +56,9 @@ class Cache:
     @contextmanager
     def writing(self, schema: pa.Schema, **options) -> Iterator[pq.ParquetWriter]:
         """Yields a writer, with further options of `pq.ParquetWriter`; the file gets its name when complete."""
-        with (
-            storage.write_whole(self.path) as temporary,
-            pq.ParquetWriter(
-                temporary,
-                schema.with_metadata({"source_checksum": self.file.checksum}),
-                compression="zstd",
-                write_page_checksum=True,
-                **options,
-            ) as writer,
-        ):
+        schema = schema.with_metadata({"source_checksum": self.file.checksum})
+        options |= {"compression": "zstd", "write_page_checksum": True}
+        with storage.write_whole(self.path) as temporary, pq.ParquetWriter(temporary, schema, **options) as writer:
             yield writer
 
     @contextmanager

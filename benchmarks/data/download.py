@@ -9,15 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import DownloadColumn, Progress, ProgressColumn, TransferSpeedColumn
 from urllib3.exceptions import HTTPError
 
 from benchmarks.data.storage import checksum, naming, set_aside
@@ -27,12 +19,13 @@ TIMEOUT = 30.0  # seconds of silence after which a connection counts as broken
 
 
 @dataclass(frozen=True)
-class RemoteFile:
-    """A file on the web."""
+class EventFile:
+    """A file of events on the web."""
 
     url: str
     n_bytes: int
-    checksum: str  # its SHA-256 in hexadecimal digits, or its SHA-1 as "sha1:" and digits, where only that is published
+    checksum: str  # hexadecimal digits of its SHA-256, or of its SHA-1 where only that is published
+    n_events: int
 
     @property
     def name(self) -> str:
@@ -40,22 +33,18 @@ class RemoteFile:
 
     @property
     def algorithm(self) -> str:
-        return "SHA-1" if self.checksum.startswith("sha1:") else "SHA-256"
-
-    @property
-    def digits(self) -> str:
-        return self.checksum.removeprefix("sha1:")
+        return "sha1" if len(self.checksum) == 40 else "sha256"
 
     def is_at(self, path: Path) -> bool:
         """Whether the content of `path` has the checksum of this file."""
-        return checksum(path, self.algorithm.replace("-", "").lower()) == self.digits
+        return checksum(path, self.algorithm) == self.checksum
 
 
 class DownloadError(OSError):
     """A download that failed for good; says what happened and what can be done."""
 
 
-def fetch(file: RemoteFile, folder: Path, *, tries: int = 5, pause: float = 2.0) -> Path:
+def fetch(file: EventFile, folder: Path, *, tries: int = 5, pause: float = 2.0) -> Path:
     """Download a file, unless an intact one is there already.
 
     Bytes gather in `NAME.part`, which a later try, or a later run, continues with an HTTP Range request (from zero if
@@ -68,16 +57,12 @@ def fetch(file: RemoteFile, folder: Path, *, tries: int = 5, pause: float = 2.0)
         tries: how often to start or continue before giving up.
         pause: seconds before the second try, doubled before each further one.
 
-    Returns:
-        Path of the complete, checked file.
-
     Raises:
         DownloadError: the server refused the file, or all tries failed. What has arrived stays, for the next call.
         OSError: it could not be written, such as on a full disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / file.name
-    part = folder / f"{file.name}.part"
+    path, part = folder / file.name, folder / f"{file.name}.part"
     if path.exists():
         if file.is_at(path):
             return path
@@ -93,18 +78,17 @@ def fetch(file: RemoteFile, folder: Path, *, tries: int = 5, pause: float = 2.0)
         if (size := part.stat().st_size) < file.n_bytes:
             problem = f"The connection ended after {size} of {file.n_bytes} bytes"
         elif file.is_at(part):
-            part.replace(path)
-            return path
+            return part.replace(path)
         else:
             aside = set_aside(part, f"does not have the {file.algorithm} of {file.url}")
-            problem = f"The content had another {file.algorithm} than {file.digits}; see {aside}"
+            problem = f"The content had another {file.algorithm} than {file.checksum}; see {aside}"
     raise DownloadError(
         f"Could not download {file.url} to {path} in {tries} tries. Last problem: {problem}. "
         f"Run the same command again to continue, or place a copy of the file at {path}."
     )
 
 
-def _continue(file: RemoteFile, part: Path) -> None:
+def _continue(file: EventFile, part: Path) -> None:
     """Append to `part` what it lacks, or all if the server gives no ranges."""
     start = part.stat().st_size if part.exists() else 0
     if start >= file.n_bytes:
@@ -117,7 +101,7 @@ def _continue(file: RemoteFile, part: Path) -> None:
         elif 400 <= response.status_code < 500:
             raise DownloadError(
                 f"The server refused {file.url}: {response.status_code} {response.reason}. If the file has moved, "
-                f"place a copy of it ({file.algorithm} {file.digits}) at {part.with_suffix('')}."
+                f"place a copy of it ({file.algorithm} {file.checksum}) at {part.with_suffix('')}."
             )
         response.raise_for_status()
         if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
@@ -138,4 +122,5 @@ def _continue(file: RemoteFile, part: Path) -> None:
 
 def progress_bar(*columns: ProgressColumn) -> Progress:
     """A bar with the names of its tasks, columns that say how far they are, and the time that is left."""
-    return Progress(TextColumn("{task.description:>16}"), BarColumn(), *columns, TimeRemainingColumn())
+    name, bar, _, time_left = Progress.get_default_columns()
+    return Progress(name, bar, *columns, time_left)

@@ -47,34 +47,39 @@ class Events:
     parameter_names: tuple[str, ...] = ("mass",)
 
     def __post_init__(self):
-        features, theta, label = _table(self.features, "features"), np.asarray(self.theta), _labels(self.label)
+        features, theta, label = np.asarray(self.features, np.float32), np.asarray(self.theta), np.asarray(self.label)
+        if (wrong := label[(label != 0) & (label != 1)]).size:
+            raise ValueError(
+                f"Expected label 1 for signal and 0 for background. Received: {wrong[0]} in {wrong.size} of "
+                f"{len(label)} events."
+            )
+        label = label.astype(np.uint8)
         columns = {
-            "theta": _table(theta[:, None] if theta.ndim == 1 else theta, "theta"),
+            "features": features,
+            "theta": np.asarray(theta[:, None] if theta.ndim == 1 else theta, np.float32),
             "label": label,
-            "weight": np.asarray(np.ones(len(features)) if self.weight is None else self.weight, np.float32),
+            "weight": np.asarray(np.ones(features.shape[:1]) if self.weight is None else self.weight, np.float32),
             "process": label if self.process is None else np.asarray(self.process),
         }
+        for name, column in columns.items():
+            n_dimensions = 2 if name in ("features", "theta") else 1
+            if column.ndim != n_dimensions or len(column) != len(features):
+                raise ValueError(
+                    f"Expected {name} with {n_dimensions} dimensions, the first for the {len(features)} events. "
+                    f"Received: shape {column.shape}."
+                )
         names = {
             "names": tuple(f"f{i}" for i in range(features.shape[1])) if self.names is None else tuple(self.names),
             "process_names": tuple(self.process_names),
             "parameter_names": tuple(self.parameter_names),
         }
-        for name, column in columns.items():
-            if column.ndim != 1 and name != "theta":
-                raise ValueError(f"Expected {name} of shape (n_events,). Received: shape {column.shape}.")
-            if len(column) != len(features):
-                raise ValueError(
-                    f"Expected one {name} for each of the {len(features)} events. Received: {len(column)}."
-                )
-        for name, table in (("names", features), ("parameter_names", columns["theta"])):
-            if len(names[name]) != table.shape[1]:
-                given = names[name]
-                raise ValueError(f"Expected {table.shape[1]} {name}, one a column. Received: {len(given)}, {given}.")
-        _check_finite(features, "features", names["names"])
-        _check_finite(columns["theta"], "theta", names["parameter_names"])
+        for name, of in (("names", "features"), ("parameter_names", "theta")):
+            if len(names[name]) != columns[of].shape[1]:
+                raise ValueError(f"Expected {columns[of].shape[1]} {name}, one a column. Received: {names[name]}.")
+            _check_finite(columns[of], of, names[name])
         _check_finite(columns["weight"][:, None], "weight", ("weight",))
         _check_processes(columns["process"], names["process_names"])
-        for name, value in ({"features": features} | columns | names).items():
+        for name, value in (columns | names).items():
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -86,10 +91,7 @@ class Events:
 
     @property
     def hypotheses(self) -> np.ndarray:
-        """(n_hypotheses, n_parameters) distinct theta of the signal, sorted; one each event if theta is continuous.
-
-        Without theory parameters there is one hypothesis, (1, 0).
-        """
+        """(n_hypotheses, n_parameters) distinct theta of the signal, sorted; (1, 0) without theory parameters."""
         signal = self.theta[self.label == 1]
         if signal.shape[1] == 1:  # much faster than sorting rows
             return np.unique(signal)[:, None]
@@ -105,32 +107,24 @@ class Events:
     @classmethod
     def concatenate(cls, parts: "list[Events]") -> "Events":
         """All events of the parts, in order; the parts have the same features, parameters and processes."""
-        first = parts[0]
-        for part in parts:
-            for name in ("names", "parameter_names", "process_names"):
-                if getattr(part, name) != getattr(first, name):
-                    raise ValueError(
-                        f"Expected parts with {name}={getattr(first, name)}. Received: {getattr(part, name)}."
-                    )
-        return replace(first, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS})
+        for name in ("names", "parameter_names", "process_names"):
+            if len(found := {getattr(part, name) for part in parts}) > 1:
+                raise ValueError(f"Expected parts with the same {name}. Received: {sorted(found)}.")
+        return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS})
 
     def draw(self, n_events: int, seed: int = 0) -> "Events":
-        """A random, stratified part of so many of the events, without replacement and in the order they have here.
+        """A random, stratified part of the events, without replacement and in the order they have here.
 
-        Every label, process and theta keeps its share to within one event; of a continuous theta every range does. The
-        same seed, of a local generator, draws the same events. ValueError for more events than there are, or none.
+        Every label, process and theta keeps its share to within one event; of a continuous theta every range does.
+        ValueError for more events than there are, or none.
         """
         return self.select(self._stratified(n_events, seed))
 
     def split(self, fraction: float, seed: int = 0) -> tuple["Events", "Events"]:
-        """Two random parts, such as training and validation: what is left, then a fraction that is drawn as by `draw`.
-
-        ValueError for a fraction out of (0, 1).
-        """
+        """What is left, then a fraction out of (0, 1), drawn as by `draw`; such as training and validation."""
         if not 0 < fraction < 1:
             raise ValueError(f"Expected fraction between 0 and 1. Received: fraction={fraction}.")
-        drawn = np.zeros(len(self), bool)
-        drawn[self._stratified(round(fraction * len(self)), seed)] = True
+        drawn = np.isin(np.arange(len(self)), self._stratified(round(fraction * len(self)), seed))
         return self.select(~drawn), self.select(drawn)
 
     def _stratified(self, n_drawn: int, seed: int) -> np.ndarray:
@@ -144,32 +138,11 @@ class Events:
         return np.sort(order[steps])
 
 
-def _table(values, name: str) -> np.ndarray:
-    table = np.asarray(values, np.float32)
-    if table.ndim != 2:
-        raise ValueError(f"Expected {name} of two dimensions, one row an event. Received: shape {table.shape}.")
-    return table
-
-
-def _labels(values) -> np.ndarray:
-    values = np.asarray(values)
-    wrong = (values != 0) & (values != 1)
-    if wrong.any():
-        raise ValueError(
-            f"Expected label 1 for signal and 0 for background. Received: {values[wrong][0]} "
-            f"in {np.count_nonzero(wrong)} of {len(values)} events."
-        )
-    return values.astype(np.uint8)
-
-
 def _check_processes(process: np.ndarray, names: tuple[str, ...]) -> None:
     if not np.issubdtype(process.dtype, np.integer):
         raise ValueError(f"Expected process as integers, indices into process_names. Received: {process.dtype}.")
-    if len(process) and not 0 <= process.min() <= process.max() < len(names):
-        raise ValueError(
-            f"Expected process between 0 and {len(names) - 1}, one of process_names={names}. "
-            f"Received: {process.min()} to {process.max()}."
-        )
+    if unknown := {*np.unique(process).tolist()} - {*range(len(names))}:
+        raise ValueError(f"Expected process as an index into process_names={names}. Received: {min(unknown)}.")
 
 
 def _check_finite(table: np.ndarray, argument: str, names: tuple[str, ...]) -> None:

@@ -22,10 +22,10 @@ from benchmarks.data.standardiser import Standardiser
 
 
 class Gaussian(NamedTuple):
-    """Mean (2,) and covariance matrix (2, 2) of (x1, x2)."""
+    """In x1 and x2."""
 
-    mean: np.ndarray
-    covariance: np.ndarray
+    mean: np.ndarray  # (2,)
+    covariance: np.ndarray  # (2, 2)
 
 
 class Task(NamedTuple):
@@ -49,19 +49,10 @@ TASKS = {
 
 
 def load_gaussians(task: str, n_events: int, seed: int = 0) -> Events:
-    """Events of a task, signal and background in turn.
+    """Events of a task ("a" to "d", the panel of Fig. 1), signal and background in turn.
 
-    Args:
-        task: "a", "b", "c" or "d", the panel of Fig. 1.
-        n_events: half of them signal; one more of background if odd.
-        seed: seed of a local generator; the same seed draws the same events.
-
-    Returns:
-        Events with the features x1 and x2, not standardised (see `gaussian_standardiser`), and no theory parameter:
-        theta is (n_events, 0).
-
-    Raises:
-        ValueError: an unknown task, or no events.
+    The features x1 and x2 are not standardised (see `gaussian_standardiser`), and there is no theory parameter.
+    ValueError for an unknown task, or no events.
 
     >>> load_gaussians("c", 1000)
     Events(500 signal, 500 background, 2 features)
@@ -70,23 +61,17 @@ def load_gaussians(task: str, n_events: int, seed: int = 0) -> Events:
         raise ValueError(f"Expected n_events of at least 1. Received: n_events={n_events}.")
     signal, background = _task(task)
     generator = np.random.default_rng(seed)
-    features = np.empty((n_events, 2), np.float32)
+    features = np.empty((n_events, 2))
     for first, gaussian in ((0, background), (1, signal)):
         features[first::2] = generator.multivariate_normal(*gaussian, size=len(features[first::2]))
-    return Events(
-        features,
-        theta=np.empty((n_events, 0), np.float32),
-        label=np.arange(n_events) % 2,
-        names=("x1", "x2"),
-        parameter_names=(),
-    )
+    label = np.arange(n_events) % 2
+    return Events(features, np.empty((n_events, 0)), label, names=("x1", "x2"), parameter_names=())
 
 
 def gaussian_standardiser(task: str) -> Standardiser:
     """Standardises the features of a task by the exact mean and standard deviation of the mixture of its classes.
 
-    The mean is that of the two class means; the variance is the mean of the class variances, plus the square of half
-    the distance between the class means.
+    The variance is the mean of the class variances, plus the square of half the distance between the class means.
 
     >>> gaussian_standardiser("d").std**2
     array([1.75, 1.75])
@@ -100,20 +85,19 @@ def gaussian_standardiser(task: str) -> Standardiser:
 def bayes_posterior(task: str, x: np.ndarray) -> np.ndarray:
     """(n_events,) float64: the probability of signal at x (n_events, 2), features that are not standardised.
 
-    The best classifier there is puts it out. ValueError for an unknown task or another shape.
+    ValueError for an unknown task or another shape.
 
     >>> bayes_posterior("a", [[0.0, 0.0], [0.0, 1.0]]).round(4)
     array([0.5   , 0.7311])
     """
-    logit, _, _ = _logit(task, x)
-    return expit(logit)
+    return expit(_logit(task, x)[0])
 
 
 def bayes_coefficients(task: str, x: np.ndarray) -> np.ndarray:
     """(n_events, 5) float64: Taylor coefficients t_1, t_2, t_11, t_12, t_22 of the posterior about x (n_events, 2).
 
     They are with respect to the standardised features, x is not standardised. t_i is the first derivative, t_ii half
-    of the second and t_12 the mixed one: each term of the expansion counts once. Errors are those of `bayes_posterior`.
+    of the second and t_12 the mixed one: each term of the expansion counts once.
     """
     logit, gradient, hessian = _logit(task, x)
     std = gaussian_standardiser(task).std

@@ -1,8 +1,8 @@
 """HEPMASS, the official set: X -> t tbar -> lepton + jets at five masses of X, against Standard Model t tbar.
 
-Made for Baldi et al., "Parameterized neural networks for high-energy physics" (2016), and published in the UCI Machine
-Learning Repository as data set 347. Features are standardised in the files. The two csv.gz files (2.6 GB) are
-downloaded once, and each is converted once to float32 Parquet (about 0.7 GB), in which every page has a checksum.
+Made for Baldi et al., "Parameterized neural networks for high-energy physics" (2016); UCI data set 347. Features are
+standardised in the files. The two csv.gz files (2.6 GB) are downloaded once, and each is converted once to float32
+Parquet (about 0.7 GB), in which every page has a checksum.
 """
 
 from collections.abc import Mapping
@@ -71,7 +71,6 @@ def load_hepmass(
     Raises:
         DownloadError: the download failed.
         ValueError: an unknown split, more events than there are, or a file that is not in the official format.
-        OSError: a full disk.
     """
     if split not in files:
         raise ValueError(f"Expected split to be one of {tuple(files)}. Received: split={split!r}.")

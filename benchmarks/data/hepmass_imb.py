@@ -18,9 +18,8 @@ N_OFFICIAL = FILES["train"].n_events  # the size of the set that COUNTS are for
 def imbalanced(events: Events, *, counts: Mapping[float, int] = COUNTS, seed: int = 42) -> Events:
     """All the background, and at each mass a draw of the signal without replacement.
 
-    On a set smaller than the official 7 000 000 events, counts shrink in proportion: round(count x n_events /
-    7 000 000), at least 1. Where half of the events are signal, equally at five masses, this keeps the same fraction of
-    them as in HEPMASS-IMB (half of the signal at 500 GeV, 1/350 at 1500 GeV).
+    On a set smaller than the official 7 000 000 events, counts shrink in proportion, to at least 1, so that a balanced
+    set keeps the same fraction of its signal as HEPMASS-IMB (half at 500 GeV, 1/350 at 1500 GeV).
 
     Args:
         events: a balanced set with one theory parameter, such as HEPMASS.
@@ -53,16 +52,7 @@ def imbalanced(events: Events, *, counts: Mapping[float, int] = COUNTS, seed: in
 def load_hepmass_imb(split: str = "train", *, seed: int = 42, **options) -> Events:
     """HEPMASS-IMB, made from the official files; the test set is the one of HEPMASS, as in the paper.
 
-    Args:
-        split: "train" (about 4 million events) or "test" (3 500 000).
-        seed: seed of the draw.
-        options: of `load_hepmass`; `n_events` is the number of HEPMASS events that the set is made from.
-
-    Returns:
-        Events with 27 standardised features and theta = mass in GeV.
-
-    Raises:
-        DownloadError, ValueError, OSError: as `load_hepmass`.
+    `options` and errors are those of `load_hepmass`; `n_events` is the number of HEPMASS events that it is made from.
     """
     events = load_hepmass(split, **options)
     return imbalanced(events, seed=seed) if split == "train" else events

@@ -1,9 +1,9 @@
 """HiggsML: the set of the ATLAS Higgs boson machine learning challenge of 2014, H -> tau tau against its background.
 
 818 238 simulated events, CERN Open Data record 328, DOI 10.7483/OPENDATA.ATLAS.ZBP2.M5T8, CC0; described in
-Adam-Bourdarios et al., "Learning to discover", record 329. The csv.gz (66 MB) is downloaded once and converted once to
-float32 Parquet. Features are in GeV where they are momenta or masses, and not standardised; where one does not exist in
-an event, such as the second jet's in an event with one jet, the file has -999.
+Adam-Bourdarios et al., "Learning to discover", record 329. The csv.gz (66 MB) is downloaded once. Features are in GeV
+where they are momenta or masses, and not standardised; where one does not exist in an event, such as the second jet's
+in an event with one jet, the file has -999.
 
 `Standardiser.fit(train.features, undefined=UNDEFINED)` standardises what is defined, `rescale_weights` makes a part of
 the events ready for the AMS. An excerpt with training rows only has no test split:
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import compute, csv
+from pyarrow import csv
 
 from benchmarks.data import storage
-from benchmarks.data.cache import Cache, EventFile
+from benchmarks.data.download import EventFile, fetch
 from benchmarks.data.events import Events
 
 HIGGSML_FEATURES = (
@@ -44,7 +44,7 @@ SIGNAL_SUM, BACKGROUND_SUM = 691.9886, 410999.8473
 HIGGSML_FILE = EventFile(
     "http://opendata.cern.ch/record/328/files/atlas-higgs-challenge-2014-v2.csv.gz",
     n_bytes=65_630_848,
-    checksum="sha1:639b1dbd97a709a739122a9a5dcd99b49d55d86c",
+    checksum="639b1dbd97a709a739122a9a5dcd99b49d55d86c",
     n_events=818_238,
 )
 
@@ -58,20 +58,18 @@ def load_higgsml(
     undefined: str = "mean",
     file: EventFile = HIGGSML_FILE,
 ) -> Events:
-    """Events of the HiggsML challenge; downloads and converts them at first use.
+    """Events of the HiggsML challenge; downloads them at first use.
 
-    Weights are the file's `Weight`: over all splits together they sum to the events expected in 20.3 / fb, so those of
-    one split to less; see `rescale_weights`.
+    Weights are the file's: over all splits they sum to the events expected in 20.3 / fb, see `rescale_weights`.
 
     Args:
-        split: "train" (250 000 events), "test" (550 000: "public", 100 000, and "private", 450 000, of the challenge's
-            leader boards), "unused" or "all".
+        split: "train" (250 000 events), "test" (550 000), "public" or "private" (those of the test on either leader
+            board of the challenge), "unused" or "all".
         n_events: only the first so many of the split; all if None. `Events.draw` takes a part at random.
         data_home: folder of downloads and caches; see `storage.data_home`.
         path: a csv or csv.gz with the columns of the official file, to read instead of that.
         undefined: "keep" leaves undefined features at -999. "mean" replaces them by the feature's mean over all
-            training events of the file where it is defined, whatever the split; to standardise with the defined values
-            alone, "keep" them and use `Standardiser`.
+            training events of the file where it is defined, whatever the split.
         file: where the official file comes from.
 
     Returns:
@@ -81,49 +79,46 @@ def load_higgsml(
         DownloadError: the download failed.
         ValueError: an unknown split or treatment; no event in the split, or fewer than asked for; a file that is not in
             the official format; undefined="mean" for a file without training events.
-        OSError: no file at `path`, or a full disk.
     """
     if split not in SPLITS:
         raise ValueError(f"Expected split to be one of {tuple(SPLITS)}. Received: split={split!r}.")
     if undefined not in ("mean", "keep"):
         raise ValueError(f"Expected undefined to be 'mean' or 'keep'. Received: undefined={undefined!r}.")
-    table = _cache(file, data_home).load(lambda parquet: parquet.read()) if path is None else _read_csv(path)
-    source = file.name if path is None else path
-    chosen = np.flatnonzero(_is_one_of(SPLITS[split], table.column("KaggleSet")))
+    source = fetch(file, storage.data_home(data_home) / "higgsml") if path is None else path
+    table = _read_csv(source)
+    kaggle_set = table["KaggleSet"].to_numpy()
+    chosen = np.flatnonzero(np.isin(kaggle_set, list(SPLITS[split])))
     if not len(chosen):
-        present = compute.unique(table.column("KaggleSet")).to_pylist()
         raise ValueError(
-            f"Expected events of split={split!r} (KaggleSet {' or '.join(SPLITS[split])}) in {source}. Received: none, "
-            f"of {len(table)} events with KaggleSet {' or '.join(present)}. Use split='all' and `Events.split`."
+            f"Expected events of split={split!r} (KaggleSet {' or '.join(SPLITS[split])}) in {source}. Received: none "
+            f"of {len(table)} events. Use split='all' and `Events.split`."
         )
     n_events = len(chosen) if n_events is None else n_events
     if not 0 < n_events <= len(chosen):
         raise ValueError(f"Expected n_events between 1 and {len(chosen)} for split={split!r}. Received: {n_events}.")
     chosen = chosen[:n_events]
-    features = np.column_stack([table.column(name).to_numpy() for name in HIGGSML_FEATURES])
+    features = np.column_stack([table[name].to_numpy() for name in HIGGSML_FEATURES])
     if undefined == "mean":
-        features = _fill(features, features[_is_one_of(SPLITS["train"], table.column("KaggleSet"))], source)
+        features = _fill(features, features[kaggle_set == SPLITS["train"]], source)
     return Events(
         features[chosen],
-        theta=np.empty((n_events, 0), np.float32),
-        label=_is_one_of("s", table.column("Label"))[chosen],
-        weight=table.column("Weight").to_numpy()[chosen],
+        theta=np.empty((n_events, 0)),
+        label=table["Label"].to_numpy()[chosen] == "s",
+        weight=table["Weight"].to_numpy()[chosen],
         names=HIGGSML_FEATURES,
         process_names=("background", "H -> tau tau"),
         parameter_names=(),
     )
 
 
-def rescale_weights(events: Events, signal: float = SIGNAL_SUM, background: float = BACKGROUND_SUM) -> Events:
-    """The events with the weights of each class scaled to a given sum, so that a part of them stands for the whole.
+def rescale_weights(events: Events) -> Events:
+    """The events with the weights of each class scaled to those of the whole set, for which a part then stands.
 
-    The AMS is no ratio of weights: it has its meaning, s and b events in 20.3 / fb, only with those of the whole set.
-
-    Raises:
-        ValueError: a class whose weights have no positive sum.
+    The AMS has its meaning, s and b events in 20.3 / fb, only with those.
+    ValueError for a class whose weights have no positive sum.
     """
     weight = events.weight.astype(np.float64)
-    for label, name, wanted in ((1, "signal", signal), (0, "background", background)):
+    for label, name, wanted in ((1, "signal", SIGNAL_SUM), (0, "background", BACKGROUND_SUM)):
         of_class = events.label == label
         total = weight[of_class].sum()
         if not total > 0:
@@ -136,48 +131,26 @@ def rescale_weights(events: Events, signal: float = SIGNAL_SUM, background: floa
 
 
 def download_higgsml(*, data_home: str | Path | None = None, file: EventFile = HIGGSML_FILE) -> list[Path]:
-    """Downloads and converts the official file, unless that has been done; returns the path of the Parquet file."""
-    return [_cache(file, data_home).prepare()]
-
-
-def _cache(file: EventFile, data_home: str | Path | None) -> Cache:
-    return Cache(file, storage.data_home(data_home) / "higgsml", _convert)
-
-
-def _convert(source: Path, cache: Cache) -> None:
-    table = _read_csv(source)
-    if len(table) != cache.file.n_events:
-        raise ValueError(f"Expected {cache.file.n_events} events in {source}. Received: {len(table)}.")
-    with cache.writing(table.schema, use_dictionary=["Label", "KaggleSet"], use_byte_stream_split=NUMBERS) as writer:
-        writer.write_table(table)
+    """Downloads the official file, unless that has been done; returns its path."""
+    return [fetch(file, storage.data_home(data_home) / "higgsml")]
 
 
 def _read_csv(path: str | Path) -> pa.Table:
     """COLUMNS of a csv or csv.gz, checked; numbers as float32."""
     types = dict.fromkeys(NUMBERS, pa.float32()) | dict.fromkeys(("Label", "KaggleSet"), pa.string())
-    convert = csv.ConvertOptions(column_types=types)
     try:
-        with csv.open_csv(path) as header:
-            missing = [name for name in COLUMNS if name not in header.schema.names]
-        table = None if missing else csv.read_csv(path, convert_options=convert).select(COLUMNS)
-    except (ValueError, OSError) as error:  # what Arrow says of content that is no csv
+        table = csv.read_csv(path, convert_options=csv.ConvertOptions(column_types=types, include_columns=COLUMNS))
+    except (ValueError, KeyError, OSError) as error:  # what Arrow says of columns that lack, and of what is no csv
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's, not the format's
-        raise ValueError(f"Expected a csv or csv.gz in the format of {HIGGSML_FILE.name} at {path}: {error}") from error
-    if missing:
         raise ValueError(
-            f"Expected the columns of {HIGGSML_FILE.name} in {path}. Missing: {', '.join(missing)}. The files of "
-            "Kaggle itself lack KaggleSet, and its test.csv Weight and Label: take the file of CERN Open Data instead."
-        )
+            f"Expected a csv or csv.gz with the columns of {HIGGSML_FILE.name} at {path}: {error}. The files of Kaggle "
+            "itself lack KaggleSet, and its test.csv Weight and Label: take the file of CERN Open Data instead."
+        ) from error
     for name, known in (("Label", "sb"), ("KaggleSet", SPLITS["all"])):
-        strange = set(compute.unique(table.column(name)).to_pylist()) - set(known)
-        if strange:
+        if strange := {*table[name].to_numpy()} - {*known}:
             raise ValueError(f"Expected {name} to be one of {', '.join(known)} in {path}. Received: {strange.pop()!r}.")
     return table
-
-
-def _is_one_of(letters: str, column: pa.ChunkedArray) -> np.ndarray:
-    return compute.is_in(column, pa.array(list(letters))).to_numpy()
 
 
 def _fill(features: np.ndarray, training: np.ndarray, source) -> np.ndarray:

@@ -26,24 +26,18 @@ class Standardiser:
 
     @classmethod
     def fit(cls, features: np.ndarray, undefined: float | None = None) -> "Standardiser":
-        """The standardiser of these features, by their mean and standard deviation (with n, not n - 1).
+        """By mean and standard deviation (with n, not n - 1) of the training events (n_events, n_features).
 
-        Args:
-            features: (n_events, n_features), the training events.
-            undefined: a value to leave out of both; None if every value counts.
-
-        Raises:
-            ValueError: a feature that does not vary, or is never defined.
+        ValueError for a feature that does not vary, or is never defined.
         """
         defined = _defined(features, undefined)
-        if (never := ~defined.any(axis=0)).any():
-            problem = f"defined values of every feature. Received: feature {np.argmax(never)} is {undefined} in all"
-            raise ValueError(f"Expected {problem} {len(features)} events. Leave it out.")
+        low, high = (f(axis=0, where=defined, initial=x) for f, x in ((features.min, np.inf), (features.max, -np.inf)))
+        if not (varies := low < high).all():
+            raise ValueError(
+                f"Expected features that vary. Received: feature {np.argmin(varies)} has no two different values in "
+                f"{len(features)} events. Leave it out."
+            )
         mean, std = (f(features, axis=0, dtype=np.float64, where=defined) for f in (np.mean, np.std))
-        if (constant := std == 0).any():
-            i = np.argmax(constant)
-            problem = f"features that vary. Received: feature {i} is always {mean[i]:g} in"
-            raise ValueError(f"Expected {problem} {len(features)} events. Leave it out.")
         return cls(mean, std, undefined)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Files on disk: where data is cached, files that are written whole or not at all, damaged ones kept aside."""
 
 import hashlib
+import itertools
 import os
 import warnings
 from collections.abc import Iterator
@@ -14,20 +15,18 @@ def data_home(path: str | Path | None = None) -> Path:
 
 
 def checksum(path: str | Path, algorithm: str = "sha256") -> str:
-    """The checksum of a file by an algorithm that `hashlib` knows, in hexadecimal digits."""
+    """In hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def set_aside(path: Path, why: str) -> Path:
-    """Rename a damaged file to the first free of `NAME.corrupt-1`, `NAME.corrupt-2`, ..., with a warning that says so.
+    """Rename a damaged file to the first free of `NAME.corrupt-1`, `NAME.corrupt-2`, ..., and warn.
 
     Nothing is deleted: what looks damaged may still be of use to its owner, who can remove it.
     """
-    number = 1
-    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
-        number += 1
-    path.rename(aside)
+    names = (path.with_name(f"{path.name}.corrupt-{number}") for number in itertools.count(1))
+    aside = path.rename(next(name for name in names if not name.exists()))
     warnings.warn(f"{path} {why}. It is kept as {aside.name} and made again.", stacklevel=2)
     return aside
 
@@ -37,10 +36,7 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, which becomes `path` when the block ends, and is removed if it fails.
 
     The content reaches the disk before the name does, so that neither a full disk nor a crash leaves half a file
-    under the final name.
-
-    Raises:
-        OSError: the writing failed, such as on a full disk; names the path.
+    under the final name. An OSError names the path.
     """
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")

@@ -21,18 +21,9 @@ CUT = WIDTH * math.sqrt(2 * math.log((HIGH - LOW) / (WIDTH * math.sqrt(2 * math.
 
 
 def load_toy(thetas: tuple[float, ...], n_events: int, seed: int = 0) -> Events:
-    """Events at some values of theta.
+    """`n_events` at each of some values of theta, signal and background in turn; the feature x is not standardised.
 
-    Args:
-        thetas: the values; signal is drawn at each, and as much background is given each.
-        n_events: number at each theta, half of them signal; one more of background if odd.
-        seed: seed of a local generator; the same seed draws the same events.
-
-    Returns:
-        Events with the feature x, not standardised, in the order of `thetas`, signal and background in turn.
-
-    Raises:
-        ValueError: no theta, no events, or a signal that reaches beyond the background (five widths).
+    ValueError for no theta, no events, or a signal that reaches beyond the background (five widths).
 
     >>> load_toy((-1.0, 1.0), 1000)
     Events(1000 signal, 1000 background, 1 features)
@@ -75,10 +66,10 @@ def bayes_accuracy() -> float:
 
 
 def bayes_auc() -> float:
-    """Area under the ROC curve of the best classifier: signal nearer to theta than background is.
+    """Area under the ROC curve of the best classifier: the probability that signal is nearer to theta than background.
 
     Background is nearer than a distance d with the probability 2 d / (HIGH - LOW), and the signal's mean distance is
-    WIDTH sqrt(2 / pi). Both hold as long as signal stays inside the background.
+    WIDTH sqrt(2 / pi).
 
     >>> round(bayes_auc(), 4)
     0.9601

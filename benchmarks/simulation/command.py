@@ -6,17 +6,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.data import Events, load_hepmass_like, storage
-from benchmarks.data.hepmass_like import read_recipe
+from benchmarks.data import storage
 
 from . import embed
 from .detector import Detector
 from .sample import Recipe, simulate
-
-TOLERANCE, AUC_TOLERANCE = 10, 0.02  # per cent of a quartile; of an AUC
 
 
 def add_commands(commands) -> None:
@@ -80,7 +75,7 @@ def _simulate(options: argparse.Namespace) -> None:
     columns = dict(zip(events.names, events.features.T, strict=True))
     with storage.write_whole(path) as temporary:
         pq.write_table(pa.table(columns | {"mass": events.theta[:, 0], "label": events.label}), temporary)
-    Console().print(f"{events}\nfeatures in GeV and radians: {path}\nparticle level: {directory}", soft_wrap=True)
+    print(f"{events}\nfeatures in GeV and radians: {path}\nparticle level: {directory}")
 
 
 def _embed(options: argparse.Namespace) -> None:
@@ -89,7 +84,7 @@ def _embed(options: argparse.Namespace) -> None:
 
     for recipe in embed.embed(options.events, options.seed, directory, n_processes=options.processes):
         for file in recipe["files"].values():
-            Console().print(file["name"], file["n_bytes"], file["n_background"], file["n_signal"])
+            print(file["name"], file["n_bytes"], file["n_background"], file["n_signal"])
 
 
 def _cache(recipe):
@@ -99,48 +94,6 @@ def _cache(recipe):
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from .compare import compare_aucs, compare_btags, compare_quartiles  # TensorFlow, by way of pnn_tf
+    from .compare import compare  # TensorFlow, by way of pnn_tf
 
-    train, test = (load_hepmass_like(split) for split in ("train", "test"))
-    recipe, console = read_recipe(), Console()
-    physical = Events(train.features * recipe["std"] + recipe["mean"], train.theta, train.label, names=train.names)
-    quartiles = compare_quartiles(physical, options.reference)
-    console.print(_quartile_table(quartiles))
-    near = sum(abs(entry.ratio - 1) * 100 <= TOLERANCE for entry in quartiles)
-    console.print(f"{near} of {len(quartiles)} within {TOLERANCE} %\n")
-    patterns = compare_btags(physical, options.reference)
-    console.print(_plain_table("Shares of the b-tag patterns of jets 1 to 4", patterns, 3))
-    aucs = compare_aucs(train, test)
-    title = f"AUC: boosted trees on {len(train)} events; real: individual networks on 7M (AFFINE Table 3)"
-    console.print(_plain_table(title, aucs, 4))
-    near = sum(abs(entry.simulated - entry.real) <= AUC_TOLERANCE for entry in aucs)
-    console.print(f"{near} of {len(aucs)} within {AUC_TOLERANCE}")
-
-
-def _quartile_table(entries):
-    """A row a feature, a column a population; deviations of lower quartile, median and upper quartile in per cent."""
-    table = Table(title="Simulated / real - 1 in per cent: lower quartile, median, upper quartile (range for eta)")
-    table.add_column("feature")
-    cells = {}
-    for entry in entries:
-        cells.setdefault(entry.feature, {}).setdefault(entry.mass, []).append(_deviation(entry.ratio))
-    populations = [None, *sorted({entry.mass for entry in entries} - {None})]
-    for mass in populations:
-        table.add_column({None: "mixture", 0.0: "background"}.get(mass) or f"{mass:g}", justify="right")
-    for feature, row in cells.items():
-        table.add_row(feature, *(" ".join(row.get(mass, "-")) for mass in populations))
-    return table
-
-
-def _deviation(ratio):
-    percent = 100 * (ratio - 1)
-    text = f"{percent:+3.0f}"
-    return f"[bold red]{text}[/]" if abs(percent) > TOLERANCE else text
-
-
-def _plain_table(title, entries, digits):
-    table = Table("", "simulated", "real", "difference", title=title)
-    for entry in entries:
-        name, difference = f"{entry.mass:g} GeV" if entry.mass else entry.quantity, entry.simulated - entry.real
-        table.add_row(name, *(f"{x:.{digits}f}" for x in (entry.simulated, entry.real)), f"{difference:+.{digits}f}")
-    return table
+    compare(options.reference)

@@ -42,13 +42,11 @@ class Detector:
     jet_max_eta: float = 3.0
 
     def __post_init__(self):
-        for name in ("b_efficiency", "c_efficiency", "light_efficiency"):
-            value = np.asarray(getattr(self, name))
-            if not ((value >= 0) & (value < 1)).all():
-                raise ValueError(f"{name}={getattr(self, name)}: expected efficiencies in [0, 1).")
-        for name in ("jet_resolution", "soft_met", "lepton_resolution"):
-            if np.min(getattr(self, name)) < 0:
-                raise ValueError(f"{name}={getattr(self, name)}: expected resolutions that are not negative.")
+        for name, value in vars(self).items():
+            if name.endswith("_efficiency") and not 0 <= np.min(value) <= np.max(value) < 1:
+                raise ValueError(f"{name}={value}: expected efficiencies in [0, 1).")
+            if (name.endswith("_resolution") or name == "soft_met") and np.min(value) < 0:
+                raise ValueError(f"{name}={value}: expected resolutions that are not negative.")
 
 
 @dataclass(frozen=True)
@@ -77,16 +75,7 @@ TAG_BOUND = 0.45
 
 
 def measure(events: ParticleLevel, detector: Detector, rng: np.random.Generator) -> Measured:
-    """Measure all objects, and select events with a lepton, at least four jets and at least two b-tags.
-
-    Args:
-        events: the particle level.
-        detector: resolutions, efficiencies and acceptance.
-        rng: of everything random here.
-
-    Returns:
-        The selected events, fewer than `events` and in their order.
-    """
+    """Measure all objects, and select events with a lepton, at least four jets and at least two b-tags, in order."""
     lepton, met, jets, flavour = _smear(events, detector, rng)
     probability = _tag_probability(jets, flavour, detector)
     none = np.prod(1 - probability, axis=1)

@@ -42,7 +42,6 @@ def embed(
     seed: int,
     directory: Callable[[str, Recipe], Path],
     *,
-    variants=tuple(SPLITS),
     folder: Path = EMBEDDED,
     n_processes: int | None = None,
 ) -> Iterator[dict]:
@@ -52,23 +51,19 @@ def embed(
         n_events: of the sample, training and test together; the variants grow with it.
         seed: of the sample's training events; the other simulations have the seeds after it.
         directory: from the name of a simulation and its recipe, where its particle level is kept.
-        variants: what to make, keys of `SPLITS`; a variant alone is standardised by the sample that is in `folder`.
         folder: where the files go.
         n_processes: how many processes work; one a core if None.
 
     Yields:
         Each recipe as soon as its files are written.
     """
-    for variant in variants:
+    for variant, shares in SPLITS.items():
         splits, collisions = {}, {}
-        for split, (name, share) in SPLITS[variant].items():
+        for split, (name, share) in shares.items():
             recipe = recipes(seed)[name]
             make = partial(simulate, recipe, directory=directory(name, recipe), n_processes=n_processes)
-            n = round(share * n_events)
-            if variant == "jes":
-                splits[split] = at_jet_energy_scales(make, n)
-            else:
-                splits[split] = make(n, signal_only=variant is not None)
+            make = partial(at_jet_energy_scales, make) if variant == "jes" else partial(make, signal_only=bool(variant))
+            splits[split] = make(round(share * n_events))
             collisions[split] = asdict(recipe)
         settings = {"collisions": collisions, "detector": asdict(Detector())}
         if variant == "jes":
@@ -79,13 +74,8 @@ def embed(
 def at_jet_energy_scales(make: Callable[..., Events], n_events: int) -> Events:
     """Events measured with the response of jets scaled as a whole, equally many at each scale, from other collisions.
 
-    Args:
-        make: `simulate` without `n_events`, `detector` and `part`.
-        n_events: at all scales together, the same number at each.
-
-    Returns:
-        Events with theta = (mass, jet energy scale): of background a mass drawn from the signal's, and the scale that
-        the event was measured at.
+    `make` is `simulate` without `n_events`, `detector` and `part`; theta of the events is (mass, jet energy scale), of
+    background too: a mass drawn from the signal's, and the scale that the event was measured at.
     """
     parts = []
     for i, scale in enumerate(JET_ENERGY_SCALES):

@@ -14,6 +14,7 @@ import vector
 
 from .particles import N_JETS, ParticleLevel
 
+RELATIVE_WIDTH = 0.01
 JET_RADIUS = 0.5
 JET_MIN_PT = 12.0  # GeV, at particle level; the detector's threshold of 20 GeV is well above
 CALORIMETER_ETA = 4.9
@@ -29,13 +30,11 @@ RESONANCES = {
 
 @dataclass(frozen=True)
 class Process:
-    """What is generated: SM t tbar, or a resonance of `mass` GeV and a width of `relative_width` x mass."""
+    """What is generated: SM t tbar, or a resonance of `mass` GeV and a width of RELATIVE_WIDTH x mass."""
 
     kind: str = "background"
     mass: float | None = None
     energy: float = 13000.0  # GeV, of the two protons together
-    relative_width: float = 0.01
-    extra: tuple[str, ...] = ()  # further Pythia settings
 
     def __post_init__(self):
         known = ("background", *RESONANCES)
@@ -66,18 +65,18 @@ class Process:
             "24:onNegIfAny = 1 2 3 4 5",
         ]
         if self.kind == "background":
-            return [*shared, "Top:gg2ttbar = on", "Top:qqbar2ttbar = on", *self.extra]
+            return [*shared, "Top:gg2ttbar = on", "Top:qqbar2ttbar = on"]
         particle, production = RESONANCES[self.kind]
         resonance = [
             f"{particle}:m0 = {self.mass}",
-            f"{particle}:mWidth = {self.relative_width * self.mass}",
+            f"{particle}:mWidth = {RELATIVE_WIDTH * self.mass}",
             f"{particle}:doForceWidth = on",
             f"{particle}:mMin = {0.5 * self.mass}",
             f"{particle}:mMax = {1.5 * self.mass}",
             f"{particle}:onMode = off",
             f"{particle}:onIfAny = 6",
         ]
-        return [*shared, *production, *resonance, *self.extra]
+        return [*shared, *production, *resonance]
 
 
 class LeptonVeto(pythia8mc.UserHooks):
@@ -94,16 +93,7 @@ class LeptonVeto(pythia8mc.UserHooks):
 
 
 def generate(process: Process, n_events: int, seed: int) -> ParticleLevel:
-    """Generate events and keep those with a lepton and four jets.
-
-    Args:
-        process: what to generate.
-        n_events: how many events pass `LeptonVeto` and are showered.
-        seed: Pythia's seed, 1 to 900 000 000.
-
-    Returns:
-        The kept events, `n_kept <= n_events`.
-    """
+    """Of `n_events` events that pass `LeptonVeto`, those with a lepton and four jets; `seed` is 1 to 900 000 000."""
     pythia = pythia8mc.Pythia("", False)
     for setting in [*process.settings(), "Random:setSeed = on", f"Random:seed = {seed}"]:
         if not pythia.readString(setting):
@@ -139,14 +129,13 @@ def _particle_level(events, mass) -> ParticleLevel:
     jets, particles = jets[keep], particles[keep]
     jet_flavour = _jet_flavour(jets, particles)
     lepton, isolation = lepton[keep][:, 0], isolation[keep][:, 0]
-    columns = np.stack([_padded(v) for v in (jets.pt, jets.eta, jets.phi, jets.mass)], axis=-1)
     return ParticleLevel(
-        lepton=np.stack([ak.to_numpy(v) for v in (lepton.pt, lepton.eta, lepton.phi)], axis=-1).astype(np.float32),
+        lepton=_columns(lepton.pt, lepton.eta, lepton.phi),
         isolation=ak.to_numpy(isolation).astype(np.float32),
-        met=np.stack([ak.to_numpy(met_x[keep]), ak.to_numpy(met_y[keep])], axis=-1).astype(np.float32),
-        jets=columns.astype(np.float32),
+        met=_columns(met_x[keep], met_y[keep]),
+        jets=_columns(*(_padded(v) for v in (jets.pt, jets.eta, jets.phi, jets.mass))),
         jet_flavour=_padded(jet_flavour).astype(np.uint8),
-        mass=np.full(len(columns), mass, np.float32),
+        mass=np.full(len(lepton), mass, np.float32),
     )
 
 
@@ -177,6 +166,10 @@ def _jet_flavour(jets, particles):
 def _momentum(particles, **further):
     p = particles.p
     return vector.zip({"px": p.px, "py": p.py, "pz": p.pz, "E": p.e, **further})
+
+
+def _columns(*values) -> np.ndarray:
+    return np.stack([ak.to_numpy(v) for v in values], axis=-1, dtype=np.float32)
 
 
 def _padded(values) -> np.ndarray:

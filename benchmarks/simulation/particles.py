@@ -40,7 +40,7 @@ class ParticleLevel:
         return cls(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)})
 
     def save(self, path: Path) -> None:
-        """Write to `path` as npz, whole or not at all. OSError on a full disk names the file."""
+        """Write to `path` as npz, whole or not at all."""
         with storage.write_whole(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **{f.name: getattr(self, f.name) for f in fields(self)})
 
@@ -48,7 +48,7 @@ class ParticleLevel:
     def load(cls, path: Path) -> "ParticleLevel":
         """Read what `save` wrote; ValueError if the file is damaged."""
         try:
-            with np.load(path) as arrays:
+            with open(path, "rb") as file, np.load(file) as arrays:
                 return cls(**{f.name: arrays[f.name] for f in fields(cls)})
         except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
             raise ValueError(f"{path} is damaged: {error}") from error

@@ -17,11 +17,8 @@ def features(measured: Measured, rng: np.random.Generator) -> np.ndarray:
     """(n_events, 27) features in GeV and radians, in the order of `FEATURE_NAMES`.
 
     m_jj and m_jjj are of the two untagged jets and the tagged one whose mass is nearest to the top's; m_jlv is of the
-    other tagged jet, the lepton and the neutrino; m_wwbb of the lepton, the neutrino and the four leading jets.
-
-    Args:
-        measured: selected events, each with two flagged jets.
-        rng: of the choice of the neutrino's solution.
+    other tagged jet, the lepton and the neutrino; m_wwbb of the lepton, the neutrino and the four leading jets. The
+    neutrino's solution is chosen at random.
     """
     lepton, met, jets, tag = measured.lepton, measured.met, measured.jets, measured.tag
     lepton4 = _four_momentum(lepton[:, 0], lepton[:, 1], lepton[:, 2], 0.0)

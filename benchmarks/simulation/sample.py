@@ -72,13 +72,11 @@ def simulate(
 ) -> Events:
     """Simulate a sample of selected events: half of it background, the signal equally from each mass.
 
-    Chunks that `directory` holds are not made again: call it once more after a stop, with another detector, or for more
-    events.
-
     Args:
         recipe: what to simulate.
         n_events: selected events wanted.
-        directory: where the particle level is kept.
+        directory: where the particle level is kept. Chunks that it holds are not made again: call `simulate` once more
+            after a stop, with another detector, or for more events.
         signal_only: no background.
         detector: what measures the events; the nominal `Detector` if None.
         part: (k, n) takes every n-th chunk from the k-th on. The n parts have no collision in common, so that each can
@@ -91,9 +89,13 @@ def simulate(
 
     Raises:
         ValueError: too few events for the strata, or a directory that holds another recipe.
-        OSError: the disk is full; finished chunks stay.
     """
-    quotas = _quotas(n_events, 0 if signal_only else n_events - n_events // 2, len(recipe.strata) - 1)
+    n_signals = len(recipe.strata) - 1
+    n_background = 0 if signal_only else n_events - n_events // 2
+    share, rest = divmod(n_events - n_background, n_signals)  # a remainder goes to the first signals
+    if share == 0:
+        raise ValueError(f"n_events={n_events} is too small for signal at each of {n_signals} masses. Use more.")
+    quotas = [n_background, *(share + (i < rest) for i in range(n_signals))]
     directory = Path(directory)
     _claim(directory, recipe)
     detector = detector or Detector()
@@ -105,28 +107,26 @@ def simulate(
     ):
         tasks = [progress.add_task(name, total=quota) for name, quota in zip(recipe.strata, quotas, strict=True)]
         for stratum, missing in enumerate(quotas):
-            if not missing:
-                continue
             make = partial(make_chunk, directory, recipe, stratum)
-            for chunk, path in _in_order(pool, n_processes, make, itertools.count(*part)):
+            chunks = _in_order(pool, n_processes, make, itertools.count(*part))
+            while missing:
+                chunk, path = next(chunks)
                 events = reconstruct(_load(path, directory, recipe, stratum, chunk), recipe, stratum, chunk, detector)
                 parts.append(events.select(np.arange(min(missing, len(events)))))
                 missing -= len(parts[-1])
                 progress.advance(tasks[stratum], len(parts[-1]))
-                if not missing:
-                    break
         pool.shutdown(cancel_futures=True)
     return Events.concatenate(parts)
 
 
 def make_chunk(directory: Path, recipe: Recipe, stratum: int, chunk: int) -> Path:
-    """Make one chunk at particle level, unless it is there. Returns its path."""
+    """Make one chunk at particle level, unless it is there."""
     path = directory / recipe.strata[stratum] / f"{chunk:05d}.npz"
     if path.exists():
         return path
     from .generator import Process, generate  # the `simulation` extra: chunks can be read without it
 
-    rng = _rng(recipe, stratum, chunk, 0)
+    rng = np.random.default_rng([recipe.seed, stratum, chunk, 0])
     if stratum == 0:
         masses = [None]
     elif recipe.continuous:
@@ -142,7 +142,7 @@ def make_chunk(directory: Path, recipe: Recipe, stratum: int, chunk: int) -> Pat
 
 def reconstruct(particles: ParticleLevel, recipe: Recipe, stratum: int, chunk: int, detector: Detector) -> Events:
     """Pass one chunk through the detector. Events in physical units."""
-    rng = _rng(recipe, stratum, chunk, 1)
+    rng = np.random.default_rng([recipe.seed, stratum, chunk, 1])
     measured = measure(particles, detector, rng)
     x = features(measured, rng)
     if stratum:
@@ -160,18 +160,6 @@ def _load(path, directory, recipe, stratum, chunk):
     except ValueError as error:
         storage.set_aside(path, str(error))
         return ParticleLevel.load(make_chunk(directory, recipe, stratum, chunk))
-
-
-def _rng(recipe, *place):
-    return np.random.default_rng([recipe.seed, *place])
-
-
-def _quotas(n_events, n_background, n_signals):
-    """The background's events, and the rest shared equally by the signals; a remainder goes to the first of them."""
-    share, rest = divmod(n_events - n_background, n_signals)
-    if share == 0:
-        raise ValueError(f"n_events={n_events} is too small for signal at each of {n_signals} masses. Use more.")
-    return [n_background, *(share + (i < rest) for i in range(n_signals))]
 
 
 def _claim(directory, recipe):

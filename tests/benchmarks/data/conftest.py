@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from benchmarks.data.cache import EventFile
+from benchmarks.data.download import EventFile
 
 MASSES = (500, 750, 1000, 1250, 1500)
 

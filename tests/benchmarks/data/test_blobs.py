@@ -17,12 +17,10 @@ def test_each_blob_is_a_unit_gaussian_about_its_mean(means):
         np.testing.assert_allclose(np.cov(features.T), np.eye(2), atol=5 * np.sqrt(2 / N_EVENTS))
 
 
-def test_the_variations_of_the_code_lie_on_either_side_of_the_background_and_those_of_the_appendix_do_not():
-    for means, between in (("code", True), ("appendix", False)):
-        up, down = (
-            np.array(MEANS[means][f"background_{side}"]) - MEANS[means]["background"] for side in ("up", "down")
-        )
-        assert (up @ down < 0) == between
+@pytest.mark.parametrize(("means", "between"), [("code", True), ("appendix", False)])
+def test_only_the_variations_of_the_code_lie_on_either_side_of_the_background(means, between):
+    up, down = (np.array(MEANS[means][f"background_{side}"]) - MEANS[means]["background"] for side in ("up", "down"))
+    assert (up @ down < 0) == between
 
 
 def test_only_the_signal_is_labelled_so_and_a_seed_draws_the_same_events():

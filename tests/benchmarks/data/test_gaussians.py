@@ -3,13 +3,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.data.gaussians import (
-    TASKS,
-    bayes_coefficients,
-    bayes_posterior,
-    gaussian_standardiser,
-    load_gaussians,
-)
+from benchmarks.data.gaussians import TASKS, bayes_coefficients, bayes_posterior, gaussian_standardiser, load_gaussians
 from pnn_tf import auc_error
 
 N_EVENTS = 100_000  # as in the paper
@@ -21,17 +15,9 @@ REFERENCE = {
     "c": ((0.180, 0.180, 0.081, 0.213, 0.081), 0.878),
     "d": ((0.233, 0.233, 0.263, 0.145, 0.263), 0.857),
 }
+POINTS = np.random.default_rng(3).uniform(-4, 4, (500, 2))  # out to where the posterior saturates
 
 pytestmark = pytest.mark.parametrize("task", TASKS)
-
-
-def densities(task, x):
-    return tuple(stats.multivariate_normal(gaussian.mean, gaussian.covariance).pdf(x) for gaussian in TASKS[task])
-
-
-def points(n=500):
-    """Raw features all over the plane, out to where the posterior saturates."""
-    return np.random.default_rng(3).uniform(-4, 4, (n, 2))
 
 
 def test_events_have_the_moments_of_table_1(task):
@@ -49,10 +35,10 @@ def test_events_have_the_moments_of_table_1(task):
 
 
 def test_events_are_drawn_by_seed(task):
-    first = load_gaussians(task, 100, seed=1)
-    np.testing.assert_array_equal(load_gaussians(task, 100, seed=1).features, first.features)
-    assert (load_gaussians(task, 100, seed=2).features != first.features).all()
-    assert load_gaussians(task, 7, seed=1).label.tolist() == [0, 1, 0, 1, 0, 1, 0]
+    first, again, other = (load_gaussians(task, 7, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.features, again.features)
+    assert (first.features != other.features).all()
+    assert first.label.tolist() == [0, 1, 0, 1, 0, 1, 0]
 
 
 def test_standardiser_is_that_of_the_mixture(task):
@@ -66,9 +52,9 @@ def test_standardiser_is_that_of_the_mixture(task):
 
 
 def test_posterior_is_the_share_of_the_signal(task):
-    signal, background = densities(task, points())
+    signal, background = (stats.multivariate_normal(*gaussian).pdf(POINTS) for gaussian in TASKS[task])
     # Logits up to 80, each from terms of that size with relative rounding errors of 1e-16.
-    np.testing.assert_allclose(bayes_posterior(task, points()), signal / (signal + background), rtol=1e-13)
+    np.testing.assert_allclose(bayes_posterior(task, POINTS), signal / (signal + background), rtol=1e-13)
 
 
 def test_posterior_far_away(task):
@@ -85,48 +71,39 @@ def test_coefficients_are_those_of_finite_differences(task):
     def posterior(u):
         return bayes_posterior(task, standardise.mean + standardise.std * u)
 
-    u = (points() - standardise.mean) / standardise.std
+    u = (POINTS - standardise.mean) / standardise.std
     step = 1e-3
     e1, e2 = step * np.eye(2)
     first = [(posterior(u + e) - posterior(u - e)) / (2 * step) for e in (e1, e2)]
     t11, t22 = ((posterior(u + e) - 2 * posterior(u) + posterior(u - e)) / step**2 / 2 for e in (e1, e2))
     t12 = posterior(u + e1 + e2) - posterior(u + e1 - e2) - posterior(u - e1 + e2) + posterior(u - e1 - e2)
     expected = np.column_stack([*first, t11, t12 / (4 * step**2), t22])
-    coefficients = bayes_coefficients(task, points())
     # The differences leave out step^2 / 6 of a third derivative, or step^2 / 24 of a fourth: measured, up to 14
-    # step^2, and proportional to step^2. Rounding gives 1e-16 / step^2 = 1e-10.
-    np.testing.assert_allclose(coefficients, expected, atol=20 * step**2)
-    assert (np.abs(coefficients).max(axis=0) > 0.05).all()
+    # step^2, and proportional to step^2. Rounding gives 1e-16 / step^2 = 1e-10. The coefficients are of order 0.1.
+    np.testing.assert_allclose(bayes_coefficients(task, POINTS), expected, atol=20 * step**2)
 
 
-def test_mean_coefficients_are_those_of_the_reference(task):
-    coefficients = np.abs(bayes_coefficients(task, load_gaussians(task, N_EVENTS, seed=4).features))
+def test_mean_coefficients_and_auc_are_those_of_the_reference(task):
+    events, (means, reference) = load_gaussians(task, N_EVENTS, seed=4), REFERENCE[task]
+    coefficients = np.abs(bayes_coefficients(task, events.features))
     error = coefficients.std(axis=0) / np.sqrt(N_EVENTS)
     # Half of the reference's last digit, and three standard errors of two samples of the same size.
-    assert (np.abs(coefficients.mean(axis=0) - REFERENCE[task][0]) < 0.0005 + 3 * np.sqrt(2) * error).all()
-
-
-def test_auc(task):
-    events = load_gaussians(task, N_EVENTS, seed=5)
+    assert (np.abs(coefficients.mean(axis=0) - means) < 0.0005 + 3 * np.sqrt(2) * error).all()
     auc = roc_auc_score(events.label, bayes_posterior(task, events.features))
     error = auc_error(auc, N_EVENTS // 2, N_EVENTS // 2)
-    # Two samples, each with its standard error, and half of the reference's last digit.
-    assert abs(auc - REFERENCE[task][1]) < 3 * np.sqrt(2) * error + 0.0005
+    assert abs(auc - reference) < 0.0005 + 3 * np.sqrt(2) * error
     # a: the means are sqrt(2) apart, AUC = Phi(1). b: the difference of two logits goes as r^2 - r'^2 of two normal
     # vectors in two dimensions with variances 3/2 and 1/2, so r^2 is exponential with means 3 and 1. d: the same with
-    # variances 3 and 1/2.
-    exact = {"a": stats.norm.cdf(1), "b": 3 / 4, "d": 6 / 7}
-    if task in exact:
-        assert abs(auc - exact[task]) < 5 * error
+    # variances 3 and 1/2. c has no closed form.
+    exact = {"a": stats.norm.cdf(1), "b": 3 / 4, "c": auc, "d": 6 / 7}[task]
+    assert abs(auc - exact) < 5 * error
 
 
 def test_errors(task):
-    for function in (bayes_posterior, bayes_coefficients):
+    for function in (bayes_posterior, bayes_coefficients, load_gaussians):
         with pytest.raises(ValueError, match=r"one of \('a', 'b', 'c', 'd'\). Received: task='e'"):
-            function("e", points())
-        with pytest.raises(ValueError, match=r"shape \(n_events, 2\). Received: shape \(2,\)"):
-            function(task, np.zeros(2))
-    with pytest.raises(ValueError, match="task='e'"):
-        load_gaussians("e", 10)
+            function("e", 10)
+    with pytest.raises(ValueError, match=r"shape \(n_events, 2\). Received: shape \(2,\)"):
+        bayes_posterior(task, np.zeros(2))
     with pytest.raises(ValueError, match=r"at least 1. Received: n_events=0"):
         load_gaussians(task, 0)

@@ -1,5 +1,6 @@
-import gzip
 import os
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,10 +19,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def load(files, home):
-    def load(split="train", **keywords):
-        return load_hepmass(split, data_home=home, **({"files": files} | keywords))
-
-    return load
+    return partial(load_hepmass, data_home=home, files=files)
 
 
 def test_events_are_those_of_the_file(load, table):
@@ -38,11 +36,10 @@ def test_events_are_those_of_the_file(load, table):
 def test_official_files_and_order_of_the_features():
     assert [FEATURE_NAMES.index(f"jet{i}_btag") for i in (1, 2, 3, 4)] == [9, 13, 17, 21]
     assert (len(FEATURE_NAMES), FEATURE_NAMES[5], FEATURE_NAMES[26]) == (27, "n_jets", "m_wwbb")
-    assert [(file.url.rsplit("/", 2)[1:], file.n_bytes, file.n_events) for file in FILES.values()] == [
-        (["00347", "all_train.csv.gz"], 1760680846, 7000000),
-        (["00347", "all_test.csv.gz"], 880352641, 3500000),
+    assert [(file.url.rsplit("/", 2)[1:], file.n_bytes, file.n_events, file.algorithm) for file in FILES.values()] == [
+        (["00347", "all_train.csv.gz"], 1760680846, 7000000, "sha256"),
+        (["00347", "all_test.csv.gz"], 880352641, 3500000, "sha256"),
     ]
-    assert all(len(file.checksum) == 64 for file in FILES.values())
 
 
 def test_each_split_is_downloaded_once(load, server, home, files):
@@ -51,9 +48,6 @@ def test_each_split_is_downloaded_once(load, server, home, files):
     paths = download_hepmass(data_home=home, files=files)
     assert paths == [home / "hepmass" / f"all_{split}.parquet" for split in ("train", "test")]
     assert len(server.ranges) == 2
-    assert sorted(os.listdir(home / "hepmass")) == [
-        *("all_test.csv.gz", "all_test.parquet", "all_train.csv.gz", "all_train.parquet")
-    ]
 
 
 def test_n_events_are_the_first(load, table):
@@ -89,10 +83,10 @@ def test_content_out_of_the_format_is_refused(load, publish_table, table, column
         load(files={"train": publish_table(table)})
 
 
-def test_missing_events_are_noticed(load, publish, files, server, home):
-    short = gzip.compress(b"".join(gzip.decompress(server.files["all_train.csv.gz"]).splitlines(True)[:-1]))
+def test_missing_events_are_noticed(load, publish_table, table, home):
+    file = replace(publish_table(table[:-1]), n_events=400)
     with pytest.raises(ValueError, match=r"400 events in .*all_train.csv.gz. Received: 399"):
-        load(files={"train": publish(short)})
+        load(files={"train": file})
     assert os.listdir(home / "hepmass") == ["all_train.csv.gz"]
 
 
@@ -113,6 +107,21 @@ def test_corrupted_cache_never_gives_wrong_events(load, table, files, home):
             np.testing.assert_array_equal(columns["features"], table[:, 1:-1])
             np.testing.assert_array_equal((columns["label"], columns["theta"]), table[:, [0, -1]].T)
     assert n_noticed > 50
+
+
+@pytest.mark.parametrize("change", [{"checksum": "1" * 64}, {"n_events": 401}])
+def test_cache_of_another_download_is_damaged(load, files, home, change):
+    load()
+    with (
+        pytest.raises(DamagedCache, match=r"was not made from http.*all_train.csv.gz"),
+        Cache(replace(files["train"], **change), home / "hepmass").reading(),
+    ):
+        pass
+
+
+def test_errors_of_the_system_are_no_damage(files, home):
+    with pytest.raises(FileNotFoundError), Cache(files["train"], home).reading():
+        pass
 
 
 def test_damaged_files_are_made_again(load, table, server, home):

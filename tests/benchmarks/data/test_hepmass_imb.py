@@ -18,26 +18,17 @@ def n_signal(events):
     return {mass: np.count_nonzero(signal == mass) for mass in COUNTS}
 
 
-def test_a_hundredth_of_the_set_has_a_hundredth_of_the_papers_counts(events):
+def test_counts_shrink_with_the_set_and_never_grow_nor_vanish(events, monkeypatch):
     assert n_signal(imbalanced(events)) == {500: 3500, 750: 1400, 1000: 350, 1250: 70, 1500: 20}
-
-
-def test_counts_never_grow_nor_vanish(events, monkeypatch):
     assert n_signal(imbalanced(events.draw(700))) == {500: 35, 750: 14, 1000: 4, 1250: 1, 1500: 1}
     monkeypatch.setattr("benchmarks.data.hepmass_imb.N_OFFICIAL", 100)
     counts = {500: 5, 750: 4, 1000: 3, 1250: 2, 1500: 1}
     assert n_signal(imbalanced(events, counts=counts)) == counts
 
 
-def test_background_is_all_there_and_keeps_its_mass(events):
+def test_background_is_kept_and_signal_drawn_without_replacement_by_seed(events):
     kept = imbalanced(events)
-    background = events.select(events.label == 0)
-    np.testing.assert_array_equal(kept.weight[kept.label == 0], background.weight)
-    np.testing.assert_array_equal(kept.theta[kept.label == 0], background.theta)
-
-
-def test_signal_is_drawn_without_replacement_at_random_by_seed(events):
-    kept = imbalanced(events)
+    np.testing.assert_array_equal(kept.weight[kept.label == 0], events.weight[events.label == 0])  # all background
     assert (np.diff(kept.weight) > 0).all()  # no event twice, order kept
     np.testing.assert_array_equal(kept.theta[:, 0], events.theta[kept.weight.astype(int), 0])
     np.testing.assert_array_equal(imbalanced(events, seed=42).weight, kept.weight)
@@ -45,9 +36,7 @@ def test_signal_is_drawn_without_replacement_at_random_by_seed(events):
     drawn = kept.weight[(kept.label == 1) & (kept.theta[:, 0] == 500)]
     # Half of 7000 evenly spread events: their mean position varies by 70000 sqrt((1 - 1/2) / 12 / 3500) = 242.
     assert abs(drawn.mean() - 35_000) < 5 * 242
-
-
-def test_masses_without_a_count_are_dropped(events):
+    # Masses without a count are dropped.
     assert n_signal(imbalanced(events, counts={500: 1000, 1500: 100})) == {500: 10, 750: 0, 1000: 0, 1250: 0, 1500: 1}
 
 

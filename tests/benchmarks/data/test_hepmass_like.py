@@ -4,10 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.data import compact
+from benchmarks.data import hepmass_like
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass import FEATURE_NAMES, HYPOTHESES
-from benchmarks.data.hepmass_like import EMBEDDED, VARIANTS, load_hepmass_like, read_recipe, write_hepmass_like
+from benchmarks.data.hepmass_like import EMBEDDED, load_hepmass_like, physical, read_recipe, write_hepmass_like
 
 SETTINGS = {"seed": 5, "detector": {"radius": 0.5}}
 M_WWBB = FEATURE_NAMES.index("m_wwbb")  # the reconstructed mass of the resonance
@@ -20,7 +20,7 @@ def physical_events(n_events, seed=1, theta=None, parameter_names=("mass",)):
     for i, name in enumerate(FEATURE_NAMES):
         if name.endswith(("phi", "eta")):
             features[:, i] = generator.uniform(-np.pi, np.pi, n_events)
-        elif name in compact.BTAGS:
+        elif name in hepmass_like.BTAGS:
             features[:, i] = generator.integers(0, 2, n_events)
     features[:, 5] = 4 + generator.poisson(1, n_events)
     theta = generator.choice(HYPOTHESES, n_events) if theta is None else theta
@@ -35,7 +35,7 @@ def assert_standardised(events, given, training):
     standardised = (given.features - training.mean(axis=0)) / training.std(axis=0)
     # Half of the spacing of 16-bit floats, relative, and below their normal range absolute.
     np.testing.assert_allclose(events.features, standardised, rtol=2**-11, atol=2**-25)
-    exact = [i for i, name in enumerate(FEATURE_NAMES) if name not in compact.CONTINUOUS]
+    exact = [i for i, name in enumerate(FEATURE_NAMES) if name not in hepmass_like.CONTINUOUS]
     np.testing.assert_allclose(events.features[:, exact], standardised[:, exact], rtol=2**-24)  # rounded to float32
     np.testing.assert_array_equal(events.theta, given.theta)
     np.testing.assert_array_equal(events.label, given.label)
@@ -54,9 +54,11 @@ def folder(sample, tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_what_is_read_is_what_was_written_standardised_by_the_training_set(folder, sample, split):
-    assert_standardised(load_hepmass_like(split, folder=folder), sample[split], sample["train"])
+def test_what_is_read_is_what_was_written_standardised_by_the_training_set(folder, sample):
+    for split, given in sample.items():
+        assert_standardised(load_hepmass_like(split, folder=folder), given, sample["train"])
+    drawn = load_hepmass_like(folder=folder, n_events=300, seed=3)
+    np.testing.assert_array_equal(drawn.features, load_hepmass_like(folder=folder).draw(300, seed=3).features)
 
 
 def test_recipe_holds_settings_constants_and_counts(folder, sample):
@@ -73,49 +75,32 @@ def test_recipe_holds_settings_constants_and_counts(folder, sample):
     assert write_hepmass_like(sample, SETTINGS, folder=folder) == recipe  # the checksums too: the same bytes
 
 
-GENERATOR = np.random.default_rng(2)
-SCALES = np.stack([GENERATOR.choice([500.0, 750.0], 1000), GENERATOR.choice([0.9, 1.0, 1.1], 1000)], axis=1)
 JES = ("mass", "jet energy scale")
 
 
-@pytest.mark.parametrize(
-    ("variant", "theta", "parameters", "n_hypotheses"),
-    [
-        ("between", GENERATOR.choice([525.0, 600.0], 1000), ("mass",), 2),
-        ("jes", SCALES, JES, 6),
-        ("continuous", GENERATOR.uniform(500, 1500, 1000), ("mass",), None),
-    ],
-)
-def test_a_variant_is_standardised_by_the_sample(folder, sample, variant, theta, parameters, n_hypotheses):
-    given = physical_events(1000, theta=theta, parameter_names=parameters)
-    recipe = write_hepmass_like({"train": given}, SETTINGS, variant=variant, folder=folder)
-    assert_standardised(load_hepmass_like(variant=variant, folder=folder), given, sample["train"])
+def test_a_variant_is_standardised_by_the_sample(folder, sample):
+    theta = np.column_stack([np.resize([500.0, 750.0], 1000), np.resize([0.9, 1.0, 1.1], 1000)])
+    given = physical_events(1000, theta=theta, parameter_names=JES)
+    recipe = write_hepmass_like({"train": given}, SETTINGS, variant="jes", folder=folder)
+    assert_standardised(load_hepmass_like(variant="jes", folder=folder), given, sample["train"])
     assert len(load_hepmass_like(folder=folder)) == 3000  # the sample is as it was
+    # Written as people write it, not 0.8999999761581421.
+    assert recipe["hypotheses"] == [[mass, scale] for mass in (500, 750) for scale in (0.9, 1, 1.1)]
     n_signal = recipe["files"]["train"]["n_signal"]
-    if n_hypotheses is None:
-        assert recipe["hypotheses"] is None and n_signal == given.label.sum()
-    else:
-        assert len(recipe["hypotheses"]) == len(n_signal) == n_hypotheses
-    if variant == "jes":  # written as people write it, not 0.8999999761581421
-        assert recipe["hypotheses"][0] == [500.0, 0.9]
-        assert n_signal["750, 0.9"] == given.label[(SCALES == (750, 0.9)).all(axis=1)].sum()
+    assert len(n_signal) == 6 and n_signal["750, 0.9"] == given.label[(theta == (750, 0.9)).all(axis=1)].sum()
     with pytest.raises(ValueError, match=r"one of \('train',\). Received: split='test'"):
-        load_hepmass_like("test", variant=variant, folder=folder)
+        load_hepmass_like("test", variant="jes", folder=folder)
 
 
 def test_the_largest_number_of_hypotheses_and_one_more(folder):
-    n = compact.MOST_HYPOTHESES
-    for n_points, n_hypotheses in ((n, n), (n + 1, None)):
+    for n_points in (hepmass_like.MOST_HYPOTHESES, hepmass_like.MOST_HYPOTHESES + 1):
         given = physical_events(n_points, theta=np.arange(n_points, dtype=float))
         recipe = write_hepmass_like({"train": given}, SETTINGS, variant="between", folder=folder)
-        assert (recipe["hypotheses"] and len(recipe["hypotheses"])) == n_hypotheses
+        assert (recipe["hypotheses"] is None) == (n_points > hepmass_like.MOST_HYPOTHESES)
+        n_signal = recipe["files"]["train"]["n_signal"]
+        assert (n_signal if recipe["hypotheses"] is None else sum(n_signal.values())) == given.label.sum()
         events = load_hepmass_like(variant="between", folder=folder)  # the code of the last signal is 255
         np.testing.assert_array_equal((events.theta, events.label[:, None]), (given.theta, given.label[:, None]))
-
-
-def test_size(tmp_path):
-    write_hepmass_like({"train": physical_events(20_000)}, SETTINGS, folder=tmp_path)
-    assert os.path.getsize(tmp_path / "hepmass_like_train.parquet") / 20_000 < 40  # 400 000 events in 16 MB
 
 
 def with_feature(events, name, value):
@@ -154,11 +139,6 @@ def test_theta_of_the_test_set_is_that_of_the_training_set(sample, tmp_path, cha
         write_hepmass_like(sample | {"test": replace(sample["test"], **change)}, SETTINGS, folder=tmp_path)
 
 
-def test_a_part_is_drawn_by_seed(folder):
-    drawn = load_hepmass_like(folder=folder, n_events=300, seed=3)
-    np.testing.assert_array_equal(drawn.features, load_hepmass_like(folder=folder).draw(300, seed=3).features)
-
-
 def test_absent_files_and_unknown_names(folder, sample, tmp_path):
     (folder / "hepmass_like_test.parquet").unlink()
     with pytest.raises(FileNotFoundError, match=r"hepmass_like_test.parquet.*`python -m benchmarks data embed`"):
@@ -172,85 +152,72 @@ def test_absent_files_and_unknown_names(folder, sample, tmp_path):
         load_hepmass_like(variant="jer")
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[:-1], lambda content: content[:-9] + b"?" + content[-8:]])
-def test_damaged_sample_is_refused(folder, damage):
+def test_damaged_sample_is_refused(folder):
     path = folder / "hepmass_like_train.parquet"
-    path.write_bytes(damage(path.read_bytes()))
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] + b"?" + content[-8:])
     with pytest.raises(ValueError, match=r"train.parquet is damaged.*Restore.*`python -m benchmarks data embed`"):
         load_hepmass_like(folder=folder)
-
-
-def test_full_disk_keeps_the_old_sample(folder, sample, full_disk):
-    before = load_hepmass_like(folder=folder).features
-    with full_disk(5_000), pytest.raises(OSError, match=r"while writing.*hepmass_like_train.parquet"):
-        write_hepmass_like(sample, {"seed": 6}, folder=folder)
-    np.testing.assert_array_equal(load_hepmass_like(folder=folder).features, before)
-    assert len(os.listdir(folder)) == 3
-
-
-def signal_of(events):
-    return events.select(events.label == 1)
 
 
 def median_mass(events, masses):
     return [np.median(events.features[events.theta[:, 0] == mass, M_WWBB]) for mass in masses]
 
 
-def test_embedded_sample():
-    training, test = load_hepmass_like("train"), load_hepmass_like("test")
-    assert len(training) + len(test) >= 300_000
-    assert len(test) >= (len(training) + len(test)) // 3
+@pytest.fixture(scope="module")
+def known():
+    """Median m_WWbb of the embedded sample's signal at its five masses."""
+    events = load_hepmass_like("test")
+    return median_mass(events.select(events.label == 1), HYPOTHESES)
+
+
+@pytest.mark.parametrize(("split", "n_events"), [("train", 200_000), ("test", 100_000)])
+def test_embedded_sample(split, n_events):
+    events = load_hepmass_like(split)
+    n_signal = [np.count_nonzero((events.label == 1) & (events.theta[:, 0] == mass)) for mass in HYPOTHESES]
+    assert len(events) == n_events and sum(n_signal) == n_events // 2 and np.ptp(n_signal) <= 1
+    # Mean and deviation of 200 000 roundings of relative size up to 2^-11; of the test set, five standard errors.
+    tolerance = 1e-4 if split == "train" else 5 * np.sqrt(1 / n_events)
+    np.testing.assert_allclose(events.features.mean(axis=0, dtype=np.float64), 0, atol=tolerance)
+    if split == "train":
+        np.testing.assert_allclose(events.features.std(axis=0, dtype=np.float64), 1, atol=tolerance)
+
+
+def test_embedded_files_are_small_and_share_their_constants():
     assert sum(path.stat().st_size for path in EMBEDDED.iterdir()) <= 25_000_000
-    # The mean of 200 000 roundings of relative size up to 2^-11.
-    np.testing.assert_allclose(training.features.mean(axis=0, dtype=np.float64), 0, atol=1e-4)
-    np.testing.assert_allclose(training.features.std(axis=0, dtype=np.float64), 1, atol=1e-4)
-    np.testing.assert_array_equal(training.hypotheses[:, 0], HYPOTHESES)
-    for events in (training, test):
-        assert abs(events.label.mean() - 0.5) < 1e-3
-        _, n_signal = np.unique(signal_of(events).theta, return_counts=True)
-        np.testing.assert_allclose(n_signal, len(events) / 10, rtol=1e-3)
-    for variant in VARIANTS:
+    for variant in hepmass_like.VARIANTS:
         assert all(read_recipe(variant)[key] == read_recipe()[key] for key in ("mean", "std", "features"))
 
 
-def test_embedded_jet_energy_scales():
-    for split, n_points, n_background in (("train", 2000, 10_000), ("test", 1200, 6000)):
-        events = load_hepmass_like(split, variant="jes")
-        signal = signal_of(events)
-        points, counts = np.unique(signal.theta, axis=0, return_counts=True)
-        assert events.parameter_names == JES
-        assert len(points) == 25 and (counts == n_points).all()
-        _, counts = np.unique(events.theta[events.label == 0, 1], return_counts=True)
-        assert (counts == n_background).all()
-    jet1_pt, recipe = FEATURE_NAMES.index("jet1_pt"), read_recipe("jes")
-    low, high = (
-        np.median(signal.features[(signal.theta == np.float32((1500, scale))).all(axis=1), jet1_pt])
-        * recipe["std"][jet1_pt]
-        + recipe["mean"][jet1_pt]
-        for scale in (0.9, 1.1)
-    )
+@pytest.mark.parametrize(("split", "n_points", "n_background"), [("train", 2000, 10_000), ("test", 1200, 6000)])
+def test_embedded_jet_energy_scales(split, n_points, n_background):
+    events = load_hepmass_like(split, variant="jes")
+    signal = events.select(events.label == 1)
+    points, counts = np.unique(signal.theta, axis=0, return_counts=True)
+    assert events.parameter_names == JES
+    assert len(points) == 25 and (counts == n_points).all()
+    assert (np.unique(events.theta[events.label == 0, 1], return_counts=True)[1] == n_background).all()
+    pt = physical(signal, "jet1_pt")
+    low, high = (np.median(pt[(signal.theta == np.float32((1500, scale))).all(axis=1)]) for scale in (0.9, 1.1))
     # Each median of 1200 has an error of 1.5 %; the selection and the slope of the response move it by less.
     assert high / low == pytest.approx(1.1 / 0.9, abs=0.08)
 
 
-def test_embedded_masses_between():
-    for split, n in (("train", 10_000), ("test", 6000)):
-        events = load_hepmass_like(split, variant="between")
-        masses, counts = np.unique(events.theta, return_counts=True)
-        assert events.label.all() and masses.tolist() == [525, 600, 875, 1125, 1375] and (counts == n).all()
-        known = median_mass(signal_of(load_hepmass_like(split)), HYPOTHESES)
-        # Medians of 6000, of a width of 20 %, err by 0.3 % of the mass, less than 0.01; the curve is nearly straight.
-        np.testing.assert_allclose(median_mass(events, masses), np.interp(masses, HYPOTHESES, known), atol=0.05)
+@pytest.mark.parametrize(("split", "n"), [("train", 10_000), ("test", 6000)])
+def test_embedded_masses_between(known, split, n):
+    events = load_hepmass_like(split, variant="between")
+    masses, counts = np.unique(events.theta, return_counts=True)
+    assert events.label.all() and masses.tolist() == [525, 600, 875, 1125, 1375] and (counts == n).all()
+    # Medians of 6000, of a width of 20 %, err by 0.3 % of the mass, less than 0.01; the curve is nearly straight.
+    np.testing.assert_allclose(median_mass(events, masses), np.interp(masses, HYPOTHESES, known), atol=0.05)
 
 
-def test_embedded_continuous_masses():
+def test_embedded_continuous_masses(known):
     events = load_hepmass_like(variant="continuous")
     mass = events.theta[:, 0]
     assert len(events) == 50_000 and events.label.all()
     assert mass.min() >= 500 and mass.max() <= 1500 and len(np.unique(mass)) > 1000
-    known = median_mass(signal_of(load_hepmass_like()), HYPOTHESES)
     for centre in (600, 875, 1125, 1400):
-        near = abs(mass - centre) < 25
+        median = np.median(events.features[abs(mass - centre) < 25, M_WWBB])
         # As above; the median over 50 GeV is that of the centre, but for the density of masses within.
-        expected = np.interp(centre, HYPOTHESES, known)
-        assert np.median(events.features[near, M_WWBB]) == pytest.approx(expected, abs=0.08)
+        assert median == pytest.approx(np.interp(centre, HYPOTHESES, known), abs=0.08)

@@ -52,7 +52,7 @@ def test_all_samples_are_made_of_five_simulations(asked, tmp_path):
 
 
 def test_each_jet_energy_scale_has_collisions_and_a_detector_of_its_own(asked, tmp_path):
-    list(embedding.embed(3000, 7, lambda name, recipe: Path(name), variants=(None, "jes"), folder=tmp_path))
+    list(embedding.embed(3000, 7, lambda name, recipe: Path(name), folder=tmp_path))
     calls = [call for call in asked if str(call["directory"]) == "train" and "part" in call]
     assert [call["part"] for call in calls] == [(0, 5), (1, 5), (2, 5), (3, 5), (4, 5)]
     # A response of 1.01 + 0.01 ln(pt / 100 GeV), times the scale.
@@ -76,7 +76,7 @@ def test_the_command_makes_all_of_them(monkeypatch, tmp_path, capsys):
 
     monkeypatch.setattr(embedding, "embed", made)
     main(["data", "embed", "--particles", str(tmp_path)])
-    (((n_events, seed, directory), options),) = calls
-    assert (n_events, seed) == (300_000, 1) and "variants" not in options
+    (((n_events, seed, directory), _),) = calls
+    assert (n_events, seed) == (300_000, 1)
     assert directory("between_test", None) == tmp_path / "between_test"
     assert capsys.readouterr().out.split() == ["some.parquet", "5", "3", "{'500':", "2}"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import vector
 
-from benchmarks.simulation.generator import JET_MIN_PT, RESONANCES, LeptonVeto, Process, generate
+from benchmarks.simulation.generator import JET_MIN_PT, LeptonVeto, Process, generate
 from benchmarks.simulation.particles import ParticleLevel
 
 
@@ -50,8 +50,8 @@ def test_momenta_balance_and_the_mass_is_that_of_the_resonance(resonance):
     assert np.median(total.mass) == pytest.approx(1000, abs=80)  # soft radiation is lost, initial-state jets are gained
 
 
-@pytest.mark.parametrize("kind", RESONANCES)
-def test_every_resonance_can_be_made(kind):
+@pytest.mark.parametrize("kind", ["scalar", "zprime"])
+def test_the_other_resonances_can_be_made(kind):
     assert len(generate(Process(kind, 750.0), 20, seed=1)) > 3
 
 
@@ -88,9 +88,10 @@ def test_impossible_processes_are_refused(arguments, message):
         Process(**arguments)
 
 
-def test_unknown_pythia_setting_is_named():
+def test_unknown_pythia_setting_is_named(monkeypatch):
+    monkeypatch.setattr(Process, "settings", lambda self: ["Nonsense:flag = on"])
     with pytest.raises(ValueError, match="Nonsense"):
-        generate(Process(extra=("Nonsense:flag = on",)), 10, seed=1)
+        generate(Process(), 10, seed=1)
 
 
 def test_particle_level_survives_a_file(resonance, tmp_path):

@@ -1,65 +1,40 @@
 import numpy as np
 import pytest
+import vector
 
 from benchmarks.data.hepmass import FEATURE_NAMES
 from benchmarks.simulation.detector import Measured
 from benchmarks.simulation.reconstruction import TOP_MASS, W_MASS, features
 
 
-def two_body(mass, m1, m2, direction):
-    """Decay at rest: the two four-momenta (E, x, y, z) along `direction`."""
-    p = np.sqrt((mass**2 - (m1 + m2) ** 2) * (mass**2 - (m1 - m2) ** 2)) / (2 * mass)
-    unit = np.asarray(direction) / np.linalg.norm(direction)
-    return np.array([np.hypot(p, m1), *(p * unit)]), np.array([np.hypot(p, m2), *(-p * unit)])
-
-
-def boost(momentum, beta):
-    beta = np.asarray(beta, float)
-    gamma = 1 / np.sqrt(1 - beta @ beta)
-    along = beta @ momentum[1:]
-    energy = gamma * (momentum[0] + along)
-    return np.array([energy, *(momentum[1:] + beta * (gamma**2 / (gamma + 1) * along + gamma * momentum[0]))])
-
-
-def detector_coordinates(p):
-    pt = np.hypot(p[1], p[2])
-    mass = np.sqrt(max(p[0] ** 2 - p[1:] @ p[1:], 0))
-    return [pt, np.arcsinh(p[3] / pt), np.arctan2(p[2], p[1]), mass]
+def two_body(parent, m1, m2, direction):
+    """The two daughters of a decay, along `direction` in the parent's rest frame."""
+    p = np.sqrt((parent.mass**2 - (m1 + m2) ** 2) * (parent.mass**2 - (m1 - m2) ** 2)) / (2 * parent.mass)
+    x, y, z = p * np.asarray(direction) / np.linalg.norm(direction)
+    return [vector.obj(px=s * x, py=s * y, pz=s * z, mass=m).boost_p4(parent) for s, m in ((1, m1), (-1, m2))]
 
 
 @pytest.fixture(scope="module")
 def top_pair():
-    """A hand-made X -> t tbar of 700 GeV; returns what a perfect detector sees, and the neutrino."""
-    top, anti = two_body(700.0, TOP_MASS, TOP_MASS, [1, 0.3, 0.2])
-    objects = {}
-    for name, parent, b_direction, w_direction in (
-        ("leptonic", top, [0.2, 1, -0.4], [0.5, 0.1, 1]),
-        ("hadronic", anti, [-0.3, 0.5, 1], [1, -0.8, 0.3]),
-    ):
-        b, w = (boost(p, parent[1:] / parent[0]) for p in two_body(TOP_MASS, 5.0, W_MASS, b_direction))
-        first, second = (boost(p, w[1:] / w[0]) for p in two_body(W_MASS, 0.0, 0.0, w_direction))
-        objects[name] = (b, first, second)
-    lepton, neutrino = objects["leptonic"][1:]
-    jets = [objects["leptonic"][0], *objects["hadronic"]]
-    jets = sorted(jets, key=lambda p: -np.hypot(p[1], p[2]))
-    tag = [any(p is objects[side][0] for side in objects) for p in jets]
-    table = np.array([detector_coordinates(p) for p in jets] + [[0.0] * 4])
-    measured = Measured(
-        lepton=np.array([detector_coordinates(lepton)[:3]]),
-        met=neutrino[None, 1:3],
-        jets=table[None],
-        tag=np.array([[*tag, False]]),
+    """A hand-made X -> t tbar of 700 GeV, as a perfect detector sees it."""
+    top, anti = two_body(vector.obj(px=0.0, py=0.0, pz=0.0, mass=700.0), TOP_MASS, TOP_MASS, [1, 0.3, 0.2])
+    b, w = two_body(top, 5.0, W_MASS, [0.2, 1, -0.4])
+    lepton, neutrino = two_body(w, 0.0, 0.0, [0.5, 0.1, 1])
+    other_b, other_w = two_body(anti, 5.0, W_MASS, [-0.3, 0.5, 1])
+    jets = [b, other_b, *two_body(other_w, 0.0, 0.0, [1, -0.8, 0.3])]
+    jets.sort(key=lambda jet: -jet.pt)
+    return Measured(
+        lepton=np.array([[lepton.pt, lepton.eta, lepton.phi]]),
+        met=np.array([[neutrino.px, neutrino.py]]),
+        jets=np.array([[*([jet.pt, jet.eta, jet.phi, jet.mass] for jet in jets), [0.0] * 4]]),
+        tag=np.array([[*(jet is b or jet is other_b for jet in jets), False]]),
         index=np.array([0]),
     )
-    return measured
-
-
-def repeated(measured, n):
-    return Measured(**{name: np.repeat(value, n, axis=0) for name, value in vars(measured).items()})
 
 
 def test_masses_of_a_hand_made_top_pair(top_pair):
-    x = features(repeated(top_pair, 200), np.random.default_rng(0))
+    repeated = Measured(*(np.repeat(value, 200, axis=0) for value in vars(top_pair).values()))
+    x = features(repeated, np.random.default_rng(0))
     column = dict(zip(FEATURE_NAMES, x.T, strict=True))
     np.testing.assert_allclose(column["m_jj"], W_MASS, rtol=1e-5)  # float32
     np.testing.assert_allclose(column["m_jjj"], TOP_MASS, rtol=1e-5)
