@@ -128,30 +128,35 @@ def by_treatment(rows: Sequence[Mapping]) -> dict[str, list[Mapping]]:
     return {name: pick(rows, row=name) for name in dict.fromkeys(row["row"] for row in rows)}
 
 
+PERFORMANCE = {
+    "inputs": Quantity(lambda row: [len(row["inputs"]), len(row["kept"])], decimals=1),
+    "weighted AUC (%)": percent("auc_weighted"),
+    "AUC (%)": percent("auc"),
+    "AMS, best cut": Quantity("ams"),
+    "AMS, cut of training": Quantity("ams_unbiased"),
+    "epochs": Quantity("epochs", decimals=0, spread=False),
+}
+PUBLISHED = (
+    *(("inputs", NETWORKS[0], 30), ("inputs", NETWORKS[1], TAYLOR_HIGGSML.n_inputs)),
+    *(("weighted AUC (%)", network, TAYLOR_HIGGSML.auc) for network in NETWORKS),
+    ("AMS, best cut", NETWORKS[0], TAYLOR_HIGGSML.ams),
+)
+
+
 def tables(record: Mapping) -> Iterator[Table]:
     """Both networks, the ranks that the paper states, the first features, and how sure a ranking is."""
     rows, peak = record["rows"], record["data"]["contours"]["x"][0]
     groups, is_higgsml = by_treatment(rows), peak == PEAK
-    weighted = {"weighted AUC (%)": percent("auc_weighted"), "AUC (%)": percent("auc")}
-    weighted |= {"AMS, best cut": Quantity("ams"), "AMS, cut of training": Quantity("ams_unbiased")}
-    performance = {
-        "inputs": Quantity(lambda row: [len(row["inputs"]), len(row["kept"])], decimals=1),
-        **(weighted if rows[0]["ams"] else {"AUC (%)": percent("auc")}),
-        "epochs": Quantity("epochs", decimals=0, spread=False),
-    }
-    paper = {("inputs", 0): 30, ("inputs", 1): TAYLOR_HIGGSML.n_inputs, ("AMS, best cut", 0): TAYLOR_HIGGSML.ams}
-    paper |= {("weighted AUC (%)", i): TAYLOR_HIGGSML.auc for i in (0, 1)}
-    paper = pd.DataFrame(
-        [(name, NETWORKS[i], x) for (name, i), x in paper.items()], columns=["quantity", "at", "paper"]
-    )
-    frame = long(rows, performance, NETWORKS, paper if is_higgsml else None)
+    there = {name: quantity for name, quantity in PERFORMANCE.items() if rows[0].get(quantity.value, True)}
+    paper = pd.DataFrame(PUBLISHED if is_higgsml else (), columns=["quantity", "at", "paper"])
+    frame = long(rows, there, NETWORKS, paper)
     frame["row"] += ": " + frame["at"]
     yield table("AUC and significance with all inputs and with those kept.", "network", frame, columns="quantity")
 
-    stated = list(TAYLOR_HIGGSML_RANKS) if is_higgsml else [f"{peak}, {peak}", peak, FIRST_ORDER, FIRST_ANGLE]
+    stated = TAYLOR_HIGGSML_RANKS if is_higgsml else (f"{peak}, {peak}", peak, FIRST_ORDER, FIRST_ANGLE)
     ranks = {what: Quantity(lambda row, what=what: rank(what, row) - np.array([0, 1]), decimals=1) for what in stated}
-    paper = pd.DataFrame(TAYLOR_HIGGSML_RANKS.items(), columns=["quantity", "paper"])
-    frame = long(rows, ranks, ("from 1", "from 0"), paper if is_higgsml else None)
+    paper = pd.DataFrame(TAYLOR_HIGGSML_RANKS.items() if is_higgsml else (), columns=["quantity", "paper"])
+    frame = long(rows, ranks, ("from 1", "from 0"), paper)
     frame["at"] = frame["row"] + ", " + frame["at"]
     yield table("Ranks that the paper states, counted from 1 and from 0.", "rank", frame, lines="quantity")
 
@@ -190,22 +195,16 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """TAYLOR Figs. 3, 4, 5, and the ROC curves."""
     groups, counts = by_treatment(record["rows"]), record["data"]["contours"]
     name, group = next(iter(groups.items()))
-    caption = f"<|t|> along the ranking, mean and standard deviation over the seeds: {name}. TAYLOR Fig. 3."
-    yield caption, drawn.ranking(group)
-    caption = (
+    captions = (
+        f"<|t|> along the ranking, mean and standard deviation over the seeds: {name}. TAYLOR Fig. 3.",
         "The events in the plane of a pair of inputs: signal red, background blue; lines at 10, 30, 50, 70 and 90 % of "
-        "the highest density of the class, without event weights. TAYLOR Fig. 4."
-    )
-    yield caption, drawn.contours(counts)
-    caption = (
+        "the highest density of the class, without event weights. TAYLOR Fig. 4.",
         f"How many of the features with a primitive φ, and of those with {counts['x'][0]}, have come up to each rank; "
-        "seeds thin, their mean ranking thick. TAYLOR Fig. 5."
-    )
-    yield caption, drawn.occurrence(groups, counts["x"][0])
-    yield (
+        "seeds thin, their mean ranking thick. TAYLOR Fig. 5.",
         "ROC curves with all inputs and with those kept, mean over the seeds, weighted if events are.",
-        drawn.roc(groups),
     )
+    made = drawn.ranking(group), drawn.contours(counts), drawn.occurrence(groups, counts["x"][0]), drawn.roc(groups)
+    yield from zip(captions, made, strict=True)
 
 
 EXPERIMENT = Experiment(

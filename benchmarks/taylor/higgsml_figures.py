@@ -30,29 +30,25 @@ def ranking(rows: Sequence[Mapping]) -> Figure:
         left, right = figure.subfigures(1, 2, width_ratios=(1.5, 1))
         taylor.plots.ranking(replace(found, error=spread), N_BARS, figure=left)
         axes = right.subplots()
-        for order, size in ((2, 7), (1, 24)):
-            of_order = found.features.orders == order
-            axes.scatter(found.ranks[of_order], found.mean[of_order], s=size, color=taylor.plots.ORDERS[order], lw=0)
+        axes.scatter(
+            found.ranks, found.mean, s=7, color=[taylor.plots.ORDERS[order] for order in found.features.orders]
+        )
         axes.set(yscale="log", xlabel="rank", ylabel=taylor.plots.MEAN)
-        axes.grid()
     return figure
 
 
 def contours(counts: Mapping) -> Figure:
     """TAYLOR Fig. 4, from the counts that `higgsml_samples.contours` makes: each class against the highest density."""
-    shape = np.shape(counts["signal"])
+    n_bins = np.shape(counts["signal"])
     x, y = (
-        low + (high - low) * (np.arange(n) + 0.5) / n for (low, high), n in zip(counts["ranges"], shape, strict=True)
+        low + (high - low) * (np.arange(n) + 0.5) / n for (low, high), n in zip(counts["ranges"], n_bins, strict=True)
     )
     with style():
         figure = Figure(figsize=(5.6, 4.4))
         axes = figure.subplots()
         for name, colour in (("background", BLUE), ("signal", VERMILION)):
             density = gaussian_filter(np.array(counts[name], float), 1.0, mode="constant").T  # bins
-            levels = [level * density.max() for level in LEVELS]
-            shades = [(colour, alpha) for alpha in np.linspace(0.1, 0.5, len(LEVELS))]
-            axes.contourf(x, y, density, levels=[*levels, density.max()], colors=shades)
-            axes.contour(x, y, density, levels=levels, colors=[colour], linewidths=1.2)
+            axes.contour(x, y, density / density.max(), levels=LEVELS, colors=[colour])
         x_label, y_label = (f"{name} ({unit})" if unit else name for name, unit in (counts["x"], counts["y"]))
         axes.set(xlabel=x_label, ylabel=y_label, xlim=counts["ranges"][0], ylim=counts["ranges"][1])
     return figure
@@ -81,14 +77,12 @@ def occurrence(groups: Mapping[str, Sequence[Mapping]], peak: str) -> Figure:
 
 
 def roc(groups: Mapping[str, Sequence[Mapping]]) -> Figure:
-    """A column for each treatment: the curves of both networks, averaged over the seeds."""
+    """The curves of both networks with each treatment, averaged over the seeds."""
+    curves = {}
+    for name, rows in groups.items():
+        background = np.mean([row["roc"] for row in rows], axis=0)  # (2, n_efficiencies)
+        signal = np.arange(1, background.shape[1] + 1) / background.shape[1]
+        curves |= {f"{name}: all inputs": RocCurve(signal, background[0])}
+        curves |= {f"{name}: kept inputs": RocCurve(signal, background[1])}
     with style():
-        figure = Figure(figsize=(5.2 * len(groups), 4.6))
-        for part, (name, rows) in zip(np.atleast_1d(figure.subfigures(1, len(groups))), groups.items(), strict=True):
-            background = np.mean([row["roc"] for row in rows], axis=0)  # (2, n_efficiencies)
-            signal = np.arange(1, background.shape[1] + 1) / background.shape[1]
-            labels, colours = ("all inputs", "kept inputs"), {"all inputs": INK, "kept inputs": VERMILION}
-            curves = {label: RocCurve(signal, of_label) for label, of_label in zip(labels, background, strict=True)}
-            pnn_tf.plots.roc(curves, colours=colours, figure=part)
-            part.suptitle(name)
-    return figure
+        return pnn_tf.plots.roc(curves, figure=Figure(figsize=(7.2, 5.0)))

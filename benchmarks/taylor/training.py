@@ -58,14 +58,13 @@ def train(
     """Splits the events at random, trains a fresh network on one part, and stops by its loss on the other.
 
     The weights kept are the last ones, as in the paper, not those of the smallest validation loss. The cross-entropy
-    has no event weights.
+    has no event weights. The seed is that of the split, the order of the events and the initial weights; callbacks are
+    told each epoch, and each step where `steps_per_execution` is 1.
 
     Args:
         recipe: the settings.
         x: (n_events, n_inputs) standardised inputs.
         y: (n_events,) 1 for signal, 0 for background.
-        seed: of the split, the order of the events and the initial weights.
-        callbacks: of Keras, told each epoch; each step as well where `steps_per_execution` is 1.
 
     Raises:
         ValueError: lengths that differ, NaN or infinite inputs, labels other than 0 and 1, or too few events to split.
@@ -128,8 +127,8 @@ def epochs_shown(display: Display, title: str, work: float = 0.0) -> keras.callb
 
 def network(n_inputs: int, units: int, seed: int) -> keras.Model:
     """Inputs, a hidden layer of tanh, and a sigmoid; untrained, with Glorot's uniform weights and zero biases."""
-    seeds = np.random.SeedSequence(seed).generate_state(2)
-    hidden, output = (keras.initializers.GlorotUniform(seed=int(s)) for s in seeds)
+    seeds = np.random.SeedSequence(seed).generate_state(2).tolist()
+    hidden, output = map(keras.initializers.GlorotUniform, seeds)
     features = keras.Input((n_inputs,), name="features")
     z = keras.layers.Dense(units, "tanh", kernel_initializer=hidden, name="hidden")(features)
     score = keras.layers.Dense(1, "sigmoid", kernel_initializer=output, name="score")(z)
