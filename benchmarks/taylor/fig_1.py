@@ -65,21 +65,21 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     task, title = name.removeprefix("task "), f"{name}, seed {seed}"
     events, test = samples.train[task], samples.test[task]
     x, test_x = (gaussian_standardiser(task)(e.features) for e in (events, test))
-    trained = train(config, x, events.label, seed=seed, callbacks=[epochs_shown(display, title)])
-    importance = mean_abs_coefficients(trained.model, test_x, names=test.names)
+    model, validation_loss = train(config, x, events.label, seed=seed, callbacks=[epochs_shown(display, title)])
+    importance = mean_abs_coefficients(model, test_x, names=test.names)
     bayes = np.abs(bayes_coefficients(task, test.features))
     display.advance(1, title)
     return {
         "task": task,
         "mean": importance.mean.round(6).tolist(),
         "error": importance.error.round(6).tolist(),
-        "auc": float(pnn_tf.roc_auc(test.label, pnn_tf.predict_scores(trained.model, test_x, theta=0.0))),
+        "auc": float(pnn_tf.roc_auc(test.label, pnn_tf.predict_scores(model, test_x, theta=0.0))),
         "bayes_mean": bayes.mean(axis=0).round(6).tolist(),
         "bayes_error": (bayes.std(axis=0) / np.sqrt(len(test))).round(6).tolist(),
         "bayes_auc": float(pnn_tf.roc_auc(test.label, bayes_posterior(task, test.features))),
-        "epochs": len(trained.validation_loss),
-        "validation_loss": trained.validation_loss[-1],
-        "n_train": trained.n_train,
+        "epochs": len(validation_loss),
+        "validation_loss": validation_loss[-1],
+        "n_train": config.n_gradients(len(events)),
         "n_test": len(test),
     }
 

@@ -80,17 +80,17 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     batch_size, learning_rate, every = settings(config)[name]
     events, test = samples.train[TASK], samples.test[TASK]
     x, test_x = (gaussian_standardiser(TASK)(e.features) for e in (events, test))
-    steps_per_epoch = math.ceil((len(x) - round(config.validation_fraction * len(x))) / batch_size)
+    steps_per_epoch = math.ceil(config.n_gradients(len(x)) / batch_size)
     epochs = math.ceil(config.n_steps / steps_per_epoch)
     setting = replace(config, batch_size=batch_size, learning_rate=learning_rate, patience=None, epochs=epochs)
     metrics = {"auc": pnn_tf.roc_auc}
     monitor = TimedMonitor(test_x, every=every, label=test.label, metrics=metrics, names=test.names)
     callbacks = [monitor, epochs_shown(display, f"{name}, seed {seed}", work=1 / epochs)]
-    trained = train(setting, x, events.label, seed=seed, callbacks=callbacks)
+    _, validation_loss = train(setting, x, events.label, seed=seed, callbacks=callbacks)
     counted = monitor.steps <= config.n_steps  # the last epoch may go beyond
     step, mean, auc = monitor.steps[counted], monitor.mean[counted], monitor.metric("auc")[counted]
     linear_auc = float(pnn_tf.roc_auc(test.label, test.features.sum(axis=1)))  # by the symmetry of the task
-    stopped = stopping_epoch(trained.validation_loss, config.patience)
+    stopped = stopping_epoch(validation_loss, config.patience)
     return {
         "batch_size": batch_size,
         "learning_rate": learning_rate,

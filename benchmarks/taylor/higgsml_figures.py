@@ -61,11 +61,9 @@ def occurrence(groups: Mapping[str, Sequence[Mapping]], peak: str) -> Figure:
         axes = figure.subplots()
         for (name, rows), line in zip(groups.items(), taylor.plots.DASHES, strict=False):
             for what, colour, pattern in ((peak, BLUE, with_input(peak)), ("a primitive φ", ORANGE, ANGLE)):
-                for of_mean, some in ((True, rows), *((False, [row]) for row in rows)):
+                for width, label, some in ((2, f"{what}, {name}", rows), *((0.7, None, [row]) for row in rows)):
                     chosen = matching(pattern, *some)
-                    label, look = (f"{what}, {name}", {"lw": 2}) if of_mean else (None, {"lw": 0.7, "alpha": 0.6})
-                    share = np.append(0, np.cumsum(chosen) / chosen.sum())
-                    axes.plot(np.arange(len(share)), share, color=colour, ls=line, label=label, **look)
+                    axes.plot([0, *np.cumsum(chosen) / chosen.sum()], color=colour, ls=line, lw=width, label=label)
         axes.plot([0, len(chosen)], [0, 1], color=QUIET, lw=0.9, ls=":", label="a ranking at random")
         if peak in TAYLOR_HIGGSML_RANKS:
             first = TAYLOR_HIGGSML_RANKS[FIRST_ANGLE]

@@ -48,17 +48,12 @@ def load_samples(sample: str, n_train: int | None, n_test: int | None, path: str
         raise ValueError(
             f"Expected sample 'higgsml', 'hepmass-like', or 'file' with a path. Received: {sample!r}, path={path}."
         )
-    train, test = (
-        e.draw(n) if n is not None and n < len(e) else e for e, n in zip(parts, (n_train, n_test), strict=True)
-    )
-    data = {
-        "name": name,
-        "n_train": len(train),
-        "n_test": len(test),
-        "fingerprint": fingerprint(*(a for e in (train, test) for a in (e.features, e.label, e.weight))),
-        "contours": contours(Events.concatenate([train, test]), *PAIRS["higgsml" if sample == "file" else sample]),
-    }
-    return Samples(train, test, data)
+    sizes = zip(parts, (n_train, n_test), strict=True)
+    train, test = (e.draw(n) if n is not None and n < len(e) else e for e, n in sizes)
+    columns = (column for e in (train, test) for column in (e.features, e.label, e.weight))
+    data = {"name": name, "n_train": len(train), "n_test": len(test), "fingerprint": fingerprint(*columns)}
+    pair = PAIRS["higgsml" if sample == "file" else sample]
+    return Samples(train, test, data | {"contours": contours(Events.concatenate([train, test]), *pair)})
 
 
 def contours(events: Events, x: tuple[str, str], y: tuple[str, str]) -> dict:

@@ -1,8 +1,5 @@
 """The phases of a made-up training, the stopping criterion, and what claims read off a row."""
 
-from types import SimpleNamespace
-
-import keras
 import numpy as np
 import pytest
 
@@ -41,16 +38,8 @@ def test_a_phase_that_does_not_come_is_none():
         ([2, 1, 3], None),
     ],
 )
-def test_stopping_is_that_of_keras(losses, expected):
+def test_stopping_is_by_patience(losses, expected):
     assert stopping_epoch(losses, patience=3) == expected
-    stop = keras.callbacks.EarlyStopping("val_loss", patience=3)
-    stop.set_model(SimpleNamespace(stop_training=False))
-    stop.on_train_begin()
-    for epoch, loss in enumerate(losses, start=1):
-        stop.on_epoch_end(epoch - 1, {"val_loss": loss})
-        if stop.model.stop_training:
-            break
-    assert (epoch if stop.model.stop_training else None) == expected
 
 
 def made_up(name: str, seed: int, every: int = 1, batch_size: int = 50_000, **phases) -> dict:
