@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import optuna
 import tensorflow as tf
+from scipy.special import expit
 
 import neos_tf
 from benchmarks.neos.training import NUISANCE
@@ -34,8 +35,7 @@ class Candidate(NamedTuple):
     def scores(self, features: np.ndarray) -> np.ndarray:
         """(n_events,) summary statistic of features (n_events, 2)."""
         x, y = np.asarray(features, np.float64).T
-        logit = np.stack([x, y, x**2, x * y, y**2], axis=-1) @ np.array(self.coefficients)
-        return 1 / (1 + np.exp(-logit))
+        return expit(np.stack([x, y, x**2, x * y, y**2], axis=-1) @ self.coefficients)
 
     def templates(self, events: Mapping[str, np.ndarray], yields: Mapping[str, float]) -> dict[str, np.ndarray]:
         """(n_bins,) expected events of each sample: the histogram of its (n_events, 2), scaled to its yield."""

@@ -16,9 +16,7 @@ from benchmarks.claims import Claim, Estimate, below, over_trainings, within
 from benchmarks.experiment import Experiment
 from benchmarks.neos.training import Recipe, load_samples
 from benchmarks.published import NEOS_TIME_RATIO
-from benchmarks.speed.neos.step import BCE, CLS, TWO_BLOBS, steppers
-from benchmarks.speed.neos.step import Config as Turns
-from benchmarks.speed.neos.step import run as take_turns
+from benchmarks.speed.neos.step import BCE, CLS, TWO_BLOBS, run, steppers
 from benchmarks.style import BLUE, INK, style
 from benchmarks.tables import Quantity, Table, long, pick, table
 
@@ -47,7 +45,7 @@ def measured(config: Config, seed: int) -> dict[str, dict]:
     They take turns, so that what else the machine does meets all alike. The seed only counts repetitions.
     """
     jobs = steppers(config)
-    times = take_turns(Turns(repetitions=config.repetitions, n_steps=config.n_steps), jobs)
+    times = run(config, jobs)
     return {
         name: {"step_ms": [round(1e3 * value, 3) for value in values], "first_s": round(jobs[name][1], 3)}
         for name, values in times.items()

@@ -9,10 +9,11 @@ criterion is not met; a rate of 0.003 overshoots at the start, so that it is met
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -84,8 +85,14 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     epochs = math.ceil(config.n_steps / steps_per_epoch)
     setting = replace(config, batch_size=batch_size, learning_rate=learning_rate, patience=None, epochs=epochs)
     metrics = {"auc": pnn_tf.roc_auc}
-    monitor = TimedMonitor(test_x, every=every, label=test.label, metrics=metrics, names=test.names)
-    callbacks = [monitor, epochs_shown(display, f"{name}, seed {seed}", work=1 / epochs)]
+    monitor = TaylorMonitor(test_x, every=every, label=test.label, metrics=metrics, names=test.names)
+    begun, ended, looked = [], [], []
+    callbacks = [
+        keras.callbacks.LambdaCallback(on_train_batch_begin=clock(begun), on_train_batch_end=clock(ended)),
+        monitor,
+        keras.callbacks.LambdaCallback(on_train_batch_end=clock(looked)),
+        epochs_shown(display, f"{name}, seed {seed}", work=1 / epochs),
+    ]
     _, validation_loss = train(setting, x, events.label, seed=seed, callbacks=callbacks)
     counted = monitor.steps <= config.n_steps  # the last epoch may go beyond
     step, mean, auc = monitor.steps[counted], monitor.mean[counted], monitor.metric("auc")[counted]
@@ -102,27 +109,14 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
         "linear_auc": linear_auc,
         "bayes_auc": float(pnn_tf.roc_auc(test.label, bayes_posterior(TASK, test.features))),
         "bayes_mean": np.abs(bayes_coefficients(TASK, test.features)).mean(axis=0).round(4).tolist(),
-        "step_ms": round(1000 * float(np.median(monitor.step_s)), 1),
-        "look_ms": round(1000 * float(np.median(monitor.look_s)), 1),
+        "step_ms": round(1000 * float(np.median(np.subtract(ended, begun))), 1),
+        "look_ms": round(1000 * float(np.median(np.subtract(looked, ended)[monitor.steps[1:] - 1])), 1),
     }
 
 
-class TimedMonitor(TaylorMonitor):
-    """A TaylorMonitor that notes the time of each gradient step, `step_s`, and of each look after one, `look_s`."""
-
-    def __init__(self, data, **keywords):
-        super().__init__(data, **keywords)
-        self.step_s, self.look_s = [], []
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self._begun = time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        ended, n_records = time.perf_counter(), len(self.records)
-        self.step_s.append(ended - self._begun)
-        super().on_train_batch_end(batch, logs)
-        if len(self.records) > n_records:
-            self.look_s.append(time.perf_counter() - ended)
+def clock(times: list[float]) -> Callable:
+    """For a callback: notes the time when it is called."""
+    return lambda batch, logs: times.append(time.perf_counter())
 
 
 def tables(record: Mapping) -> Iterator[Table]:

@@ -93,16 +93,11 @@ def record() -> dict:
             "row": method,
             "seed": seed,
             "cls": 10.0 ** (i - 6) * (1 + 0.1 * seed),
-            "sigma_mu": 0.3 + 0.01 * i,
-            "sigma_gamma": 0.9 - 0.1 * i,
-            "n_floored": 0,
-            "train_cls": 10.0 ** (i - 7),
+            **{"sigma_mu": 0.3 + 0.01 * i, "sigma_gamma": 0.9 - 0.1 * i, "n_floored": 0, "wall_s": 30.0},
+            **{"train_cls": 10.0 ** (i - 7), "course_s": [1.0, 2.0 + i], "course_cls": [0.1, 10.0 ** (i - 6)]},
             "edges": [0.0, 0.1, 0.2, 0.6, 1.0] if method in (EDGES, BAYES) else [0.0, 0.25, 0.5, 0.75, 1.0],
             "cuts": [-0.5 - 0.1 * seed] if method == CUTS else [],
             "n_trials": 120 * seed if method == BAYES else 0,
-            "course_s": [1.0, 2.0 + i],
-            "course_cls": [0.1, 10.0 ** (i - 6)],
-            "wall_s": 30.0,
         }
         for seed in (1, 2)
         for i, method in enumerate(EXPERIMENT.names(None))

@@ -45,26 +45,15 @@ def test_stopping_is_by_patience(losses, expected):
 def made_up(name: str, seed: int, every: int = 1, batch_size: int = 50_000, **phases) -> dict:
     """A row of 700 steps: all rise linearly, x1 to 0.18, x2 to 0.17, (x1, x2) to 0.2, and the AUC to 0.87."""
     step = np.arange(0, 701, every)
-    row = {
-        "row": name,
-        "seed": seed,
-        "batch_size": batch_size,
-        "learning_rate": 2e-3,
+    setting = {"row": name, "seed": seed, "batch_size": batch_size, "learning_rate": 2e-3}
+    curves = {
         "step": step.tolist(),
         "mean": [(step * top / 700).tolist() for top in (0.18, 0.17, 0.08, 0.2, 0.09)],
         "auc": (0.5 + step * 0.37 / 700).tolist(),
-        "plateau_auc": 0.838,
-        "plateau": 30,
-        "fall": 50,
-        "second_rise": 130,
-        "stop": 350,
-        "linear_auc": 0.841,
-        "bayes_auc": 0.878,
-        "step_ms": 40.0,
-        "look_ms": 15.0,
-        "wall_s": 60.0,
     }
-    return row | phases
+    found = {"plateau": 30, "fall": 50, "second_rise": 130, "stop": 350, "plateau_auc": 0.838} | phases
+    others = {"linear_auc": 0.841, "bayes_auc": 0.878, "step_ms": 40.0, "look_ms": 15.0, "wall_s": 60.0}
+    return setting | curves | found | others
 
 
 def test_claims_read_a_row_at_its_steps():
