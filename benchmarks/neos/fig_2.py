@@ -7,11 +7,13 @@ over many draws: those of the counts, and those of their derivatives with respec
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from scipy.stats import norm
 
 from benchmarks.claims import Claim, Estimate, above, below, over_trainings
 from benchmarks.experiment import Experiment
@@ -19,12 +21,12 @@ from benchmarks.neos import mixture
 from benchmarks.neos.training import Samples
 from benchmarks.record import fingerprint
 from benchmarks.style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION, style
-from benchmarks.tables import Quantity, Table, by_seed, long, percent, pick, table
+from benchmarks.tables import Quantity, Table, long, paired, percent, pick, table
 from neos_tf import binned_kde, hard_histogram
 
-PANELS = (0.05, 0.2, 1.0)  # bandwidths that are drawn, in bin widths
-TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-LOOKS = {"bias": (BLUE, "o", 5), "standard deviation": (GREEN, "s", 5), "both together": (VERMILION, "D", 9)}
+NARROW, MIDDLE, WIDE = PANELS = (0.05, 0.2, 1.0)  # bandwidths that are drawn, in bin widths
+NARROWEST = 0.02
+LOOKS = {"bias": (BLUE, "o"), "deviation": (GREEN, "s"), "both": (VERMILION, "D")}
 KERNEL_HEIGHT = 0.06  # of the drawn kernels, per unit of t: a kernel of 1 / n of unit area would not be seen
 
 
@@ -51,8 +53,8 @@ class Config:
 
 def load(config: Config) -> Samples:
     """What the record says of the mixture; samples are drawn anew with every seed."""
-    modes = [[fraction, mode.mean, mode.stdev] for fraction, mode in mixture.MODES]
-    data = {"name": "bimodal Gaussian mixture (drawn)", "modes": modes, "fingerprint": fingerprint(np.array(modes))}
+    modes = np.array(mixture.MODES)
+    data = {"name": "bimodal Gaussian mixture (drawn)", "modes": modes.tolist(), "fingerprint": fingerprint(modes)}
     return Samples({}, data)
 
 
@@ -147,68 +149,50 @@ def tables(record: Mapping) -> Iterator[Table]:
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """Three estimates above, as in the paper; below, what is too narrow and what too wide."""
-    groups = {h: pick(record["rows"], bandwidth=h) for h in sorted({row["bandwidth"] for row in record["rows"]}) if h}
-    histogram, *_ = pick(record["rows"], row=row_name(0))
+    histogram, *estimates = (pick(record["rows"], row=row_name(h))[0] for h in (0, *PANELS))
+    means = pd.DataFrame(record["rows"]).groupby("bandwidth").mean(numeric_only=True).drop(0.0)
+    for of in ("count", "slope", "exact_slope"):
+        means[f"{of}_both"] = np.hypot(means[f"{of}_bias"], means[f"{of}_deviation"])
     with style():
         figure = Figure(figsize=(10.2, 7.0))
         upper, lower = figure.subfigures(2, 1)
-        panels = upper.subplots(1, len(PANELS), sharey=True)
-        for axes, h in zip(panels, PANELS, strict=True):
-            _estimate(axes, groups[h][0], histogram)
+        panels, (counts, slopes) = upper.subplots(1, len(PANELS), sharey=True), lower.subplots(1, 2)
+        for axes, row in zip(panels, estimates, strict=True):
+            draw_estimate(axes, row, histogram)
         panels[0].set_ylabel("density per unit of t")
-        counts, slopes = lower.subplots(1, 2)
-        _errors(counts, groups, "count", 1)
+        for axes, of, scale in ((counts, "count", 1), (slopes, "slope", 100)):
+            for part, (colour, marker) in LOOKS.items():
+                axes.plot(means.index, scale * means[f"{of}_{part}"], marker, color=colour, mfc="none", label=part)
+                if f"exact_{of}_{part}" in means:
+                    axes.plot(means.index, scale * means[f"exact_{of}_{part}"], color=colour, lw=1.2)
+            axes.set(xscale="log", xlabel="bandwidth in bin widths", ylim=(0, None))
+            axes.grid()
         counts.set(title="Counts", ylabel="events a bin")
-        _errors(slopes, groups, "slope", 100)
         slopes.set(title="Slopes: derivatives of the counts to the location", ylabel="% of the true slopes")
         slopes.axhline(100, color=INK, lw=1.0, ls=":", label="histogram: no slopes")
         for part, axes in ((upper, panels[0]), (lower, slopes)):
             part.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     yield (
-        "Above, estimates of the same samples at three bandwidths, of unit area; kernels scaled to one height. Below, "
-        "error of the counts and of the slopes against the bandwidth: measured (points) and in closed form (lines).",
+        "Above, estimates of the same samples at three bandwidths, of unit area, with the kernels at the foot, scaled "
+        "to one height. Below, bias, standard deviation and both together in quadrature, of the counts and of the "
+        "slopes, against the bandwidth: measured (points) and in closed form (lines).",
         figure,
     )
 
 
-def _estimate(axes, row: Mapping, histogram: Mapping) -> None:
+def draw_estimate(axes, row: Mapping, histogram: Mapping) -> None:
+    """What a bandwidth makes of the samples of the histogram."""
     edges, samples = np.array(row["edges"]), np.array(histogram["samples"])
     width = edges[1] - edges[0]
     h, area = row["bandwidth"] * width, len(samples) * width
-    t = np.linspace(edges[0], edges[-1], 401)
-    offsets = np.linspace(-3, 3, 25)  # of a kernel, in bandwidths
-    kernel = np.exp(-(offsets**2) / 2)
-    curves = [np.column_stack([sample + h * offsets, KERNEL_HEIGHT * kernel]) for sample in samples]
-    estimate = np.exp(-(((t[:, None] - samples) / h) ** 2) / 2).mean(axis=1) / (h * np.sqrt(2 * np.pi))
-    axes.plot(t, mixture.density(t), color=INK, lw=1.2, ls=(0, (4, 2)), label="true density")
+    t, offsets = np.linspace(edges[0], edges[-1], 401), np.linspace(-3, 3, 25)  # in t, and in bandwidths
+    kernel = KERNEL_HEIGHT * np.exp(-(offsets**2) / 2)
+    axes.plot(t, mixture.density(t), color=INK, lw=1.2, ls="--", label="true density")
     axes.stairs(np.array(histogram["counts"]) / area, edges, fill=True, color=QUIET, alpha=0.35, label="histogram")
     axes.stairs(np.array(row["counts"]) / area, edges, color=VERMILION, lw=1.6, label="binned KDE")
-    axes.plot(t, estimate, color=ORANGE, lw=1.0, label="KDE")
-    axes.add_collection(LineCollection(curves, colors=BLUE, lw=0.4, alpha=0.3, label="kernels, scaled"))
-    axes.set(title=f"Bandwidth {row['bandwidth']:g} bin widths", xlabel="t", xlim=edges[[0, -1]])
-    axes.set_ylim(0, 1.6 * mixture.density(t).max())
-
-
-def _errors(axes, groups: Mapping[float, list[Mapping]], of: str, scale: float) -> None:
-    """Bias, standard deviation and both together against the bandwidth; `of` is "count" or "slope"."""
-
-    def parts(which):
-        """(3, n_bandwidths); NaN where there is no closed form."""
-        fields = [f"{which}{of}_{part}" for part in ("bias", "deviation")]
-        means = [[np.mean([row.get(field, np.nan) for row in groups[h]]) for h in bandwidths] for field in fields]
-        return scale * np.array([*means, np.hypot(*means)])
-
-    bandwidths = list(groups)
-    for label, measured, exact in zip(LOOKS, parts(""), parts("exact_"), strict=True):
-        colour, marker, size = LOOKS[label]
-        axes.plot(bandwidths, exact, color=colour, lw=1.2)
-        axes.plot(bandwidths, measured, marker, color=colour, ms=size, mfc=colour if size < 9 else "none", label=label)
-    axes.set_xscale("log")
-    axes.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
-    axes.set_xticks([], minor=True)
-    axes.set(xlabel="bandwidth in bin widths", xlim=(0.9 * bandwidths[0], 1.1 * bandwidths[-1]))
-    axes.set_ylim(bottom=0)
-    axes.grid()
+    axes.plot(t, norm.pdf(t[:, None], samples, h).mean(axis=1), color=ORANGE, lw=1.0, label="KDE")
+    axes.plot(samples + h * offsets[:, None], kernel, color=BLUE, lw=0.4, alpha=0.3)
+    axes.set(title=f"Bandwidth {row['bandwidth']:g} bin widths", xlabel="t", xlim=edges[[0, -1]], ylim=(0, 0.55))
 
 
 def gaps(value: str | Callable, *pairs: tuple[float, float]) -> Callable:
@@ -216,8 +200,8 @@ def gaps(value: str | Callable, *pairs: tuple[float, float]) -> Callable:
 
     def measure(rows):
         frame = long(rows, {"": percent(value)})
-        of = {h: by_seed(frame, row_name(h)) for pair in pairs for h in pair}
-        return {f"{row_name(a)} above {row_name(b)}": over_trainings((of[a] - of[b]).dropna()) for a, b in pairs}
+        names = ([row_name(h) for h in pair] for pair in pairs)
+        return {f"{a} above {b}": over_trainings(paired(frame, a, b)) for a, b in names}
 
     return measure
 
@@ -225,7 +209,7 @@ def gaps(value: str | Callable, *pairs: tuple[float, float]) -> Callable:
 def from_histogram(rows: Sequence[Mapping]) -> Estimate:
     """Root mean square difference between the counts of the same samples with the least bandwidth and without any."""
     counts = {row["seed"]: np.array(row["counts"]) for row in pick(rows, row=row_name(0))}
-    narrow = pick(rows, row=row_name(TICKS[0]))
+    narrow = pick(rows, row=row_name(NARROWEST))
     return over_trainings([_rms(row["counts"] - counts[row["seed"]]) for row in narrow if row["seed"] in counts])
 
 
@@ -246,50 +230,32 @@ def best_bandwidth(rows: Sequence[Mapping], n: int) -> float:
     return float(min(np.geomspace(0.01, 2, 400), key=error))
 
 
-NARROW, MIDDLE, WIDE = PANELS
-SLOPES = {"unit": "% of the true slopes", "decimals": 1, "chance": False}
-WIDTHS = {"unit": "bin widths", "chance": False}
+of_slopes = partial(Claim, unit="% of the true slopes", decimals=1, chance=False)
+of_widths = partial(Claim, unit="bin widths", chance=False)
+NOISIER, MORE_BIASED = ((NARROW, MIDDLE), (MIDDLE, WIDE)), ((MIDDLE, NARROW), (WIDE, MIDDLE))
+WORSE = ((NARROW, MIDDLE), (WIDE, MIDDLE), (0, MIDDLE))
+SAID = "(0.05, 0.2 and 1 bin widths)"
+AT_NONE = "Without bandwidth (0.02) the counts are those of the histogram"
 CLAIMS = (
-    Claim(
-        "Without bandwidth (0.02) the counts are those of the histogram",
-        from_histogram,
-        below(1),
-        unit="events",
-        chance=False,
+    Claim(AT_NONE, from_histogram, below(1), unit="events", chance=False),
+    of_slopes(f"Narrower kernels have noisier gradients {SAID}", gaps("slope_deviation", *NOISIER), above(0)),
+    of_slopes(f"Wider kernels have more bias {SAID}", gaps("slope_bias", *MORE_BIASED), above(0)),
+    of_slopes(
+        "Gradients at 0.2 bin widths are better than at 0.05, at 1 and at none", gaps(slope_error, *WORSE), above(0)
     ),
-    Claim(
-        "Narrower kernels have noisier gradients (0.05, 0.2 and 1 bin widths)",
-        gaps("slope_deviation", (NARROW, MIDDLE), (MIDDLE, WIDE)),
-        above(0),
-        **SLOPES,
-    ),
-    Claim(
-        "Wider kernels have more bias (0.05, 0.2 and 1 bin widths)",
-        gaps("slope_bias", (MIDDLE, NARROW), (WIDE, MIDDLE)),
-        above(0),
-        **SLOPES,
-    ),
-    Claim(
-        "Gradients at 0.2 bin widths are better than at 0.05, at 1 and at none",
-        gaps(slope_error, (NARROW, MIDDLE), (WIDE, MIDDLE), (0, MIDDLE)),
-        above(0),
-        **SLOPES,
-    ),
-    Claim(
+    of_widths(
         "The best bandwidth for 200 samples is above that for 2,000, by the closed forms",
         lambda rows: Estimate(best_bandwidth(rows, 200) - best_bandwidth(rows, 2000)),
         above(0),
-        **WIDTHS,
     ),
-    Claim(
+    of_widths(
         "The best bandwidth for 2,000 samples of this mixture, a batch of Fig. 3, is below that of Fig. 3",
         lambda rows: Estimate(best_bandwidth(rows, 2000)),
         below(0.4),
         0.4,
         ours=True,
-        **WIDTHS,
     ),
-    Claim("Slopes have the bias and variance of the closed forms", off_closed_forms, below(10), ours=True, **SLOPES),
+    of_slopes("Slopes have the bias and variance of the closed forms", off_closed_forms, below(10), ours=True),
 )
 EXPERIMENT = Experiment(
     id="neos-fig-2",

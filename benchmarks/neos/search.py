@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import optuna
 import tensorflow as tf
+from scipy.special import expit
 
 import neos_tf
 from benchmarks.neos.training import NUISANCE
@@ -34,8 +35,7 @@ class Candidate(NamedTuple):
     def scores(self, features: np.ndarray) -> np.ndarray:
         """(n_events,) summary statistic of features (n_events, 2)."""
         x, y = np.asarray(features, np.float64).T
-        logit = np.stack([x, y, x**2, x * y, y**2], axis=-1) @ np.array(self.coefficients)
-        return 1 / (1 + np.exp(-logit))
+        return expit(np.stack([x, y, x**2, x * y, y**2], axis=-1) @ self.coefficients)
 
     def templates(self, events: Mapping[str, np.ndarray], yields: Mapping[str, float]) -> dict[str, np.ndarray]:
         """(n_bins,) expected events of each sample: the histogram of its (n_events, 2), scaled to its yield."""
@@ -54,21 +54,12 @@ class Improvement(NamedTuple):
 
 
 def search(
-    objective: Callable[[Candidate], float],
-    n_bins: int,
-    *,
-    seconds: float,
-    seed: int,
-    listen: Callable = lambda *_: None,
+    objective: Callable[[Candidate], float], n_bins: int, *, seconds: float, seed: int, listen: Callable
 ) -> tuple[list[Improvement], int]:
-    """Looks for the candidate with the least objective.
+    """Looks for the candidate with the least objective, which is infinite where it cannot be had, for some seconds.
 
-    Args:
-        objective: of a candidate, to be minimised; infinite where it cannot be had.
-        n_bins: of a candidate.
-        seconds: to spend. One candidate is tried however few.
-        seed: of the sampler. What is found depends on the speed of the machine as well.
-        listen: called after each trial with the share of the time that is over and the least objective so far.
+    One candidate is tried however few these are; what is found depends on the speed of the machine, beside the seed.
+    After each trial, `listen` is called with the share of the time that it took, 1 in total, and the least objective.
 
     Returns:
         Improvements in their order, the last of them the best, and the number of candidates that were tried.
@@ -81,10 +72,10 @@ def search(
         candidate = suggest(trial, n_bins)
         value = objective(candidate)
         study.tell(trial, value)
-        elapsed = time.perf_counter() - started
+        before, elapsed = elapsed, time.perf_counter() - started
         if not improvements or value < improvements[-1].value:
             improvements.append(Improvement(elapsed, value, candidate))
-        listen(min(elapsed / seconds, 1), improvements[-1].value)
+        listen((min(elapsed, seconds) - before) / seconds, improvements[-1].value)
     return improvements, len(study.trials)
 
 
@@ -96,26 +87,27 @@ def suggest(trial: optuna.Trial, n_bins: int) -> Candidate:
     return Candidate(coefficients, (0.0, *inner.tolist(), 1.0))
 
 
-def measuring(model: neos_tf.TemplateModel) -> Callable[[Mapping[str, np.ndarray]], dict[str, tf.Tensor]]:
-    """A function of templates, traced once for all candidates, that measures with the model.
+def measuring(model: neos_tf.TemplateModel, yields: Mapping[str, float]) -> Callable[..., dict[str, float]]:
+    """A function of a candidate and the (n_events, 2) of each sample, traced once, that measures with the model.
 
-    It returns scalars: `log_cls`, the natural logarithm of the median expected CLs, `sigma_mu` and `sigma_gamma` at
-    mu = 1, `n_floored`, the bins that the floor raised, and whether the fits `converged`.
+    It returns `log_cls`, the natural logarithm of the median expected CLs, `sigma_mu` and `sigma_gamma` at mu = 1,
+    `n_floored`, the bins that the floor raised, and whether the fits `converged`.
     """
 
     @tf.function(autograph=False)
-    def measure(arrays):
+    def of_templates(arrays):
         likelihood = model.bind(arrays)
-        limit = neos_tf.cls(likelihood)
-        sigmas = dict(
-            zip(model.parameter_names, tf.unstack(neos_tf.uncertainties(likelihood, model.initial)), strict=True)
-        )
+        limit, sigmas = neos_tf.cls(likelihood), neos_tf.uncertainties(likelihood, model.initial)
+        of_parameter = dict(zip(model.parameter_names, tf.unstack(sigmas), strict=True))
         return {
             "log_cls": limit.log_expected,
-            "sigma_mu": sigmas["mu"],
-            "sigma_gamma": sigmas[NUISANCE],
+            "sigma_mu": of_parameter["mu"],
+            "sigma_gamma": of_parameter[NUISANCE],
             "n_floored": likelihood.n_floored,
             "converged": limit.converged,
         }
+
+    def measure(candidate, events):
+        return {name: value.numpy().item() for name, value in of_templates(candidate.templates(events, yields)).items()}
 
     return measure

@@ -6,7 +6,7 @@ a row here, beside the network of Fig. 3 (neos) and binary cross-entropy (BCE), 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,10 +15,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import neos_tf
-from benchmarks.claims import Claim, above
+from benchmarks.claims import above
 from benchmarks.experiment import Experiment
 from benchmarks.neos import search
-from benchmarks.neos.comparison import GAMMA, LABELS, LOG_CLS, MU, claim
+from benchmarks.neos.fig_3 import GAMMA, LABELS, LOG_CLS, METRICS, MU, claim
 from benchmarks.neos.training import NUISANCE, Blobs, Recipe, load_samples, measurement, summary_statistic, train
 from benchmarks.style import BLUE, GREEN, INK, ORANGE, PURPLE, QUIET, SKY, VERMILION, style
 from benchmarks.tables import Quantity, Table, long, table
@@ -51,15 +51,9 @@ class Config(Recipe):
 class Samples(NamedTuple):
     """The blobs, what the record says of them, and the seconds that neos took, by seed, as far as it was trained."""
 
-    blobs: Blobs
+    blobs: dict[str, Blobs]
     data: dict
     seconds: dict[int, float]
-
-
-def load(config: Config) -> Samples:
-    """Draws the events of a configuration."""
-    samples = load_samples(config, (MEANS,))
-    return Samples(samples.blobs[MEANS], samples.data, {})
 
 
 def make_row(config: Config, samples: Samples, name: str, seed: int, display) -> dict:
@@ -75,14 +69,14 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display) ->
     def tell(share, cls):
         display.advance(share, f"{name}, seed {seed}, CLs {cls:.2g}")
 
-    if name == BAYES:
-        if seed not in samples.seconds:
-            samples.seconds[seed] = trained(config, samples.blobs, NEOS, seed, lambda *_: None)["course_s"][-1]
-        return searched(config, samples.blobs, seed, config.search_time * samples.seconds[seed], tell)
-    row = trained(config, samples.blobs, name, seed, tell)
-    if name == NEOS:
-        samples.seconds[seed] = row["course_s"][-1]
-    return row
+    blobs = samples.blobs[MEANS]
+    if name != BAYES:
+        row = trained(config, blobs, name, seed, tell)
+        if name == NEOS:
+            samples.seconds[seed] = row["course_s"][-1]
+        return row
+    seconds = samples.seconds.get(seed) or trained(config, blobs, NEOS, seed, lambda *_: None)["course_s"][-1]
+    return searched(config, blobs, seed, config.search_time * seconds, tell)
 
 
 def trained(config: Config, blobs: Blobs, method: str, seed: int, tell: Callable) -> dict:
@@ -95,8 +89,7 @@ def trained(config: Config, blobs: Blobs, method: str, seed: int, tell: Callable
         seconds.append(time.perf_counter() - started)
         tell(1 / config.epochs, logs["val_cls"])
 
-    listener = keras.callbacks.LambdaCallback(on_epoch_end=clock)
-    course = train(statistic, config, blobs, seed=seed, callbacks=[listener])
+    course = train(statistic, config, blobs, seed=seed, listen=clock)
     batch = neos_tf.sample_batches(blobs.train, len(blobs.train["signal"]), seed=None)
     return {
         **{field: course[field][-1] for field in ("cls", "sigma_mu", "sigma_gamma")},
@@ -113,11 +106,8 @@ def trained(config: Config, blobs: Blobs, method: str, seed: int, tell: Callable
 def statistic_of(config: Config, method: str, seed: int) -> neos_tf.SummaryStatistic:
     """An untrained network with what the method adds to it, compiled."""
     terms = neos_tf.CLsLoss(log=False), neos_tf.POIUncertaintyLoss(), neos_tf.ConstraintLoss(NUISANCE)
-    losses = {
-        TERMS: neos_tf.WeightedLoss(dict(zip(terms, config.weights, strict=True))),
-        BCE: neos_tf.BCELoss(),
-    }
-    loss = losses.get(method, neos_tf.CLsLoss())
+    weighted = neos_tf.WeightedLoss(dict(zip(terms, config.weights, strict=True)))
+    loss = {TERMS: weighted, BCE: neos_tf.BCELoss()}.get(method, neos_tf.CLsLoss())
     edges = neos_tf.LearnableEdges(np.linspace(0, 1, config.n_bins + 1)) if method == EDGES else None
     cuts = neos_tf.SoftCut(1, config.cut, config.cut_width) if method == CUTS else None
     statistic = summary_statistic(config, measurement(config), loss, seed, edges=edges, selection=cuts)
@@ -128,13 +118,7 @@ def statistic_of(config: Config, method: str, seed: int) -> neos_tf.SummaryStati
 
 
 class TwoRates(keras.optimizers.Adam):
-    """Adam, with a learning rate of their own for a few variables.
-
-    Args:
-        learning_rate: of all others.
-        few: the variables.
-        rate_of_few: their learning rate.
-    """
+    """Adam, with a learning rate of their own, `rate_of_few`, for a few variables."""
 
     def __init__(self, learning_rate, few, rate_of_few):
         super().__init__(learning_rate)
@@ -147,23 +131,16 @@ class TwoRates(keras.optimizers.Adam):
 
 def searched(config: Config, blobs: Blobs, seed: int, seconds: float, tell: Callable) -> dict:
     """The row of the search, which takes so many seconds."""
-    measure = search.measuring(measurement(config))
-    done = 0.0
-
-    def measured(candidate, events):
-        return {k: v.numpy().item() for k, v in measure(candidate.templates(events, config.yields)).items()}
+    measure = search.measuring(measurement(config), config.yields)
 
     def objective(candidate):
-        result = measured(candidate, blobs.train)
+        result = measure(candidate, blobs.train)
         return result["log_cls"] if result["converged"] else np.inf
 
-    def listen(share, log_cls):
-        nonlocal done
-        tell(share - done, np.exp(log_cls))
-        done = share
-
-    improvements, n_trials = search.search(objective, config.n_bins, seconds=seconds, seed=seed, listen=listen)
-    tests = [measured(improvement.candidate, blobs.test) for improvement in improvements]
+    improvements, n_trials = search.search(
+        objective, config.n_bins, seconds=seconds, seed=seed, listen=lambda share, best: tell(share, np.exp(best))
+    )
+    tests = [measure(improvement.candidate, blobs.test) for improvement in improvements]
     course = [float(np.exp(test["log_cls"])) for test in tests]
     return {
         "cls": course[-1],
@@ -181,10 +158,7 @@ def _rounded(values) -> list[float]:
     return [round(float(value), 4) for value in values]
 
 
-REACHED = {
-    LOG_CLS: Quantity(lambda row: np.log10(row["cls"])),
-    MU: Quantity(MU, decimals=3),
-    GAMMA: Quantity(GAMMA, decimals=3),
+REACHED = METRICS | {
     "bins at the floor": Quantity("n_floored", decimals=1, spread=False),
     "log10 CLs, training": Quantity(lambda row: np.log10(row["train_cls"])),
     "wall time (s)": Quantity("wall_s", decimals=1, spread=False),
@@ -215,52 +189,38 @@ def tables(record: Mapping) -> Iterator[Table]:
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """CLs against time; what edges were learned; both uncertainties."""
-    rows = record["rows"]
-    groups = {method: group for method in COLOURS if (group := [row for row in rows if row["row"] == method])}
+    rows = sorted(record["rows"], key=lambda row: list(COLOURS).index(row["row"]))
+    named = set()
     with style():
         figure = Figure(figsize=(10.2, 6.4))
         (course, edges), (mu, gamma) = figure.subplots(2, 2)
-        for method, group in groups.items():
-            look = {"color": COLOURS[method], "drawstyle": "steps-post" if group[0]["n_trials"] else "default"}
-            for i, row in enumerate(group):
-                label, width = (None, 0.7) if i else (method, 1.6)
-                course.plot(row["course_s"], row["course_cls"], label=label, lw=width, **look)
+        for row in rows:
+            method, look = row["row"], {"color": COLOURS[row["row"]]}
+            steps = "steps-post" if row["n_trials"] else "default"
+            label, width = (None, 0.7) if method in named else (method, 1.6)
+            course.plot(row["course_s"], row["course_cls"], label=label, lw=width, drawstyle=steps, **look)
+            named.add(method)
+            if method in (EDGES, BAYES):
+                inner = row["edges"][1:-1]
+                edges.plot(inner, [f"{method}, {row['seed']}"] * len(inner), "|", ms=16, mew=2, **look)
+            for axes, field in ((mu, MU), (gamma, GAMMA)):
+                axes.plot([row[field]], [method], "o", mec=INK, **look)
         course.set(yscale="log", xlabel="time (s)", ylabel=LABELS["cls"])
         course.grid()
         equal = np.linspace(0, 1, record["configuration"]["n_bins"] + 1)
-        learned = {
-            f"{method}, {row['seed']}": (row["edges"][1:-1], COLOURS[method])
-            for method, group in groups.items()
-            for row in group
-            if not np.allclose(row["edges"], equal)
-        }
-        _marks(edges, learned, equal, "edges, in units of the summary statistic", marker="|", ms=16, mew=2)
-        for axes, field, nominal in ((mu, MU, ()), (gamma, GAMMA, (1,))):
-            values = {method: ([row[field] for row in group], COLOURS[method]) for method, group in groups.items()}
-            _marks(axes, values, nominal, LABELS[field], marker="o", ms=6, mec=INK)
-        figure.legend(*course.get_legend_handles_labels(), loc="outside lower center", ncols=len(groups))
+        of_edges = "edges, in units of the summary statistic"
+        for axes, label, nominal in ((edges, of_edges, equal), (mu, LABELS[MU], ()), (gamma, LABELS[GAMMA], (1,))):
+            for value in nominal:
+                axes.axvline(value, color=QUIET, lw=0.8, ls="--", zorder=0)
+            axes.set_xlabel(label)
+            axes.invert_yaxis()
+            axes.grid(axis="x")
+        figure.legend(*course.get_legend_handles_labels(), loc="outside lower center", ncols=len(named))
     yield (
         "Expected CLs of the test events in the course of time, thin lines for further seeds; bin edges, sigma_mu and "
         "sigma_gamma at the end, one mark a seed. Dashed: equal bins; sigma_gamma before the measurement.",
         figure,
     )
-
-
-def _marks(axes, lines: Mapping[str, tuple[Sequence[float], str]], reference, label: str, **look) -> None:
-    """A named line of marks each, of one colour, and vertical lines for reference."""
-    for place, (values, colour) in enumerate(lines.values()):
-        axes.plot(values, [place] * len(values), ls="", color=colour, **look)
-    for value in reference:
-        axes.axvline(value, color=QUIET, lw=0.8, ls="--", zorder=0)
-    axes.set_yticks(range(len(lines)), list(lines))
-    axes.set(ylim=(max(len(lines), 1) - 0.5, -0.5), xlabel=label)
-    axes.tick_params(left=False)
-    axes.grid(axis="x")
-
-
-def say(text: str, metric: str, higher: str, lower: str, ours: bool = False) -> Claim:
-    """That a metric of one method is above that of another."""
-    return claim(text, metric, REACHED[metric], [higher], [lower], above(0), ours=ours)
 
 
 EXPERIMENT = Experiment(
@@ -277,7 +237,7 @@ EXPERIMENT = Experiment(
         "embedded": Config(),
         "paper": Config(),
     },
-    load=load,
+    load=lambda config: Samples(*load_samples(config, (MEANS,)), {}),
     names=lambda config: COLOURS,
     make_row=make_row,
     line=lambda row: (
@@ -287,11 +247,18 @@ EXPERIMENT = Experiment(
     tables=tables,
     figures=figures,
     claims=(
-        say("Learned bin edges lower CLs", LOG_CLS, NEOS, EDGES),
-        say("A learned cut lowers CLs", LOG_CLS, NEOS, CUTS),
-        say("Terms for sigma_mu and sigma_gamma beside CLs keep gamma from being over-constrained", GAMMA, TERMS, NEOS),
-        say("These terms cost CLs", LOG_CLS, TERMS, NEOS, ours=True),
-        say("neos reaches a lower CLs than Bayesian optimisation in the same time", LOG_CLS, BAYES, NEOS, ours=True),
+        claim("Learned bin edges lower CLs", LOG_CLS, [NEOS], [EDGES], above(0)),
+        claim("A learned cut lowers CLs", LOG_CLS, [NEOS], [CUTS], above(0)),
+        claim(
+            "Terms for sigma_mu and sigma_gamma beside CLs keep gamma from being over-constrained",
+            *(GAMMA, [TERMS], [NEOS], above(0)),
+        ),
+        claim("These terms cost CLs", LOG_CLS, [TERMS], [NEOS], above(0), ours=True),
+        claim(
+            "neos reaches a lower CLs than Bayesian optimisation in the same time",
+            *(LOG_CLS, [BAYES], [NEOS], above(0)),
+            ours=True,
+        ),
     ),
     departures=(
         "The paper has no numbers; settings beyond those of Fig. 3 are ours. Counts below {floor:g} are raised to it.",

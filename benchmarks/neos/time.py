@@ -10,20 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.claims import Claim, Estimate, below, over_trainings, within
 from benchmarks.experiment import Experiment
 from benchmarks.neos.training import Recipe, load_samples
 from benchmarks.published import NEOS_TIME_RATIO
-from benchmarks.speed.neos.step import BCE, CLS, TWO_BLOBS, steppers
-from benchmarks.speed.neos.step import Config as Turns
-from benchmarks.speed.neos.step import run as take_turns
-from benchmarks.style import BLUE, SKY, VERMILION, style
+from benchmarks.speed.neos.step import BCE, CLS, TWO_BLOBS, run, steppers
+from benchmarks.style import BLUE, INK, style
 from benchmarks.tables import Quantity, Table, long, pick, table
 
-COLOURS = {CLS: VERMILION, BCE: BLUE, TWO_BLOBS: SKY}
+LOSSES = CLS, BCE, TWO_BLOBS
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ def measured(config: Config, seed: int) -> dict[str, dict]:
     They take turns, so that what else the machine does meets all alike. The seed only counts repetitions.
     """
     jobs = steppers(config)
-    times = take_turns(Turns(repetitions=config.repetitions, n_steps=config.n_steps), jobs)
+    times = run(config, jobs)
     return {
         name: {"step_ms": [round(1e3 * value, 3) for value in values], "first_s": round(jobs[name][1], 3)}
         for name, values in times.items()
@@ -64,16 +61,9 @@ def make_row(config: Config, samples, name: str, seed: int, display) -> dict:
 
 def tables(record: Mapping) -> Iterator[Table]:
     """Times of a step."""
-    quantities = {
-        "step (ms)": Quantity(lambda row: statistics.median(row["step_ms"]), decimals=1),
-        "first step (s)": Quantity("first_s", decimals=1),
-    }
-    yield table(
-        "Median over the turns; mean over the repetitions.",
-        "loss",
-        long(record["rows"], quantities),
-        columns="quantity",
-    )
+    median = Quantity(lambda row: statistics.median(row["step_ms"]), decimals=1)
+    frame = long(record["rows"], {"step (ms)": median, "first step (s)": Quantity("first_s", decimals=1)})
+    yield table("Median over the turns; mean over the repetitions.", "loss", frame, columns="quantity")
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
@@ -81,16 +71,16 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     with style():
         figure = Figure(figsize=(5.2, 3.0))
         axes = figure.subplots()
-        for place, (name, colour) in enumerate(COLOURS.items()):
+        for name in LOSSES:
             times = [time for row in pick(record["rows"], row=name) for time in row["step_ms"]]
-            axes.bar(name, statistics.median(times), 0.6, color=colour, alpha=0.6)
-            axes.plot(np.linspace(place - 0.2, place + 0.2, len(times)), times, ".", color=colour, ms=4)
+            axes.bar(name, statistics.median(times), 0.6, color=BLUE, alpha=0.6)
+            axes.plot([name] * len(times), times, "_", color=INK)
         axes.set_ylabel("time of a step (ms)")
         axes.grid(axis="y")
-    yield "Time of a step; points are turns, bars their median.", figure
+    yield "Time of a step; marks are turns, bars their median.", figure
 
 
-def ratio(rows, other: str) -> Estimate:
+def ratio(other: str, rows) -> Estimate:
     """Median over the turns of the time on the expected CLs, over that on another loss in the same turn."""
     there = {row["seed"]: row["step_ms"] for row in pick(rows, row=other)}
     pairs = [zip(row["step_ms"], there.get(row["seed"], ()), strict=False) for row in pick(rows, row=CLS)]
@@ -99,6 +89,8 @@ def ratio(rows, other: str) -> Estimate:
 
 
 OF_TURNS = {"unit": "times", "chance": False}  # errors are of the turns
+AS_LONG = "A training step on CLs takes 3 times or so as long as one on cross-entropy of signal and background"
+LITTLE = "The measurement itself costs less than half a step: CLs against cross-entropy, both with four blobs"
 EXPERIMENT = Experiment(
     id="neos-time",
     where="section 4: time of a step",
@@ -113,26 +105,14 @@ EXPERIMENT = Experiment(
         "paper": Config(),
     },
     load=lambda config: load_samples(config, ("code",)),
-    names=lambda config: COLOURS,
+    names=lambda config: LOSSES,
     make_row=make_row,
     line=lambda row: f"{statistics.median(row['step_ms']):.1f} ms a step, the first {row['first_s']:.1f} s",
     tables=tables,
     figures=figures,
     claims=(
-        Claim(
-            "A training step on CLs takes 3 times or so as long as one on cross-entropy of signal and background",
-            partial(ratio, other=TWO_BLOBS),
-            within(0.5, of=NEOS_TIME_RATIO),
-            NEOS_TIME_RATIO,
-            **OF_TURNS,
-        ),
-        Claim(
-            "The measurement itself costs less than half a step: CLs against cross-entropy, both with four blobs",
-            partial(ratio, other=BCE),
-            below(1.5),
-            ours=True,
-            **OF_TURNS,
-        ),
+        Claim(AS_LONG, partial(ratio, TWO_BLOBS), within(0.5, of=NEOS_TIME_RATIO), NEOS_TIME_RATIO, **OF_TURNS),
+        Claim(LITTLE, partial(ratio, BCE), below(1.5), ours=True, **OF_TURNS),
     ),
     departures=("The paper's factor is against cross-entropy with two blobs, on the authors' machine in float64.",),
 )

@@ -4,6 +4,7 @@ Two decisions where the paper is silent: an expected count below 0.001 is raised
 can be empty, and the Asimov data of the uncertainties have mu = 1.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -68,39 +69,28 @@ class Samples(NamedTuple):
 
 
 def load_samples(recipe: Recipe, means: tuple[str, ...], seed: int = 1) -> Samples:
-    """Draws the events.
-
-    Args:
-        recipe: how many.
-        means: keys of `benchmarks.data.blobs.MEANS`.
-        seed: of the draw; every seed of an experiment sees the same events.
-    """
+    """Draws the events of some keys of `benchmarks.data.blobs.MEANS`, the same for every seed of an experiment."""
     events = {name: by_process(load_blobs(name, recipe.n_events, seed)) for name in means}
-    n_train = recipe.n_events - round(recipe.test_fraction * recipe.n_events)
+    n_test = round(recipe.test_fraction * recipe.n_events)
+    n_train = recipe.n_events - n_test
+    columns = (array for blob in events.values() for array in blob.values())
+    data = {"name": "Gaussian blobs (drawn)", "means": list(means), "n_train": n_train, "n_test": n_test}
     blobs = {
         name: Blobs({k: v[:n_train] for k, v in blob.items()}, {k: v[n_train:] for k, v in blob.items()})
         for name, blob in events.items()
     }
-    data = {
-        "name": "Gaussian blobs (drawn)",
-        "means": list(means),
-        "n_train": n_train,
-        "n_test": recipe.n_events - n_train,
-        "fingerprint": fingerprint(*(array for blob in events.values() for array in blob.values())),
-    }
-    return Samples(blobs, data)
+    return Samples(blobs, data | {"fingerprint": fingerprint(*columns)})
 
 
 def network(recipe: Recipe, seed: int) -> keras.Model:
     """2 inputs, hidden layers of ReLU and a sigmoid; Glorot's uniform weights of a seed, zero biases."""
-    seeds = np.random.SeedSequence(seed).generate_state(len(recipe.units) + 1).tolist()
-    *hidden, last = (keras.initializers.GlorotUniform(seed=seed) for seed in seeds)
+    widths, kinds = (*recipe.units, 1), (*["relu"] * len(recipe.units), "sigmoid")
+    seeds = np.random.SeedSequence(seed).generate_state(len(widths)).tolist()
     layers = [
-        keras.layers.Dense(width, "relu", kernel_initializer=initializer)
-        for width, initializer in zip(recipe.units, hidden, strict=True)
+        keras.layers.Dense(width, kind, kernel_initializer=keras.initializers.GlorotUniform(of_layer))
+        for width, kind, of_layer in zip(widths, kinds, seeds, strict=True)
     ]
-    output = keras.layers.Dense(1, "sigmoid", kernel_initializer=last)
-    return keras.Sequential([keras.Input((2,)), *layers, output])
+    return keras.Sequential([keras.Input((2,)), *layers])
 
 
 @cache
@@ -112,14 +102,9 @@ def measurement(recipe: Recipe) -> neos_tf.TemplateModel:
 def summary_statistic(
     recipe: Recipe, model: neos_tf.TemplateModel, loss: neos_tf.Loss, seed: int, *, edges=None, selection=None
 ) -> neos_tf.SummaryStatistic:
-    """An untrained network with its measurement, compiled.
+    """An untrained network with its measurement, from `measurement`, compiled; initial weights are those of the seed.
 
-    Args:
-        recipe: the settings.
-        model: from `measurement`.
-        loss: to train on.
-        seed: of the initial weights.
-        edges, selection: as for `neos_tf.SummaryStatistic`; equal bins on [0, 1] and none if None.
+    `edges` and `selection` are as for `neos_tf.SummaryStatistic`; equal bins on [0, 1] and none if None.
     """
     edges = np.linspace(0, 1, recipe.n_bins + 1) if edges is None else edges
     statistic = neos_tf.SummaryStatistic(
@@ -129,19 +114,15 @@ def summary_statistic(
     return statistic
 
 
-def train(statistic: neos_tf.SummaryStatistic, recipe: Recipe, blobs: Blobs, *, seed: int, callbacks=()) -> dict:
-    """Trains, and measures on the test events before the first epoch and after each, with ordinary histograms.
+def train(statistic: neos_tf.SummaryStatistic, recipe: Recipe, blobs: Blobs, *, seed: int, listen: Callable) -> dict:
+    """Trains a `summary_statistic`, and measures on the test events with ordinary histograms; a seed orders events.
 
-    Args:
-        statistic: from `summary_statistic`.
-        recipe: the settings.
-        blobs: the events.
-        seed: of the order of events.
-        callbacks: of Keras.
+    After each epoch, `listen` is called with its number, from 0, and the logs of Keras.
 
     Returns:
         (n_epochs + 1,) "cls", "sigma_mu", "sigma_gamma" and "n_floored", bins that the floor raised, on the test
-        events, and (n_epochs,) "loss" in training and "unconverged", the number of steps without a gradient.
+        events before the first epoch and after each, and (n_epochs,) "loss" in training and "unconverged", the number
+        of steps without a gradient.
     """
     test = neos_tf.sample_batches(blobs.test, len(blobs.test["signal"]), seed=None).cache()
     before = statistic.evaluate(test, return_dict=True, verbose=0)
@@ -149,7 +130,7 @@ def train(statistic: neos_tf.SummaryStatistic, recipe: Recipe, blobs: Blobs, *, 
         neos_tf.sample_batches(blobs.train, recipe.batch_size, seed=seed),
         epochs=recipe.epochs,
         validation_data=test,
-        callbacks=list(callbacks),
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=listen)],
         shuffle=False,
         verbose=0,
     ).history

@@ -5,7 +5,7 @@ absolute Taylor coefficients of its output are taken over independent test event
 Gaussians is the output that a perfect network would have.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -16,19 +16,18 @@ from matplotlib.figure import Figure
 
 import pnn_tf
 from benchmarks.claims import Claim, above, over_seeds, within
-from benchmarks.data.gaussians import TASKS, bayes_coefficients, bayes_posterior
+from benchmarks.data.gaussians import TASKS, bayes_coefficients, bayes_posterior, gaussian_standardiser, load_gaussians
 from benchmarks.experiment import Experiment
+from benchmarks.record import fingerprint
 from benchmarks.samples import Samples
 from benchmarks.style import BLUE, INK, ORANGE, VERMILION, style
 from benchmarks.tables import Quantity, Table, long, percent, pick, table
-from benchmarks.taylor.gaussian_samples import load_samples, standardised
 from benchmarks.taylor.training import Recipe, epochs_shown, train
 from benchmarks.terminal import Display
-from taylor import mean_abs_coefficients
+from taylor import FeatureSet, mean_abs_coefficients
 
-FEATURES = ("x1", "x2", "x1, x1", "x1, x2", "x2, x2")
+FEATURES = FeatureSet.complete(("x1", "x2"), 2)
 X1, X2, X11, X12, X22 = range(5)
-SYMBOLS = ("$x_1$", "$x_2$", "$x_1,x_1$", "$x_1,x_2$", "$x_2,x_2$")
 RADII = (2.0, 1.5, 1.0, 0.5)  # of the contours, in standard deviations
 
 
@@ -45,6 +44,18 @@ class Config(Recipe):
     n_test: int = 100_000
 
 
+def load_samples(tasks: Sequence[str], n_train: int, n_test: int) -> Samples:
+    """Draws the events of some tasks, not standardised, the same for all seeds; `train` and `test` hold them by task.
+
+    Raises:
+        ValueError: an unknown task, or no events.
+    """
+    train, test = ({task: load_gaussians(task, n, seed) for task in tasks} for n, seed in ((n_train, 1), (n_test, 2)))
+    columns = (column for split in (train, test) for e in split.values() for column in (e.features, e.label))
+    data = {"name": "two Gaussians (drawn)", "n_train": n_train, "n_test": n_test, "fingerprint": fingerprint(*columns)}
+    return Samples(train, test, data)
+
+
 def make_row(config: Config, samples: Samples, name: str, seed: int, display: Display) -> dict:
     """One task with one seed.
 
@@ -53,24 +64,22 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     """
     task, title = name.removeprefix("task "), f"{name}, seed {seed}"
     events, test = samples.train[task], samples.test[task]
-    test_x = standardised(task, test)
-    trained = train(
-        config, standardised(task, events), events.label, seed=seed, callbacks=[epochs_shown(display, title)]
-    )
-    importance = mean_abs_coefficients(trained.model, test_x, names=test.names)
+    x, test_x = (gaussian_standardiser(task)(e.features) for e in (events, test))
+    model, validation_loss = train(config, x, events.label, seed=seed, callbacks=[epochs_shown(display, title)])
+    importance = mean_abs_coefficients(model, test_x, names=test.names)
     bayes = np.abs(bayes_coefficients(task, test.features))
     display.advance(1, title)
     return {
         "task": task,
         "mean": importance.mean.round(6).tolist(),
         "error": importance.error.round(6).tolist(),
-        "auc": float(pnn_tf.roc_auc(test.label, pnn_tf.predict_scores(trained.model, test_x, theta=0.0))),
+        "auc": float(pnn_tf.roc_auc(test.label, pnn_tf.predict_scores(model, test_x, theta=0.0))),
         "bayes_mean": bayes.mean(axis=0).round(6).tolist(),
         "bayes_error": (bayes.std(axis=0) / np.sqrt(len(test))).round(6).tolist(),
         "bayes_auc": float(pnn_tf.roc_auc(test.label, bayes_posterior(task, test.features))),
-        "epochs": len(trained.validation_loss),
-        "validation_loss": trained.validation_loss[-1],
-        "n_train": trained.n_train,
+        "epochs": len(validation_loss),
+        "validation_loss": validation_loss[-1],
+        "n_train": config.n_gradients(len(events)),
         "n_test": len(test),
     }
 
@@ -80,7 +89,7 @@ def tables(record: Mapping) -> Iterator[Table]:
     networks = (("network", "", True), ("best classifier", "bayes_", False))
     means = {name: Quantity(f"{of}mean", decimals=3, spread=spread) for name, of, spread in networks}
     aucs = {name: percent(f"{of}auc", spread=spread) for name, of, spread in networks}
-    frame = pd.concat([long(record["rows"], means, FEATURES), long(record["rows"], aucs, ["AUC (%)"])])
+    frame = pd.concat([long(record["rows"], means, FEATURES.labels), long(record["rows"], aucs, ["AUC (%)"])])
     frame["line"] = frame["row"] + ", " + frame["quantity"]
     caption = "<|t|> of each feature, to standardised inputs, and the area under the ROC curve."
     yield table(caption, "<|t|>", frame, lines="line")
@@ -92,8 +101,8 @@ def tables(record: Mapping) -> Iterator[Table]:
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """A column a task: contours above, mean coefficients below."""
-    groups = {task: pick(record["rows"], task=task) for task in TASKS}
-    angle, places = np.linspace(0, 2 * np.pi, 121), np.arange(len(FEATURES))
+    groups, angle = {task: pick(record["rows"], task=task) for task in TASKS}, np.linspace(0, 2 * np.pi, 121)
+    labels = [label.replace(", ", "\n") for label in FEATURES.labels]
     with style():
         figure = Figure(figsize=(10.4, 5.4))
         upper, lower = figure.subplots(2, len(groups), sharey="row")
@@ -103,17 +112,14 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
                 for radius in RADII:  # one on another: darker towards the centre
                     curve = gaussian.mean[:, None] + radius * ellipse
                     plane.fill(*curve, facecolor=(colour, 0.15), edgecolor=colour, lw=0.9)
-            plane.set(
-                title=f"Task {task}", aspect="equal", xlabel="$x_1$", xlim=(-4, 4), ylim=(-4, 4), xticks=(-3, 0, 3)
-            )
+            plane.set(title=f"Task {task}", aspect="equal", xlabel="$x_1$", xlim=(-4, 4), ylim=(-4, 4))
             mean = np.mean([row["mean"] for row in rows], axis=0)
             spread = np.std([row["mean"] for row in rows], axis=0, ddof=1) if len(rows) > 1 else None
-            bars.bar(places, mean, yerr=spread, color=[ORANGE] * 2 + [BLUE] * 3, ecolor=INK, capsize=2)
-            bars.plot(places, rows[0]["bayes_mean"], "D", mfc="white", mec=INK, ms=5.5)
-            bars.set_xticks(places, SYMBOLS)
+            bars.bar(labels, mean, yerr=spread, color=[ORANGE] * 2 + [BLUE] * 3, ecolor=INK, capsize=2)
+            bars.plot(labels, rows[0]["bayes_mean"], "D", mfc="white", mec=INK)
             bars.grid(axis="y")
         upper[0].set_ylabel("$x_2$")
-        lower[0].set(ylabel=r"$\langle |t| \rangle$", ylim=(0, None))  # of all, which share it
+        lower[0].set_ylabel(r"$\langle |t| \rangle$")
     yield (
         "Above, the densities of signal (red) and background (blue): lines at 0.5, 1, 1.5 and 2 standard deviations. "
         "Below, <|t|> of features of the first (orange) and the second order (blue) with the standard deviation over "
@@ -122,25 +128,24 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     )
 
 
-def gaps(of: str, larger: Iterable[int], smaller: Iterable[int]) -> Callable[[Mapping], dict[str, float]]:
-    """From a row, <|t|> of each of the larger features minus that of each of the smaller; `of` is "" or "bayes_"."""
-    return lambda row: {
-        f"({FEATURES[i]}) over ({FEATURES[j]})": row[f"{of}mean"][i] - row[f"{of}mean"][j]
-        for i, j in product(larger, smaller)
-    }
+def gaps(task: str, of: str, larger: Sequence[int], smaller: Sequence[int]) -> Callable:
+    """The measure of a claim: <|t|> of each of the larger features minus that of each of the smaller.
 
+    `of` is "" for the network, "bayes_" for the best classifier. The error is the most that the test sample leaves.
+    """
+    pairs = {f"({FEATURES.labels[i]}) over ({FEATURES.labels[j]})": (i, j) for i, j in product(larger, smaller)}
 
-def of_gap(of: str) -> Callable[[Mapping], float]:
-    """From a row, the most that the finite test sample leaves as the error of a gap."""
-    return lambda row: 2**0.5 * max(row[f"{of}error"])
+    def value(row):
+        return {name: row[f"{of}mean"][i] - row[f"{of}mean"][j] for name, (i, j) in pairs.items()}
+
+    return over_seeds(value, partial(pick, task=task), lambda row: 2**0.5 * max(row[f"{of}error"]))
 
 
 def off_best(row: Mapping) -> dict[str, float]:
     """<|t|> of the network minus that of the best classifier, by feature."""
-    return dict(zip(FEATURES, np.subtract(row["mean"], row["bayes_mean"]), strict=True))
+    return dict(zip(FEATURES.labels, np.subtract(row["mean"], row["bayes_mean"]), strict=True))
 
 
-IN = {task: partial(pick, task=task) for task in TASKS}
 T = {"unit": "", "decimals": 3}
 ORDERS = (  # what the paper's text says of a task: <|t|> of which features is above that of which others
     ("a", "x1 and x2 are above all pairs", (X1, X2), (X11, X12, X22)),
@@ -149,15 +154,16 @@ ORDERS = (  # what the paper's text says of a task: <|t|> of which features is a
     ("c", "x1, x2, (x1, x2) are above (x1, x1), (x2, x2), a and b combined", (X1, X2, X12), (X11, X22)),
     ("d", "(x1, x2) is below all others", (X1, X2, X11, X22), (X12,)),
 )
-SHARE = over_seeds(lambda row: 100 * row["mean"][X12] / row["mean"][X1], IN["a"])
+SHARE = over_seeds(lambda row: 100 * row["mean"][X12] / row["mean"][X1], partial(pick, task="a"))
 CLAIMS = [Claim("Task a, <|t|>: (x1, x2) is not negligible beside x1", SHARE, above(10), unit="%")]
 for task, order, *features in ORDERS:
-    network, best = (over_seeds(gaps(of, *features), IN[task], of_gap(of)) for of in ("", "bayes_"))
+    network, best = (gaps(task, of, *features) for of in ("", "bayes_"))
     CLAIMS += [
         Claim(f"Task {task}, <|t|>: {order}", network, above(0), **T),
         Claim(f"Task {task}, <|t|> of the best classifier: {order}", best, above(0), **T, ours=True, chance=False),
     ]
-for task, rows in IN.items():
+for task in TASKS:
+    rows = partial(pick, task=task)
     means, auc = over_seeds(off_best, rows), over_seeds(lambda row: 100 * (row["auc"] - row["bayes_auc"]), rows)
     CLAIMS += [
         Claim(f"Task {task}: <|t|> is the best classifier's", means, within(0.05), **T, ours=True),

@@ -9,30 +9,30 @@ criterion is not met; a rate of 0.003 overshoots at the start, so that it is met
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 import pnn_tf
 import taylor.plots
-from benchmarks.data.gaussians import bayes_coefficients, bayes_posterior
+from benchmarks.data.gaussians import bayes_coefficients, bayes_posterior, gaussian_standardiser
 from benchmarks.experiment import Experiment
 from benchmarks.published import TAYLOR_FIG_2
 from benchmarks.samples import Samples
-from benchmarks.style import BLUE, GREEN, ORANGE, PURPLE, QUIET, SKY, VERMILION, style
+from benchmarks.style import QUIET, VERMILION, style
 from benchmarks.tables import Quantity, Table, long, percent, table
-from benchmarks.taylor.gaussian_samples import load_samples, standardised
-from benchmarks.taylor.phases import CLAIMS, FEATURES, PHASES, X12, distance, drawn, phases, reached, stopping_epoch
+from benchmarks.taylor.fig_1 import FEATURES, X12, load_samples
+from benchmarks.taylor.phases import CLAIMS, PHASES, distance, drawn, phases, reached, stopping_epoch
 from benchmarks.taylor.training import Recipe, epochs_shown, train
 from benchmarks.terminal import Display
 from taylor import MonitorRecord, TaylorImportance, TaylorMonitor
 
 TASK = "c"
-COLOURS = dict(zip(FEATURES.labels, (ORANGE, VERMILION, GREEN, BLUE, SKY), strict=True))
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,24 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     """
     batch_size, learning_rate, every = settings(config)[name]
     events, test = samples.train[TASK], samples.test[TASK]
-    n_gradients = len(events) - round(config.validation_fraction * len(events))
-    steps_per_epoch = math.ceil(n_gradients / batch_size)
+    x, test_x = (gaussian_standardiser(TASK)(e.features) for e in (events, test))
+    steps_per_epoch = math.ceil(config.n_gradients(len(x)) / batch_size)
     epochs = math.ceil(config.n_steps / steps_per_epoch)
     setting = replace(config, batch_size=batch_size, learning_rate=learning_rate, patience=None, epochs=epochs)
-    monitor = TimedMonitor(
-        standardised(TASK, test), every=every, label=test.label, metrics={"auc": pnn_tf.roc_auc}, names=test.names
-    )
-    callbacks = [monitor, epochs_shown(display, f"{name}, seed {seed}", work=1 / epochs)]
-    trained = train(setting, standardised(TASK, events), events.label, seed=seed, callbacks=callbacks)
+    metrics = {"auc": pnn_tf.roc_auc}
+    monitor = TaylorMonitor(test_x, every=every, label=test.label, metrics=metrics, names=test.names)
+    begun, ended, looked = [], [], []
+    callbacks = [
+        keras.callbacks.LambdaCallback(on_train_batch_begin=clock(begun), on_train_batch_end=clock(ended)),
+        monitor,
+        keras.callbacks.LambdaCallback(on_train_batch_end=clock(looked)),
+        epochs_shown(display, f"{name}, seed {seed}", work=1 / epochs),
+    ]
+    _, validation_loss = train(setting, x, events.label, seed=seed, callbacks=callbacks)
     counted = monitor.steps <= config.n_steps  # the last epoch may go beyond
     step, mean, auc = monitor.steps[counted], monitor.mean[counted], monitor.metric("auc")[counted]
     linear_auc = float(pnn_tf.roc_auc(test.label, test.features.sum(axis=1)))  # by the symmetry of the task
-    stopped = stopping_epoch(trained.validation_loss, config.patience)
+    stopped = stopping_epoch(validation_loss, config.patience)
     return {
         "batch_size": batch_size,
         "learning_rate": learning_rate,
@@ -104,45 +109,31 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
         "linear_auc": linear_auc,
         "bayes_auc": float(pnn_tf.roc_auc(test.label, bayes_posterior(TASK, test.features))),
         "bayes_mean": np.abs(bayes_coefficients(TASK, test.features)).mean(axis=0).round(4).tolist(),
-        "step_ms": round(1000 * float(np.median(monitor.step_s)), 1),
-        "look_ms": round(1000 * float(np.median(monitor.look_s)), 1),
+        "step_ms": round(1000 * float(np.median(np.subtract(ended, begun))), 1),
+        "look_ms": round(1000 * float(np.median(np.subtract(looked, ended)[monitor.steps[1:] - 1])), 1),
     }
 
 
-class TimedMonitor(TaylorMonitor):
-    """A TaylorMonitor that notes the time of each gradient step, `step_s`, and of each look after one, `look_s`."""
-
-    def __init__(self, data, **keywords):
-        super().__init__(data, **keywords)
-        self.step_s, self.look_s = [], []
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self._begun = time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        ended, n_records = time.perf_counter(), len(self.records)
-        self.step_s.append(ended - self._begun)
-        super().on_train_batch_end(batch, logs)
-        if len(self.records) > n_records:
-            self.look_s.append(time.perf_counter() - ended)
+def clock(times: list[float]) -> Callable:
+    """For a callback: notes the time when it is called."""
+    return lambda batch, logs: times.append(time.perf_counter())
 
 
 def tables(record: Mapping) -> Iterator[Table]:
-    """The phases of each training beside the paper's, and times."""
+    """The phases of each training beside the paper's, and its times."""
     steps = {phase: Quantity(partial(reached, phase), decimals=0) for phase in PHASES}
     steps |= {"AUC (%)": percent(lambda row: row["auc"][-1]), "distance": Quantity(distance)}
     paper = pd.DataFrame([(phase, getattr(TAYLOR_FIG_2, phase)) for phase in PHASES], columns=["quantity", "paper"])
     times = {field: Quantity(field, decimals=d) for field, d in (("step_ms", 1), ("look_ms", 1), ("wall_s", 0))}
+    frame = long(record["rows"], steps | times, published=paper)
+    frame["row"] += ", seed " + frame["seed"].astype(str)
     caption = (
         "Gradient steps at which phases begin: the AUC comes to that of a linear classifier less 0.005; x1 and x2 are "
         "largest; the AUC exceeds the linear one by 0.005; the stopping criterion is met. One more than the last step "
-        "is later. Then the AUC at the end, and the mean of |ln(step / paper's step)| over the first three phases."
+        "is later. Then the AUC at the end, and the mean of |ln(step / paper's step)| over the first three phases. In "
+        "the end, medians of the time of a gradient step and of a look of the monitor, ms, and the time of all, s."
     )
-    of_time = "Medians of the time of a gradient step and of a look of the monitor, ms; the whole, s."
-    for text, quantities, published in ((caption, steps, paper), (of_time, times, None)):
-        frame = long(record["rows"], quantities, published=published)
-        frame["row"] += ", seed " + frame["seed"].astype(str)
-        yield table(text, "setting", frame, columns="quantity")
+    yield table(caption, "setting", frame, columns="quantity")
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
@@ -154,12 +145,11 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         for step, mean, auc in zip(row["step"], np.transpose(row["mean"]), row["auc"], strict=True)
     ]
     with style():
-        figure = taylor.plots.course(records, features=FEATURES.labels, colours=COLOURS, figure=Figure((8.4, 5.4)))
+        figure = taylor.plots.course(records, features=FEATURES.labels)
         for axes in figure.axes:
             axes.axvline(TAYLOR_FIG_2.stop, color=QUIET, lw=1.2, ls=":")
             if row["stop"] is not None:
                 axes.axvline(row["stop"], color=VERMILION, lw=1.4)
-            axes.grid(axis="y")
         figure.axes[1].set_ylim(0.8, 0.885)
     yield (
         f"<|t|> of each feature and the AUC: {row['row']}, seed {row['seed']}. Vertical lines: where the stopping "
@@ -167,27 +157,21 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         figure,
     )
     of_seed = [other for other in record["rows"] if other["seed"] == row["seed"]]
-    yield "The scan: AUC, and <|t|> of (x1, x2), by batch size and learning rate.", scan(of_seed)
-
-
-def scan(rows: Sequence[Mapping]) -> Figure:
-    """AUC and the coefficient of (x1, x2) for every setting: colour the rate, line the batch."""
-    rates, batches = (sorted({row[field] for row in rows}) for field in ("learning_rate", "batch_size"))
-    colours = dict(zip(rates, (SKY, GREEN, BLUE, VERMILION, PURPLE, ORANGE), strict=False))
-    lines = dict(zip(batches[::-1], taylor.plots.DASHES, strict=False))
+    rates, batches = (
+        sorted({row[field] for row in of_seed}, reverse=True) for field in ("learning_rate", "batch_size")
+    )
     with style():
         figure = Figure(figsize=(9.6, 4.4))
         auc, pair = figure.subplots(1, 2)
-        for row in rows:
-            look = {"color": colours[row["learning_rate"]], "ls": lines[row["batch_size"]], "lw": 1.4}
+        for row in of_seed:
+            colour = taylor.plots.COLOURS[rates.index(row["learning_rate"])]
+            look = {"color": colour, "ls": taylor.plots.DASHES[batches.index(row["batch_size"])], "lw": 1.4}
             auc.plot(row["step"], row["auc"], label=row["row"], **look)
             pair.plot(row["step"], row["mean"][X12], **look)
         auc.set(xlabel="gradient step", ylabel="AUC", ylim=(0.8, 0.885))
         pair.set(xlabel="gradient step", ylabel=r"$\langle |t| \rangle$ of $x_1,x_2$")
-        for axes in (auc, pair):
-            axes.grid()
         figure.legend(loc="outside lower center", ncols=3)
-    return figure
+    yield "The scan: AUC, and <|t|> of (x1, x2); the colour is the learning rate, the line the batch size.", figure
 
 
 EXPERIMENT = Experiment(

@@ -21,8 +21,8 @@ from benchmarks.experiment import Experiment
 from benchmarks.published import FIRST_ANGLE, FIRST_ORDER, TAYLOR_HIGGSML, TAYLOR_HIGGSML_RANKS
 from benchmarks.samples import Samples
 from benchmarks.tables import Quantity, Table, long, percent, pick, table
-from benchmarks.taylor import higgsml_figures as drawn
 from benchmarks.taylor.higgsml_claims import N_TOP, PEAK, claims_on, error_of_auc, importance, n_top, rank
+from benchmarks.taylor.higgsml_figures import contours, occurrence, ranking, roc
 from benchmarks.taylor.higgsml_samples import load_samples
 from benchmarks.taylor.training import Recipe, epochs_shown, train
 from benchmarks.terminal import Display
@@ -72,16 +72,18 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     def network(columns: Sequence[int]):
         x, test_x = (of_events[:, columns] for of_events in inputs)
         title = f"{name}, seed {seed}: {len(columns)} inputs"
-        trained = train(config, x, samples.train.label, seed=seed, callbacks=[epochs_shown(display, title)])
+        model, validation_loss = train(
+            config, x, samples.train.label, seed=seed, callbacks=[epochs_shown(display, title)]
+        )
         display.advance(1 / 2, title)
-        scores = (pnn_tf.predict_scores(trained.model, some, theta=0.0) for some in (x, test_x))
-        return trained.model, {"epochs": len(trained.validation_loss), **judged(samples, *scores)}
+        scores = (pnn_tf.predict_scores(model, some, theta=0.0) for some in (x, test_x))
+        return model, {"epochs": len(validation_loss), **judged(samples, *scores)}
 
     model, of_all = network(range(len(names)))
-    ranking = mean_abs_coefficients(model, inputs[1], names=names, bootstrap=config.bootstrap, seed=seed)
-    kept = select_features(ranking, fraction=config.fraction)
+    found = mean_abs_coefficients(model, inputs[1], names=names, bootstrap=config.bootstrap, seed=seed)
+    kept = select_features(found, fraction=config.fraction)
     _, of_kept = network(sorted(kept.indices))
-    low, high = ranking.rank_interval.tolist()
+    low, high = found.rank_interval.tolist()
     return {
         "inputs": list(names),
         "kept": list(kept.names),
@@ -89,9 +91,9 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
         "n_test": len(samples.test),
         "n_signal": int(np.count_nonzero(samples.test.label)),
         **{field: None if value is None else [value, of_kept[field]] for field, value in of_all.items()},
-        "engine": ranking.engine,
-        "mean": rounded(ranking.mean, 5),
-        "error": rounded(ranking.error, 3),
+        "engine": found.engine,
+        "mean": rounded(found.mean, 5),
+        "error": rounded(found.error, 3),
         "rank_low": low,
         "rank_high": high,
     }
@@ -104,18 +106,18 @@ def judged(samples: Samples, train_score: np.ndarray, score: np.ndarray) -> dict
     events; both are None without event weights, and so is `auc_weighted`. `roc` holds the efficiency of background at
     the signal's EFFICIENCIES, weighted where there are weights.
     """
-    ranking = pnn_tf.Ranking(samples.test.label, score)
+    of_test = pnn_tf.Ranking(samples.test.label, score)
     weight, found = None, dict.fromkeys(("auc_weighted", "ams", "ams_unbiased"))
     if (samples.test.weight != 1).any():
         weight = rescale_weights(samples.test).weight
-        ams = pnn_tf.ams(*ranking.passing(weight))
+        ams = pnn_tf.ams(*of_test.passing(weight))
         of_train = pnn_tf.Ranking(samples.train.label, train_score)
         of_cut = pnn_tf.ams(*of_train.passing(rescale_weights(samples.train).weight))
-        n_passing = np.count_nonzero(ranking.cuts >= of_train.cuts[np.argmax(of_cut)])
+        n_passing = np.count_nonzero(of_test.cuts >= of_train.cuts[np.argmax(of_cut)])
         unbiased = float(ams[n_passing - 1]) if n_passing else 0.0
-        found = {"auc_weighted": ranking.auc(weight), "ams": float(ams.max()), "ams_unbiased": unbiased}
-    signal, background = (passing / passing[-1] for passing in ranking.passing(weight))
-    return {"auc": ranking.auc(), **found, "roc": rounded(np.interp(EFFICIENCIES, signal, background), 4)}
+        found = {"auc_weighted": of_test.auc(weight), "ams": float(ams.max()), "ams_unbiased": unbiased}
+    signal, background = (passing / passing[-1] for passing in of_test.passing(weight))
+    return {"auc": of_test.auc(), **found, "roc": rounded(np.interp(EFFICIENCIES, signal, background), 4)}
 
 
 def rounded(values: np.ndarray, digits: int) -> list[float]:
@@ -128,30 +130,35 @@ def by_treatment(rows: Sequence[Mapping]) -> dict[str, list[Mapping]]:
     return {name: pick(rows, row=name) for name in dict.fromkeys(row["row"] for row in rows)}
 
 
+PERFORMANCE = {
+    "inputs": Quantity(lambda row: [len(row["inputs"]), len(row["kept"])], decimals=1),
+    "weighted AUC (%)": percent("auc_weighted"),
+    "AUC (%)": percent("auc"),
+    "AMS, best cut": Quantity("ams"),
+    "AMS, cut of training": Quantity("ams_unbiased"),
+    "epochs": Quantity("epochs", decimals=0, spread=False),
+}
+PUBLISHED = (
+    *(("inputs", NETWORKS[0], 30), ("inputs", NETWORKS[1], TAYLOR_HIGGSML.n_inputs)),
+    *(("weighted AUC (%)", network, TAYLOR_HIGGSML.auc) for network in NETWORKS),
+    ("AMS, best cut", NETWORKS[0], TAYLOR_HIGGSML.ams),
+)
+
+
 def tables(record: Mapping) -> Iterator[Table]:
     """Both networks, the ranks that the paper states, the first features, and how sure a ranking is."""
     rows, peak = record["rows"], record["data"]["contours"]["x"][0]
     groups, is_higgsml = by_treatment(rows), peak == PEAK
-    weighted = {"weighted AUC (%)": percent("auc_weighted"), "AUC (%)": percent("auc")}
-    weighted |= {"AMS, best cut": Quantity("ams"), "AMS, cut of training": Quantity("ams_unbiased")}
-    performance = {
-        "inputs": Quantity(lambda row: [len(row["inputs"]), len(row["kept"])], decimals=1),
-        **(weighted if rows[0]["ams"] else {"AUC (%)": percent("auc")}),
-        "epochs": Quantity("epochs", decimals=0, spread=False),
-    }
-    paper = {("inputs", 0): 30, ("inputs", 1): TAYLOR_HIGGSML.n_inputs, ("AMS, best cut", 0): TAYLOR_HIGGSML.ams}
-    paper |= {("weighted AUC (%)", i): TAYLOR_HIGGSML.auc for i in (0, 1)}
-    paper = pd.DataFrame(
-        [(name, NETWORKS[i], x) for (name, i), x in paper.items()], columns=["quantity", "at", "paper"]
-    )
-    frame = long(rows, performance, NETWORKS, paper if is_higgsml else None)
+    there = {name: quantity for name, quantity in PERFORMANCE.items() if rows[0].get(quantity.value, True)}
+    paper = pd.DataFrame(PUBLISHED if is_higgsml else (), columns=["quantity", "at", "paper"])
+    frame = long(rows, there, NETWORKS, paper)
     frame["row"] += ": " + frame["at"]
     yield table("AUC and significance with all inputs and with those kept.", "network", frame, columns="quantity")
 
-    stated = list(TAYLOR_HIGGSML_RANKS) if is_higgsml else [f"{peak}, {peak}", peak, FIRST_ORDER, FIRST_ANGLE]
+    stated = TAYLOR_HIGGSML_RANKS if is_higgsml else (f"{peak}, {peak}", peak, FIRST_ORDER, FIRST_ANGLE)
     ranks = {what: Quantity(lambda row, what=what: rank(what, row) - np.array([0, 1]), decimals=1) for what in stated}
-    paper = pd.DataFrame(TAYLOR_HIGGSML_RANKS.items(), columns=["quantity", "paper"])
-    frame = long(rows, ranks, ("from 1", "from 0"), paper if is_higgsml else None)
+    paper = pd.DataFrame(TAYLOR_HIGGSML_RANKS.items() if is_higgsml else (), columns=["quantity", "paper"])
+    frame = long(rows, ranks, ("from 1", "from 0"), paper)
     frame["at"] = frame["row"] + ", " + frame["at"]
     yield table("Ranks that the paper states, counted from 1 and from 0.", "rank", frame, lines="quantity")
 
@@ -189,23 +196,19 @@ def tables(record: Mapping) -> Iterator[Table]:
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """TAYLOR Figs. 3, 4, 5, and the ROC curves."""
     groups, counts = by_treatment(record["rows"]), record["data"]["contours"]
-    name, group = next(iter(groups.items()))
-    caption = f"<|t|> along the ranking, mean and standard deviation over the seeds: {name}. TAYLOR Fig. 3."
-    yield caption, drawn.ranking(group)
-    caption = (
-        "The events in the plane of a pair of inputs: signal red, background blue; lines at 10, 30, 50, 70 and 90 % of "
-        "the highest density of the class, without event weights. TAYLOR Fig. 4."
-    )
-    yield caption, drawn.contours(counts)
-    caption = (
-        f"How many of the features with a primitive φ, and of those with {counts['x'][0]}, have come up to each rank; "
-        "seeds thin, their mean ranking thick. TAYLOR Fig. 5."
-    )
-    yield caption, drawn.occurrence(groups, counts["x"][0])
+    (name, group), peak = next(iter(groups.items())), counts["x"][0]
+    yield f"<|t|> along the ranking, mean and standard deviation over seeds: {name}. TAYLOR Fig. 3.", ranking(group)
     yield (
-        "ROC curves with all inputs and with those kept, mean over the seeds, weighted if events are.",
-        drawn.roc(groups),
+        "The events in the plane of a pair of inputs: signal red, background blue; lines at 10, 30, 50, 70 and 90 % of "
+        "the highest density of the class, without event weights. TAYLOR Fig. 4.",
+        contours(counts),
     )
+    yield (
+        f"How many of the features with a primitive φ, and of those with {peak}, have come up to each rank; seeds "
+        "thin, their mean ranking thick. TAYLOR Fig. 5.",
+        occurrence(groups, peak),
+    )
+    yield "ROC curves with all inputs and with those kept, mean over the seeds, weighted if events are.", roc(groups)
 
 
 EXPERIMENT = Experiment(
@@ -230,7 +233,7 @@ EXPERIMENT = Experiment(
     line=lambda row: f"AUC {row['auc'][0]:.2%}, {row['auc'][1]:.2%} with {len(row['kept'])} of the inputs",
     tables=tables,
     figures=figures,
-    claims=claims_on(ROW_NAMES),
+    claims=tuple(claims_on(ROW_NAMES)),
     departures=(
         "The paper has 100,000 HiggsML events for training and as many for the test. HEPMASS-like events are simulated "
         "for this project, a resonance at 1000 GeV and the background that carries its mass. Of a user's file a third "

@@ -4,7 +4,7 @@ Ranks count from 1. The paper does not say where it starts, and its first author
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -105,19 +105,14 @@ OF_HIGGSML = (
 )
 
 
-def claims_on(names: Mapping[str, str]) -> list[Claim]:
+def claims_on(names: Mapping[str, str]) -> Iterator[Claim]:
     """The paper's claims on both treatments of undefined values; what can be said of other events as our own.
 
-    Args:
-        names: of the rows, by treatment.
+    The names are those of the rows, by treatment.
     """
-    found = []
-    for row, of, entries, ours, scales in (
-        (names["mean"], names["mean"], OF_HIGGSML, False, ("paper", "file")),
-        (names["keep"], names["keep"], OF_HIGGSML, False, ("paper", "file")),
-        (names["none"], "HEPMASS-like", OF_ANY, True, ("embedded",)),
-    ):
-        for text, value, criterion, paper, unit, decimals, *error in entries:
+    for treatment in ("mean", "keep", "none"):
+        row, ours = names[treatment], treatment == "none"
+        of, scales = ("HEPMASS-like", ("embedded",)) if ours else (row, ("paper", "file"))
+        for text, value, criterion, paper, unit, decimals, *error in OF_ANY if ours else OF_HIGGSML:
             measure, paper = over_seeds(value, partial(pick, row=row), *error), None if ours else paper
-            found.append(Claim(f"{text} ({of})", measure, criterion, paper, "", unit, decimals, ours, scales=scales))
-    return found
+            yield Claim(f"{text} ({of})", measure, criterion, paper, "", unit, decimals, ours, scales=scales)

@@ -30,29 +30,25 @@ def ranking(rows: Sequence[Mapping]) -> Figure:
         left, right = figure.subfigures(1, 2, width_ratios=(1.5, 1))
         taylor.plots.ranking(replace(found, error=spread), N_BARS, figure=left)
         axes = right.subplots()
-        for order, size in ((2, 7), (1, 24)):
-            of_order = found.features.orders == order
-            axes.scatter(found.ranks[of_order], found.mean[of_order], s=size, color=taylor.plots.ORDERS[order], lw=0)
+        axes.scatter(
+            found.ranks, found.mean, s=7, color=[taylor.plots.ORDERS[order] for order in found.features.orders]
+        )
         axes.set(yscale="log", xlabel="rank", ylabel=taylor.plots.MEAN)
-        axes.grid()
     return figure
 
 
 def contours(counts: Mapping) -> Figure:
     """TAYLOR Fig. 4, from the counts that `higgsml_samples.contours` makes: each class against the highest density."""
-    shape = np.shape(counts["signal"])
+    n_bins = np.shape(counts["signal"])
     x, y = (
-        low + (high - low) * (np.arange(n) + 0.5) / n for (low, high), n in zip(counts["ranges"], shape, strict=True)
+        low + (high - low) * (np.arange(n) + 0.5) / n for (low, high), n in zip(counts["ranges"], n_bins, strict=True)
     )
     with style():
         figure = Figure(figsize=(5.6, 4.4))
         axes = figure.subplots()
         for name, colour in (("background", BLUE), ("signal", VERMILION)):
             density = gaussian_filter(np.array(counts[name], float), 1.0, mode="constant").T  # bins
-            levels = [level * density.max() for level in LEVELS]
-            shades = [(colour, alpha) for alpha in np.linspace(0.1, 0.5, len(LEVELS))]
-            axes.contourf(x, y, density, levels=[*levels, density.max()], colors=shades)
-            axes.contour(x, y, density, levels=levels, colors=[colour], linewidths=1.2)
+            axes.contour(x, y, density / density.max(), levels=LEVELS, colors=[colour])
         x_label, y_label = (f"{name} ({unit})" if unit else name for name, unit in (counts["x"], counts["y"]))
         axes.set(xlabel=x_label, ylabel=y_label, xlim=counts["ranges"][0], ylim=counts["ranges"][1])
     return figure
@@ -65,11 +61,9 @@ def occurrence(groups: Mapping[str, Sequence[Mapping]], peak: str) -> Figure:
         axes = figure.subplots()
         for (name, rows), line in zip(groups.items(), taylor.plots.DASHES, strict=False):
             for what, colour, pattern in ((peak, BLUE, with_input(peak)), ("a primitive φ", ORANGE, ANGLE)):
-                for of_mean, some in ((True, rows), *((False, [row]) for row in rows)):
+                for width, label, some in ((2, f"{what}, {name}", rows), *((0.7, None, [row]) for row in rows)):
                     chosen = matching(pattern, *some)
-                    label, look = (f"{what}, {name}", {"lw": 2}) if of_mean else (None, {"lw": 0.7, "alpha": 0.6})
-                    share = np.append(0, np.cumsum(chosen) / chosen.sum())
-                    axes.plot(np.arange(len(share)), share, color=colour, ls=line, label=label, **look)
+                    axes.plot([0, *np.cumsum(chosen) / chosen.sum()], color=colour, ls=line, lw=width, label=label)
         axes.plot([0, len(chosen)], [0, 1], color=QUIET, lw=0.9, ls=":", label="a ranking at random")
         if peak in TAYLOR_HIGGSML_RANKS:
             first = TAYLOR_HIGGSML_RANKS[FIRST_ANGLE]
@@ -81,14 +75,12 @@ def occurrence(groups: Mapping[str, Sequence[Mapping]], peak: str) -> Figure:
 
 
 def roc(groups: Mapping[str, Sequence[Mapping]]) -> Figure:
-    """A column for each treatment: the curves of both networks, averaged over the seeds."""
+    """The curves of both networks with each treatment, averaged over the seeds."""
+    curves = {}
+    for name, rows in groups.items():
+        background = np.mean([row["roc"] for row in rows], axis=0)  # (2, n_efficiencies)
+        signal = np.arange(1, background.shape[1] + 1) / background.shape[1]
+        curves |= {f"{name}: all inputs": RocCurve(signal, background[0])}
+        curves |= {f"{name}: kept inputs": RocCurve(signal, background[1])}
     with style():
-        figure = Figure(figsize=(5.2 * len(groups), 4.6))
-        for part, (name, rows) in zip(np.atleast_1d(figure.subfigures(1, len(groups))), groups.items(), strict=True):
-            background = np.mean([row["roc"] for row in rows], axis=0)  # (2, n_efficiencies)
-            signal = np.arange(1, background.shape[1] + 1) / background.shape[1]
-            labels, colours = ("all inputs", "kept inputs"), {"all inputs": INK, "kept inputs": VERMILION}
-            curves = {label: RocCurve(signal, of_label) for label, of_label in zip(labels, background, strict=True)}
-            pnn_tf.plots.roc(curves, colours=colours, figure=part)
-            part.suptitle(name)
-    return figure
+        return pnn_tf.plots.roc(curves, figure=Figure(figsize=(7.2, 5.0)))

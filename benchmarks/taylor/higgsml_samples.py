@@ -42,37 +42,26 @@ def load_samples(sample: str, n_train: int | None, n_test: int | None, path: str
         every = [load_hepmass_like(split) for split in ("train", "test")]
         name, parts = f"HEPMASS-like (simulated, {MASS:.0f} GeV)", [e.select(e.theta[:, 0] == MASS) for e in every]
     elif sample == "file" and path is not None:
-        name, parts = (
-            f"HiggsML ({Path(path).name})",
-            load_higgsml("all", path=path, undefined="keep").split(TEST_FRACTION),
-        )
+        every = load_higgsml("all", path=path, undefined="keep")
+        name, parts = f"HiggsML ({Path(path).name})", every.split(TEST_FRACTION)
     else:
         raise ValueError(
             f"Expected sample 'higgsml', 'hepmass-like', or 'file' with a path. Received: {sample!r}, path={path}."
         )
-    train, test = (
-        e.draw(n) if n is not None and n < len(e) else e for e, n in zip(parts, (n_train, n_test), strict=True)
-    )
-    data = {
-        "name": name,
-        "n_train": len(train),
-        "n_test": len(test),
-        "fingerprint": fingerprint(*(a for e in (train, test) for a in (e.features, e.label, e.weight))),
-        "contours": contours(Events.concatenate([train, test]), *PAIRS["higgsml" if sample == "file" else sample]),
-    }
-    return Samples(train, test, data)
+    sizes = zip(parts, (n_train, n_test), strict=True)
+    train, test = (e.draw(n) if n is not None and n < len(e) else e for e, n in sizes)
+    columns = (column for e in (train, test) for column in (e.features, e.label, e.weight))
+    data = {"name": name, "n_train": len(train), "n_test": len(test), "fingerprint": fingerprint(*columns)}
+    pair = PAIRS["higgsml" if sample == "file" else sample]
+    return Samples(train, test, data | {"contours": contours(Events.concatenate([train, test]), *pair)})
 
 
 def contours(events: Events, x: tuple[str, str], y: tuple[str, str]) -> dict:
-    """Numbers of events in a plane of two features, as plain JSON values.
-
-    Args:
-        events: of both classes; their weights are not looked at.
-        x: name and unit of the first feature.
-        y: of the second.
+    """Numbers of events in a plane of two features, given by name and unit, as plain JSON values.
 
     Returns:
-        `x` and `y` as given, `ranges` of the axes, and `signal` and `background`, (N_BINS, N_BINS) counts with x first.
+        `x` and `y` as given, `ranges` of the axes, and `signal` and `background`, (N_BINS, N_BINS) counts of events,
+        without their weights, with x first.
     """
     plane = np.stack([events.features[:, events.names.index(name)] for name, _ in (x, y)], axis=1)
     ranges = np.quantile(plane, SHOWN, axis=0).T

@@ -9,10 +9,8 @@ import numpy as np
 import pnn_tf
 from benchmarks.claims import Claim, Criterion, Estimate, Missing, above, below, between, over_seeds, within
 from benchmarks.published import TAYLOR_FIG_2
-from taylor import FeatureSet
+from benchmarks.taylor.fig_1 import FEATURES, X1, X2, X11, X12, X22
 
-FEATURES = FeatureSet.complete(("x1", "x2"), 2)
-X1, X2, X11, X12, X22 = range(5)
 PHASES = ("plateau", "fall", "second_rise", "stop")
 CHANGE = 0.005  # of an AUC, that ends one phase of the training and begins the next
 
@@ -34,17 +32,17 @@ def phases(step: np.ndarray, mean: np.ndarray, auc: np.ndarray, linear_auc: floa
         CHANGE; `fall`, the means of x1 and x2 are largest, and begin to decrease; `second_rise`, the AUC exceeds that
         of a linear classifier by CHANGE. `plateau_auc` is the AUC at `fall`.
     """
+
+    def first(reached):
+        return int(step[np.argmax(reached)]) if reached.any() else None
+
     highest = int(np.argmax(mean[:, :2].sum(axis=1)))
     return {
         "plateau_auc": float(auc[highest]),
-        "plateau": _first(step, auc >= linear_auc - CHANGE),
+        "plateau": first(auc >= linear_auc - CHANGE),
         "fall": int(step[highest]),
-        "second_rise": _first(step, auc > linear_auc + CHANGE),
+        "second_rise": first(auc > linear_auc + CHANGE),
     }
-
-
-def _first(step: np.ndarray, reached: np.ndarray) -> int | None:
-    return int(step[np.argmax(reached)]) if reached.any() else None
 
 
 def stopping_epoch(validation_loss: Sequence[float], patience: int) -> int | None:
@@ -89,8 +87,8 @@ def rise(of: str | int, start: float, end: float, row: Mapping) -> float:
 
 def first_over_second(row: Mapping) -> dict[str, float]:
     """How much more x1 and x2 have risen than each pair at the end of the paper's first phase."""
-    first, pairs = ([rise(i, 0, PLATEAU, row) for i in some] for some in ((X1, X2), (X11, X12, X22)))
-    return {f"({FEATURES.labels[X11 + i]})": min(first) - pair for i, pair in enumerate(pairs)}
+    first = min(rise(i, 0, PLATEAU, row) for i in (X1, X2))
+    return {f"({FEATURES.labels[i]})": first - rise(i, 0, PLATEAU, row) for i in (X11, X12, X22)}
 
 
 def unlike(row: Mapping) -> float:
@@ -132,22 +130,14 @@ OF_DRAWN = (  # statement, what is read off a row, criterion, published, unit, d
 )
 FROM_LINEAR = over_seeds(lambda row: 100 * (row["plateau_auc"] - row["linear_auc"]), drawn)
 FROM_BEST = over_seeds(lambda row: 100 * (row["auc"][-1] - row["bayes_auc"]), drawn)
+EARLY = "The criterion can be met before the second rise"
 CLAIMS = (
     Claim("The AUC rises to a plateau", TOP, within(0.5, of=HEIGHT), HEIGHT, unit="%"),
     *(
         Claim(text, over_seeds(value, drawn), criterion, paper, "", *digits)
         for text, value, criterion, paper, *digits in OF_DRAWN
     ),
-    Claim(
-        "The criterion can be met before the second rise",
-        stopped_early,
-        above(0),
-        None,
-        "",
-        "trainings",
-        0,
-        chance=False,
-    ),
+    Claim(EARLY, stopped_early, above(0), unit="trainings", decimals=0, chance=False),
     Claim("The AUC of the plateau is that of the best linear classifier", FROM_LINEAR, within(0.5), ours=True),
     Claim("The AUC ends at that of the best classifier", FROM_BEST, within(0.5), ours=True),
 )

@@ -5,7 +5,6 @@ The paper gives neither batch size nor learning rate: here they are 100, and the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -37,41 +36,34 @@ class Recipe:
     epochs: int = 200
     steps_per_execution: int = 64
 
-
-class Trained(NamedTuple):
-    """A network as it is after its last step, and how it came there.
-
-    Attributes:
-        model: with the input `features` (n_events, n_inputs), standardised, and one sigmoid output.
-        validation_loss: mean cross-entropy over the validation events at the end of each epoch.
-        n_train: number of events that gradients were made of.
-    """
-
-    model: keras.Model
-    validation_loss: tuple[float, ...]
-    n_train: int
+    def n_gradients(self, n_events: int) -> int:
+        """How many of some events gradients are made of; the others are for validation."""
+        return n_events - round(self.validation_fraction * n_events)
 
 
 def train(
     recipe: Recipe, x: np.ndarray, y: np.ndarray, *, seed: int, callbacks: Sequence[keras.callbacks.Callback] = ()
-) -> Trained:
+) -> tuple[keras.Model, list[float]]:
     """Splits the events at random, trains a fresh network on one part, and stops by its loss on the other.
 
     The weights kept are the last ones, as in the paper, not those of the smallest validation loss. The cross-entropy
-    has no event weights.
+    has no event weights. The seed is that of the split, the order of the events and the initial weights; callbacks are
+    told each epoch, and each step where `steps_per_execution` is 1.
 
     Args:
         recipe: the settings.
         x: (n_events, n_inputs) standardised inputs.
         y: (n_events,) 1 for signal, 0 for background.
-        seed: of the split, the order of the events and the initial weights.
-        callbacks: of Keras, told each epoch; each step as well where `steps_per_execution` is 1.
+
+    Returns:
+        The network, with the input `features` (n_events, n_inputs) and one sigmoid output, and the mean cross-entropy
+        over the validation events at the end of each epoch.
 
     Raises:
         ValueError: lengths that differ, NaN or infinite inputs, labels other than 0 and 1, or too few events to split.
     """
     x, y = np.asarray(x, np.float32), np.asarray(y)
-    n_validation = round(recipe.validation_fraction * len(x))
+    n_validation = len(x) - recipe.n_gradients(len(x))
     if not 0 < n_validation < len(x):
         raise ValueError(
             f"Expected events for training and validation. Received: {len(x)} events, of which "
@@ -99,7 +91,7 @@ def train(
         shuffle=False,
         verbose=0,
     ).history
-    return Trained(model, tuple(history["val_loss"]), len(training))
+    return model, history["val_loss"]
 
 
 class ValidationLoss(keras.callbacks.Callback):
@@ -128,8 +120,8 @@ def epochs_shown(display: Display, title: str, work: float = 0.0) -> keras.callb
 
 def network(n_inputs: int, units: int, seed: int) -> keras.Model:
     """Inputs, a hidden layer of tanh, and a sigmoid; untrained, with Glorot's uniform weights and zero biases."""
-    seeds = np.random.SeedSequence(seed).generate_state(2)
-    hidden, output = (keras.initializers.GlorotUniform(seed=int(s)) for s in seeds)
+    seeds = np.random.SeedSequence(seed).generate_state(2).tolist()
+    hidden, output = map(keras.initializers.GlorotUniform, seeds)
     features = keras.Input((n_inputs,), name="features")
     z = keras.layers.Dense(units, "tanh", kernel_initializer=hidden, name="hidden")(features)
     score = keras.layers.Dense(1, "sigmoid", kernel_initializer=output, name="score")(z)

@@ -10,6 +10,7 @@ from scipy.stats import norm
 from benchmarks.neos import mixture
 
 EDGES = np.array([-2.0, -0.9, 0.3, 1.1, 2.6])
+QUAD = 1e-7  # its default, 1.5e-8, and a margin
 
 
 def test_draws_follow_the_density():
@@ -26,9 +27,7 @@ def test_draws_follow_the_density():
 @pytest.mark.parametrize("bandwidth", [0.0, 0.4])
 def test_shares_are_integrals_of_the_density_and_slopes_their_derivatives(bandwidth):
     integrals = [quad(mixture.density, a, b, args=(bandwidth,))[0] for a, b in pairwise(EDGES)]
-    np.testing.assert_allclose(
-        mixture.shares(EDGES, bandwidth), integrals, atol=1e-7
-    )  # quad's default, 1.5e-8, and a margin
+    np.testing.assert_allclose(mixture.shares(EDGES, bandwidth), integrals, atol=QUAD)
     step = 1e-4  # a mixture moved up is edges moved down
     moved = [mixture.shares(EDGES - sign * step, bandwidth) for sign in (1, -1)]
     # Of order step^2, and 1e-16 / step of rounding.
@@ -38,7 +37,7 @@ def test_shares_are_integrals_of_the_density_and_slopes_their_derivatives(bandwi
 def test_a_bandwidth_smears_the_density_with_a_normal_kernel():
     for t in (-1.5, 0.0, 1.0):
         smeared, _ = quad(lambda u, t=t: mixture.density(u) * norm.pdf(t, u, 0.4), -8, 8)
-        assert mixture.density(t, 0.4) == pytest.approx(smeared, abs=1e-7)  # likewise
+        assert mixture.density(t, 0.4) == pytest.approx(smeared, abs=QUAD)
 
 
 def test_variances_of_slopes_are_the_integrals_that_define_them():
@@ -49,7 +48,7 @@ def test_variances_of_slopes_are_the_integrals_that_define_them():
             return norm.pdf(a, t, h) - norm.pdf(b, t, h)
 
         mean, square = (quad(lambda t, n=n: mixture.density(t) * slope(t) ** n, -8, 8)[0] for n in (1, 2))
-        assert variance == pytest.approx(square - mean**2, abs=1e-7)  # quad's default, 1.5e-8, and a margin
+        assert variance == pytest.approx(square - mean**2, abs=QUAD)
 
 
 def test_a_histogram_has_no_variance_of_slopes():

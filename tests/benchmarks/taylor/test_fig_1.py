@@ -43,22 +43,10 @@ def test_a_row_describes_the_network_and_the_best_classifier():
 @pytest.fixture
 def record() -> dict:
     """Two seeds, 0.01 above and below the best classifier in every coefficient, and 0.2 points below its AUC."""
+    of_all = {"error": [0.001] * 5, "bayes_error": [0.001] * 5, "epochs": 10, "validation_loss": 0.4, "wall_s": 3.0}
     rows = [
-        {
-            "row": f"task {task}",
-            "seed": seed,
-            "task": task,
-            "mean": [value + shift for value in mean],
-            "error": [0.001] * 5,
-            "auc": auc - 0.002,
-            "bayes_mean": list(mean),
-            "bayes_error": [0.001] * 5,
-            "bayes_auc": auc,
-            "epochs": 10,
-            "validation_loss": 0.4,
-            "n_train": 50_000,
-            "wall_s": 3.0,
-        }
+        {"row": f"task {task}", "seed": seed, "task": task, "n_train": 50_000, **of_all}
+        | {"mean": [value + shift for value in mean], "bayes_mean": list(mean), "auc": auc - 0.002, "bayes_auc": auc}
         for seed, shift in ((1, 0.01), (2, -0.01))
         for task, (mean, auc) in BEST.items()
     ]
@@ -70,12 +58,8 @@ def test_the_orders_hold_for_the_best_classifier_and_tell_the_tasks_apart(record
     assert len(orders) == 10 and all(judge(claim, record).verdict == HOLDS for claim in orders)
     for task, other in (("a", "b"), ("b", "a"), ("c", "d"), ("d", "c")):
         changed = [row | {"mean": list(BEST[other][0])} for row in pick(record["rows"], task=task)]
-        verdicts = [
-            judge(c, record | {"rows": changed}).verdict
-            for c in orders
-            if c.statement.startswith(f"Task {task}, <|t|>:")
-        ]
-        assert FAILS in verdicts
+        of_task = (claim for claim in orders if claim.statement.startswith(f"Task {task}, <|t|>:"))
+        assert FAILS in [judge(claim, record | {"rows": changed}).verdict for claim in of_task]
 
 
 def test_deviations_of_the_network_are_measured(record):

@@ -1,7 +1,6 @@
-"""The HiggsML experiment: a small run, real events, and the tables made of rows."""
+"""The HiggsML experiment: a small run, and the tables made of rows."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from benchmarks.taylor.higgsml import EXPERIMENT, judged, tables
 from benchmarks.taylor.higgsml_claims import importance
 from tests.benchmarks.silent import Silent
 
-REAL = Path(__file__).parents[4] / "shared" / "data" / "higgsml_real_sample.csv.gz"
 TINY = replace(EXPERIMENT.scales["file"], units=12, learning_rate=0.01, epochs=8, bootstrap=20)
 
 
@@ -64,20 +62,6 @@ def test_events_without_weights_have_neither_weighted_auc_nor_ams(samples):
     found = judged(Samples(*unweighted, {}), *(e.label.astype(float) for e in unweighted))
     assert found["auc"] == 1
     assert found["auc_weighted"] is found["ams"] is found["ams_unbiased"] is None
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not REAL.exists(), reason="needs the 15 000 real events of ../shared/data")
-def test_real_events():
-    """What the whole run finds with three seeds, roughly, with a smaller and quicker network."""
-    quick = replace(TINY, units=30, learning_rate=5e-3, epochs=12)
-    todo = [("undefined at the mean", 42)]
-    (row,) = make_rows(EXPERIMENT, quick, EXPERIMENT.load(quick, path=REAL), todo, Silent())
-    # 0.905 to 0.915 by the paper's recipe with 5000 events to learn from.
-    assert row["auc_weighted"][0] > 0.89
-    labels = [line.feature for line in importance(row).ranking()]
-    assert sum("DER_mass_vis" in label or "DER_mass_MMC" in label for label in labels[:10]) >= 3
-    assert not any("_phi" in label.replace("DER_met_phi_centrality", "") for label in labels[:25])
 
 
 def test_the_tables_hold_mean_spread_and_paper(rows, samples):
