@@ -22,6 +22,7 @@ from benchmarks.samples import Samples, Source, events_fingerprint
 from benchmarks.training import QUICK, Recipe, show_epochs, train
 
 BACKGROUND_WEIGHT = 1 / len(MASSES)  # in tests: the background then weighs as much as the signal of one mass
+M_WWBB = "m_wwbb"  # the feature that is the reconstructed mass
 # Mean and standard deviation of m_WWbb in HEPMASS before its standardisation, GeV. The official files do not have them:
 # these are of 140 000 events, printed at github.com/angarmin/hepmass.
 HEPMASS_M_WWBB = (1005.874941, 560.295364)
@@ -198,15 +199,21 @@ def nearest_hypothesis(sample: str, events: Events) -> pnn_tf.Binned:
     Raises:
         ValueError: events without the feature "m_wwbb".
     """
-    if "m_wwbb" not in events.names:
-        raise ValueError(f"Expected events with 'm_wwbb', the reconstructed mass. They have: {events.names}.")
-    mean, std = HEPMASS_M_WWBB
-    if sample != "hepmass":
-        recipe = read_recipe()
-        mean, std = (recipe[of_all][recipe["features"].index("m_wwbb")] for of_all in ("mean", "std"))
+    if M_WWBB not in events.names:
+        raise ValueError(f"Expected events with {M_WWBB!r}, the reconstructed mass. They have: {events.names}.")
+    mean, std = m_wwbb_scale(sample)
     masses = events.hypotheses[:, 0].astype(float)
     edges = np.array([-np.inf, *(masses[1:] + masses[:-1]) / 2, np.inf])
-    return pnn_tf.Binned((edges - mean) / std, masses, events.names.index("m_wwbb"))
+    return pnn_tf.Binned((edges - mean) / std, masses, events.names.index(M_WWBB))
+
+
+def m_wwbb_scale(sample: str) -> tuple[float, float]:
+    """Mean and standard deviation of m_WWbb before standardisation, GeV."""
+    if sample == "hepmass":
+        return HEPMASS_M_WWBB
+    recipe = read_recipe()
+    at = recipe["features"].index(M_WWBB)
+    return recipe["mean"][at], recipe["std"][at]
 
 
 def scores_at(model, test: Events, hypothesis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
