@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
@@ -16,8 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from rich.console import Console
-from rich.table import Table
+import pandas as pd
 
 
 class Times(NamedTuple):
@@ -32,34 +32,25 @@ class Times(NamedTuple):
 
 
 def in_turn(
-    jobs: Mapping[Hashable, Callable[[], Any]],
-    repetitions: int,
-    *,
-    at_least_s: float = 0.0,
-    warm_up: int = 1,
-    rest_s: float = 0.0,
+    jobs: Mapping[Hashable, Callable[[], Any]], repetitions: int, *, at_least_s: float = 0.0, rest_s: float = 0.0
 ) -> dict[Hashable, Times]:
     """Times of all jobs in turn, each time another one first, so that all meet the same noise.
 
     Args:
         jobs: what to measure, by name.
-        repetitions: number of measurements of each job.
+        repetitions: number of measurements of each job, after a first call.
         at_least_s: CPU seconds of one measurement, which calls the job until then, and at least once.
-        warm_up: calls of each job before, at least one.
         rest_s: seconds of sleep before each measurement.
     """
-    times = {}
-    for name, job in jobs.items():
-        (first_s, _), *_ = (_seconds_of_a_call(job, 0) for _ in range(warm_up))
-        times[name] = Times(first_s, [], [])
-    names = list(jobs)
-    for repetition in range(repetitions):
-        first = repetition % len(names)
-        for name in names[first:] + names[:first]:
+    times = {name: Times(_seconds_of_a_call(job, 0.0)[0], [], []) for name, job in jobs.items()}
+    names = deque(jobs)
+    for _ in range(repetitions):
+        for name in names:
             time.sleep(rest_s)
             wall_s, cpu_s = _seconds_of_a_call(jobs[name], at_least_s)
             times[name].wall_s.append(wall_s)
             times[name].cpu_s.append(cpu_s)
+        names.rotate(-1)
     return times
 
 
@@ -75,6 +66,27 @@ def _seconds_of_a_call(job, at_least_s):
 def ratio_by_turns(theirs: Sequence[float], ours: Sequence[float]) -> float:
     """The median over the repetitions of theirs / ours."""
     return median(a / b for a, b in zip(theirs, ours, strict=True))
+
+
+def train_steps(model, batch) -> Callable[[int], float]:
+    """A function that calls the training function of a compiled Keras model n times, as `fit` does, for the mean loss.
+
+    Args:
+        model: compiled.
+        batch: what its `train_step` takes, again and again.
+    """
+    import tensorflow as tf
+
+    batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
+    model.make_train_function()
+
+    def steps(n):
+        model.reset_metrics()
+        for _ in range(n):
+            logs = model.train_function(batches)
+        return float(logs["loss"])
+
+    return steps
 
 
 def bytes_in_use(field: str = "VmHWM") -> int:
@@ -99,12 +111,8 @@ def run_parts(package: str, parts: Sequence[str]) -> None:
 
 def show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Prints rows as a table: a list as its median (minimum to maximum), what a row lacks as nothing."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    table = Table(*columns, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(_text(row.get(name)) for name in columns))
-    print(f"\n{title}")
-    Console(width=250, highlight=False, markup=False).print(table)
+    texts = pd.DataFrame([{name: _text(value) for name, value in row.items()} for row in rows])
+    print(f"\n{title}\n{texts.fillna('').to_string(index=False)}", flush=True)
 
 
 def _text(value) -> str:
@@ -114,30 +122,13 @@ def _text(value) -> str:
 
 
 def use_one_cpu_thread() -> None:
-    """Leaves one CPU thread and no GPU to TensorFlow, and to PyTorch and JAX where they are installed.
+    """Leaves one core and no GPU to NumPy, TensorFlow, PyTorch and JAX, which size their pools of threads by it.
 
-    All three live together in one process if this comes first: see `load_triton`. NumPy obeys OMP_NUM_THREADS=1 in
-    the environment that the process starts with.
-
-    Raises:
-        RuntimeError: TensorFlow was imported before, or has computed something.
+    Call it before they are imported. Raises what `load_triton` does.
     """
     load_triton()
-    os.environ["NPROC"] = "1"  # size of XLA's thread pools; the flag alone leaves JAX two threads on two cores
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
-    import tensorflow as tf
-
-    tf.config.set_visible_devices([], "GPU")
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    if find_spec("torch"):
-        import torch
-
-        torch.set_num_threads(1)
-    if find_spec("jax"):
-        import jax
-
-        jax.config.update("jax_platforms", "cpu")
+    os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def load_triton() -> None:

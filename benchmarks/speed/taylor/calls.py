@@ -18,18 +18,20 @@ def run(network, order: int, n_events: int = 1 << 15, n_calls: int = 300) -> lis
     rows = []
     for function in (taylor_coefficients, mean_abs_coefficients):
         one, many = (partial(function, network.model, network.data(x[:n]), order=order) for n in (1, n_events))
-        rows.append(_row(f"{network.name}, order {order}", function.__name__, in_turn({"one": one}, n_calls)["one"]))
-        rows[-1] |= {"many events": n_events, "first call with many (s)": in_turn({"many": many}, 0)["many"].first_s}
+        row = _row(f"{network.name}, order {order}", function.__name__, one, n_calls)
+        first_s = in_turn({"many": many}, 0)["many"].first_s
+        rows.append(row | {"many events": n_events, "first call with many (s)": first_s})
     return rows
 
 
 def run_bare(n_calls: int = 300) -> dict:
     """The row of a compiled function that adds one to a number."""
     add, one = tf.function(lambda x: x + 1, jit_compile=True, autograph=False), tf.constant(1.0)
-    return _row("TensorFlow", "compiled x + 1", in_turn({"add": lambda: add(one).numpy()}, n_calls)["add"])
+    return _row("TensorFlow", "compiled x + 1", lambda: add(one).numpy(), n_calls)
 
 
-def _row(network, function, times):
+def _row(network, function, job, n_calls):
+    times = in_turn({"job": job}, n_calls)["job"]
     call_ms = [1e3 * seconds for seconds in times.wall_s]
     return {"network": network, "function": function, "call (ms)": call_ms, "first call (s)": times.first_s}
 
@@ -37,13 +39,9 @@ def _row(network, function, times):
 def main() -> None:
     """Measures and prints."""
     rows = [run_bare()]
-    cases = (
-        (lambda: tanh_network(30, 100), (1, 2, 3)),
-        (lambda: tanh_network(30, 200, 200, 200), (1, 2)),
-        (lambda: affine_network(27), (1, 2)),
-    )
-    for make, orders in cases:
-        for order in orders:
+    small, large = partial(tanh_network, 30, 100), partial(tanh_network, 30, 200, 200, 200)
+    for make, highest in ((small, 3), (large, 2), (partial(affine_network, 27), 2)):
+        for order in range(1, highest + 1):
             n_events = 1 << 15 if order < 3 else 2048  # coefficients that fit in memory
             rows += run(make(), order, n_events)
     show("Wall time of a call with one event, and of the first calls, these included", rows)

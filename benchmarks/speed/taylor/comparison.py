@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.speed import show, use_one_cpu_thread
 from benchmarks.speed.taylor import cpu_us_in_turn
-from benchmarks.speed.taylor.peers import PEERS, Peer, fastest
+from benchmarks.speed.taylor.peers import PEERS, Peer, best_jobs
 
 OURS, MATRIX_PRODUCT, TIME = "taylor", "matrix product", "CPU us/event"
 
@@ -34,31 +34,30 @@ def run(
     from benchmarks.speed.taylor.ours import end_to_end, events, matrix_product, multiply_adds, summation
 
     x = events(n_events, network.widths[0])
-    engines = ["adjoint", "autodiff"]
-    if len(network.widths) == 3 and network.activation != "relu":
-        engines.insert(1, "closed_form")
-    jobs = {(OURS, "mean_abs_coefficients"): end_to_end(network, x)}
-    jobs |= {(OURS, engine): summation(network, x, engine) for engine in engines}
-    for peer in (peer for peer in peers if peer.installed):
-        for candidate in (peer.as_documented(), peer)[: len(peer.ways)]:
-            way, job = fastest(candidate, network.layers, network.activation, x)
-            jobs[peer.name, way] = job
-    differences = {key: _difference(job, end_to_end(network, job.x[: job.chunk])) for key, job in jobs.items()}
-    products = {(OURS, engine): multiply_adds(network, engine) for engine in engines}
+    one_tanh_layer = len(network.widths) == 3 and network.activation == "tanh"
+    jobs, n_products = {(OURS, "mean_abs_coefficients"): end_to_end(network, x)}, {}
+    for engine in ("adjoint", "closed_form", "autodiff") if one_tanh_layer else ("adjoint", "autodiff"):
+        jobs[OURS, engine] = summation(network, x, engine)
+        n_products[OURS, engine] = multiply_adds(network, engine)
+    for peer in peers:
+        if peer.installed:
+            best = best_jobs(peer, network.layers, network.activation, x)
+            jobs |= {(peer.name, way): job for way, job in best.items()}
+    differences = {key: _difference(job, end_to_end(network, job.x)) for key, job in jobs.items()}
     for name, jit_compile in (("XLA", True), ("TensorFlow", False)):
         jobs[MATRIX_PRODUCT, name] = matrix_product(matrix_size, jit_compile=jit_compile)
-        products[MATRIX_PRODUCT, name] = matrix_size**2
+        n_products[MATRIX_PRODUCT, name] = matrix_size**2
     times = cpu_us_in_turn(jobs, repetitions, seconds)
-    ours = median(times[OURS, "mean_abs_coefficients"])
-    rates = {key: 2e-3 * n / median(times[key]) for key, n in products.items()}  # GFlop/s
-    product_rate = max(rate for (name, _), rate in rates.items() if name == MATRIX_PRODUCT)
+    ours_us = median(times[OURS, "mean_abs_coefficients"])
+    rates = {key: 2e-3 * n / median(times[key]) for key, n in n_products.items()}  # GFlop/s
+    product_rate = max(rates[key] for key in rates if key[0] == MATRIX_PRODUCT)
     rows = [
         {
             "name": key[0],
             "way": key[1],
             TIME: cpu_us,
-            "ratio": median(cpu_us) / ours if key in differences else None,
-            "in a call": jobs[key].chunk,
+            "ratio": median(cpu_us) / ours_us if key in differences else None,
+            "in a call": len(jobs[key].x),
             "differs by": differences.get(key),
             "GFlop/s": rates.get(key),
             "of the product's": rates[key] / product_rate if key in rates else None,
@@ -70,7 +69,7 @@ def run(
 
 
 def _difference(job, ours) -> float:
-    return float(np.max(np.abs(job.sums(ours.x) / ours.sums(ours.x) - 1)))
+    return float(np.max(np.abs(job.sums(job.x) / ours.sums(job.x) - 1)))
 
 
 def run_third_order(

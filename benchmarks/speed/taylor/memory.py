@@ -4,8 +4,8 @@ What counts is anonymous memory: pages of the mapped file are in the kernel's ca
 """
 
 import tempfile
-import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +26,7 @@ def run(n_events: Sequence[int] = (100_000, 10_000_000), n_inputs: int = 30, uni
 
 
 def measure(kind: str, n_events: int, n_inputs: int, units: int) -> int:
-    """Peak anonymous memory of this process in bytes, while the events' means are computed.
-
-    Args:
-        kind: "stream" for a `tf.data.Dataset` from a generator, "mapped" for an array in a file.
-        n_events: number of events.
-        n_inputs, units: of a network with one hidden layer.
-    """
+    """Peak anonymous memory of this process in bytes, while the means over a stream or a mapped array are computed."""
     import tensorflow as tf
 
     from benchmarks.speed.taylor.ours import tanh_network
@@ -59,22 +53,13 @@ def measure(kind: str, n_events: int, n_inputs: int, units: int) -> int:
 
 def peak_during(job: Callable) -> int:
     """Peak anonymous memory of this process in bytes while a job runs, looked at every 5 ms."""
-    done, found = threading.Event(), []
-
-    def look():
-        while True:
-            found.append(bytes_in_use("RssAnon"))
-            if done.wait(0.005):
-                return
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        job()
-    finally:
-        done.set()
-        thread.join()
-    return max(found)
+    peak = bytes_in_use("RssAnon")
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(job)
+        while not wait([working], timeout=0.005).done:
+            peak = max(peak, bytes_in_use("RssAnon"))
+    working.result()
+    return peak
 
 
 def main() -> None:

@@ -20,23 +20,16 @@ THETA = np.array([[1000.0]], np.float32)  # GeV; one theta for all events
 
 
 class Network(NamedTuple):
-    """A Keras model, and what its peers need to know of it.
-
-    Args:
-        name: as it is printed.
-        model: with one sigmoid output; a parametric one is shown THETA.
-        activation: of the hidden layers, "tanh" or "relu".
-    """
+    """A Keras model with one sigmoid output, and what its peers need to know of it; a parametric one is shown THETA."""
 
     name: str
     model: keras.Model
-    activation: str
+    activation: str  # of the hidden layers, "tanh" or "relu"
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Units of each layer, from the inputs to the output."""
-        weights = [layer[0] for layer in self.layers]
-        return (len(weights[0]), *(weight.shape[1] for weight in weights))
+        return (len(self.layers[0][0]), *(len(bias) for _, bias, *_ in self.layers))
 
     @property
     def layers(self) -> list[tuple[np.ndarray, ...]]:
@@ -57,11 +50,9 @@ class Network(NamedTuple):
 
 def tanh_network(n_inputs: int, *units: int) -> Network:
     """Hidden layers of tanh, as in Wunsch et al. 2018."""
-    layers = [keras.Input((n_inputs,))]
-    for i, width in enumerate((*units, 1)):
-        activation = "tanh" if i < len(units) else "sigmoid"
-        layers.append(keras.layers.Dense(width, activation, kernel_initializer=keras.initializers.GlorotUniform(i)))
-    return Network("-".join(map(str, (n_inputs, *units, 1))) + " tanh", keras.Sequential(layers), "tanh")
+    hidden = [keras.layers.Dense(width, "tanh") for width in units]
+    model = keras.Sequential([keras.Input((n_inputs,)), *hidden, keras.layers.Dense(1, "sigmoid")])
+    return Network("-".join(map(str, (n_inputs, *units, 1))) + " tanh", model, "tanh")
 
 
 def affine_network(n_features: int, units: Sequence[int] = (300, 150, 100, 50)) -> Network:
@@ -76,12 +67,12 @@ def events(n_events: int, n_inputs: int) -> np.ndarray:
 
 
 def end_to_end(network: Network, x: np.ndarray) -> Job:
-    """`mean_abs_coefficients`, all events x (n, d) in one call; its standard errors come with the means."""
-    return Job(lambda x: len(x) * mean_abs_coefficients(network.model, network.data(x)).mean, x, len(x))
+    """`mean_abs_coefficients` of all events x (n, d); its standard errors come with the means."""
+    return Job(lambda x: len(x) * mean_abs_coefficients(network.model, network.data(x)).mean, x)
 
 
 def summation(network: Network, x: np.ndarray, engine: str, order: int = 2) -> Job:
-    """The sums that `mean_abs_coefficients` is made of, those for its errors among them; a chunk in one call."""
+    """The sums that `mean_abs_coefficients` is made of, those for its errors among them, of a chunk of x (n, d)."""
     analysis, parts = analysis_of(network.model, network.data(x), order=order, engine=engine)
     analysis.try_out(parts)
     compiled, chunk = make_summation(analysis), min(analysis.chunk_size, len(x))
@@ -91,14 +82,14 @@ def summation(network: Network, x: np.ndarray, engine: str, order: int = 2) -> J
         tensors = tuple(map(tf.constant, analysis.response.arrange(network.data(x))))
         return compiled(tensors, weight, copies).wt[0].numpy()
 
-    return Job(sums, x, chunk)
+    return Job(sums, x[:chunk])
 
 
 def matrix_product(size: int, *, jit_compile: bool) -> Job:
-    """A product of two float32 matrices (size, size); its CPU time is that of one row of the result."""
+    """A product of two float32 matrices (size, size), whose rows are its events."""
     matrix = tf.random.stateless_uniform((size, size), (0, 0))
     multiply = tf.function(tf.matmul, jit_compile=jit_compile, autograph=False)
-    return Job(lambda x: multiply(matrix, matrix).numpy()[0], np.zeros((size, 1), np.float32), size)
+    return Job(lambda x: multiply(x, x).numpy()[0], matrix)
 
 
 def multiply_adds(network: Network, engine: str) -> float:
@@ -115,15 +106,14 @@ def _in_products(network, engine, n_events) -> int:
     analysis.try_out(parts)
     specs = tuple(tf.TensorSpec(part.shape) for part in parts)
     graph = tf.function(analysis.coefficients, autograph=False).get_concrete_function(specs)
-    total, seen, stack = 0, set(), [graph.outputs[0].op]
-    while stack:
-        operation = stack.pop()
-        if operation in seen:
-            continue
-        seen.add(operation)
-        stack += [tensor.op for tensor in operation.inputs]
+    # The graph of nested tapes holds products that nothing asks for: only what the output comes from runs.
+    found = {graph.outputs[0].op}
+    while new := {tensor.op for operation in found for tensor in operation.inputs} - found:
+        found |= new
+    total = 0
+    for operation in found:
         if operation.type in ("MatMul", "BatchMatMulV2"):
-            adjoint = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")
-            contracted = operation.inputs[0].shape[-2 if adjoint else -1]
+            transposed = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")
+            contracted = operation.inputs[0].shape[-2 if transposed else -1]
             total += contracted * operation.outputs[0].shape.num_elements()
     return total

@@ -4,7 +4,7 @@ Every peer gets the same feed-forward network in plain arrays, and returns the s
 chunk of events: t_i = df/dx_i, t_ii = 1/2 d2f/dx_i^2, t_ij = d2f/dx_i dx_j of the sigmoid output f, after Wunsch,
 Friese, Wolf and Quast, arXiv:1803.08782. A peer comes with the way that its documentation shows, and with others that
 are exact as well and can be faster. Which one is, and with how many events in a call, depends on the network:
-`fastest` tries them.
+`best_jobs` tries them.
 
 `pip install 'keras-hep[peers]'` installs all peers; torch.compile needs a C++ compiler besides.
 """
@@ -45,35 +45,25 @@ class Peer(NamedTuple):
         """Whether the package can be imported."""
         return find_spec(self.package) is not None
 
-    def as_documented(self) -> "Peer":
-        """The same with the way of its documentation only."""
-        return self._replace(ways=dict([next(iter(self.ways.items()))]))
 
-
-def fastest(peer: Peer, layers: Layers, activation: str, x: np.ndarray, *, repetitions: int = 3) -> tuple[str, Job]:
-    """Which way of a peer is the fastest, and the job with the chunk that it is the fastest with.
+def best_jobs(peer: Peer, layers: Layers, activation: str, x: np.ndarray) -> dict[str, Job]:
+    """The way of a peer's documentation and its fastest one, each with the chunk that it is the fastest with.
 
     Args:
         peer: one of `PEERS`, installed.
         layers: the network; its output, with one unit, gets a sigmoid.
         activation: of the hidden layers, "tanh" or "relu".
         x: (n, d) float32 events, at least as many as the largest chunk.
-        repetitions: measurements of what comes into question; the median counts.
-
-    Raises:
-        ModuleNotFoundError: the peer is not installed.
-        ValueError: an unknown activation, fewer events than a chunk.
     """
     jobs = {
-        (way, chunk): Job(make(layers, activation), x, chunk)
+        (way, chunk): Job(make(layers, activation), x[:chunk])
         for way, make in peer.ways.items()
         for chunk in peer.chunks
     }
-    once = {key: times[0] for key, times in cpu_us_in_turn(jobs, 1, seconds=0.05).items()}
-    jobs = {key: job for key, job in jobs.items() if once[key] < 2 * min(once.values())}
-    times = {key: median(times) for key, times in cpu_us_in_turn(jobs, repetitions, seconds=0.2).items()}
-    best = min(times, key=times.get)
-    return best[0], jobs[best]
+    times = cpu_us_in_turn(jobs, repetitions=3, seconds=0.1)
+    by_time = sorted(jobs, key=lambda key: median(times[key]))
+    documented = next(key for key in by_time if key[0] == next(iter(peer.ways)))
+    return {key[0]: jobs[key] for key in (documented, by_time[0])}
 
 
 def _network(layers: Sequence[Sequence], activation: str, library, linear: Callable) -> Callable:
@@ -99,16 +89,16 @@ def _pairs(layers: Layers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return i, j, np.where(i == j, np.float32(0.5), np.float32(1))
 
 
-def _torch_network(layers: Layers, activation: str):
-    """The network; its weights are constants, which spares tayloranalysis a graph."""
+def _torch_network(layers: Layers, activation: str) -> Callable:
     import torch
 
+    # Weights are constants, which spares tayloranalysis a graph.
     layers = [[torch.tensor(weight.T.copy()), *map(torch.tensor, rest)] for weight, *rest in layers]
     return _network(layers, activation, torch, torch.nn.functional.linear)
 
 
 def _get_tc(layers: Layers, activation: str) -> Sums:
-    """tayloranalysis: a model wrapped by `extend_model`, all coefficients by one call of its `get_tc`."""
+    """A model wrapped by `extend_model`, all coefficients by one call of its `get_tc`."""
     import torch
     from tayloranalysis import extend_model
 
@@ -211,27 +201,19 @@ def _jax_way(derivatives: Derivatives) -> Callable[[Layers, str], Sums]:
     return make
 
 
+TORCH_WAYS = {
+    "hessian": _torch_way(_hessian, compiled=False),
+    "reverse over reverse, compiled": _torch_way(_over("jacrev", "grad"), compiled=True),
+    "reverse over reverse of the batch, compiled": _torch_way(_torch_reverse_batch, compiled=True),
+}
+JAX_WAYS = {
+    "hessian": _jax_way(_hessian),
+    "forward over reverse": _jax_way(_over("jacfwd", "grad")),
+    "forward over forward": _jax_way(_over("jacfwd", "jacfwd")),
+    "forward over reverse, input by input": _jax_way(_jax_input_by_input),
+}
 PEERS = (
     Peer("tayloranalysis", "tayloranalysis", (256, 1024, 4096), {"get_tc": _get_tc}),
-    Peer(
-        "torch.func",
-        "torch",
-        (64, 256, 1024),
-        {
-            "hessian": _torch_way(_hessian, compiled=False),
-            "reverse over reverse, compiled": _torch_way(_over("jacrev", "grad"), compiled=True),
-            "reverse over reverse of the batch, compiled": _torch_way(_torch_reverse_batch, compiled=True),
-        },
-    ),
-    Peer(
-        "JAX",
-        "jax",
-        (64, 128, 256, 512),
-        {
-            "hessian": _jax_way(_hessian),
-            "forward over reverse": _jax_way(_over("jacfwd", "grad")),
-            "forward over forward": _jax_way(_over("jacfwd", "jacfwd")),
-            "forward over reverse, input by input": _jax_way(_jax_input_by_input),
-        },
-    ),
+    Peer("torch.func", "torch", (64, 256, 1024), TORCH_WAYS),
+    Peer("JAX", "jax", (64, 128, 256, 512), JAX_WAYS),
 )

@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.speed import in_turn, load_triton, ratio_by_turns, show
 
-KERNEL_L2, BIAS_L2, LEARNING_RATE = 1e-4, 1e-5, 3e-4
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # of Adam, as Keras has them
+KERNEL_L2, BIAS_L2 = 1e-4, 1e-5
+ADAM = 3e-4, 0.9, 0.999, 1e-7  # learning rate, and betas and epsilon as Keras has them
 OURS = "pnn_tf"
 REST_S = 1.0  # before a measurement: the threads of PyTorch spin for a while after their work
 
@@ -36,9 +36,9 @@ class Config:
     repetitions: int = 11
 
 
-def make_batch(config: Config, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def make_batch(config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """features (batch_size, n_features), theta (batch_size, 1) in GeV, label (batch_size, 1); float32."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     label = np.arange(config.batch_size)[:, None] % 2
     theta = rng.choice([500, 750, 1000, 1250, 1500], size=(config.batch_size, 1))
     features = rng.normal(size=(config.batch_size, config.n_features)) + label * theta / 1000
@@ -50,23 +50,23 @@ def make_jobs(config: Config) -> dict[str, Callable[[], float]]:
     from benchmarks.speed.training.keras_step import keras_steps, make_network, weights_of
 
     batch = make_batch(config)
-    weights = weights_of(make_network(config))
+    start = config, weights_of(make_network(config)), batch
     jobs = {OURS: keras_steps(config, batch), "Keras' own dropout": keras_steps(config, batch, fast=False)}
     if find_spec("jax"):
-        from benchmarks.speed.training.jax_step import jax_scan, jax_steps
+        from benchmarks.speed.training.jax_step import jax_steps
 
-        jobs["JAX, a jitted step"] = jax_steps(config, weights, batch)
-        jobs[f"JAX, {config.n_steps} steps jitted as one"] = jax_scan(config, weights, batch)
+        jobs["JAX, a jitted step"] = jax_steps(*start)
+        jobs[f"JAX, {config.n_steps} steps jitted as one"] = jax_steps(*start, as_one=True)
     if find_spec("torch"):
         from benchmarks.speed.training.torch_step import torch_steps
 
-        jobs["PyTorch"] = torch_steps(config, weights, batch)
+        jobs["PyTorch"] = torch_steps(*start)
     return jobs
 
 
 def run(config: Config) -> dict[str, list[float]]:
     """Wall time of a step in milliseconds, `repetitions` times, by name of the job."""
-    times = in_turn(make_jobs(config), config.repetitions, warm_up=2, rest_s=REST_S)
+    times = in_turn(make_jobs(config), config.repetitions, rest_s=REST_S)
     return {name: [1e3 * seconds / config.n_steps for seconds in times[name].wall_s] for name in times}
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import pnn_tf
-from benchmarks.speed.training import BIAS_L2, KERNEL_L2, LEARNING_RATE, Config
+from benchmarks.speed import train_steps
+from benchmarks.speed.training import ADAM, BIAS_L2, KERNEL_L2, Config
 
 
 def make_network(config: Config, fast: bool = True) -> keras.Model:
@@ -47,18 +47,10 @@ def weights_of(network: keras.Model) -> list[dict[str, np.ndarray]]:
 
 
 def keras_steps(config: Config, batch, *, fast: bool = True) -> Callable[[], float]:
-    """A function that runs the steps as `fit` does within an epoch, and returns the mean loss."""
+    """A function that runs `n_steps` steps as `fit` does within an epoch, and returns the mean loss."""
     network = make_network(config, fast)
     together = min(config.steps_per_execution, config.n_steps)
-    network.compile(keras.optimizers.Adam(LEARNING_RATE), "binary_crossentropy", steps_per_execution=together)
-    network.make_train_function()
+    network.compile(keras.optimizers.Adam(*ADAM), "binary_crossentropy", steps_per_execution=together)
     features, theta, label = batch
-    batches = iter(tf.data.Dataset.from_tensors(({"features": features, "theta": theta}, label)).repeat())
-
-    def steps() -> float:
-        network.reset_metrics()
-        for _ in range(config.n_steps // together):
-            logs = network.train_function(batches)
-        return float(logs["loss"])
-
-    return steps
+    steps = train_steps(network, ({"features": features, "theta": theta}, label))
+    return lambda: steps(config.n_steps // together)

@@ -1,4 +1,4 @@
-"""The peers' training steps: without dropout, all follow the path of Keras."""
+"""The peers' training steps, as far as the peers are installed."""
 
 from dataclasses import replace
 from importlib.util import find_spec
@@ -10,35 +10,22 @@ from benchmarks.speed import load_triton, training
 TINY = training.Config(n_features=4, units=(8, 5), batch_size=64, n_steps=3, repetitions=2)
 
 
-def peer(name):
-    if name == "torch":
-        pytest.importorskip("torch", reason="PyTorch is not installed (extra: peers)")
+@pytest.fixture(autouse=True)
+def triton_first():
+    if find_spec("torch"):
         try:
             load_triton()
         except RuntimeError as reason:
             pytest.skip(f"{reason} Run this test alone.")
-        from benchmarks.speed.training.torch_step import torch_steps
-
-        return torch_steps
-    pytest.importorskip("jax", reason="JAX is not installed (extra: peers)")
-    from benchmarks.speed.training import jax_step
-
-    return getattr(jax_step, name)
 
 
-@pytest.mark.parametrize("name", ["torch", "jax_steps", "jax_scan"])
-def test_peers_follow_the_path_of_keras(name):
-    steps = peer(name)
-    from benchmarks.speed.training.keras_step import keras_steps, make_network, weights_of
-
-    config = replace(TINY, dropout=0.0)
-    batch = training.make_batch(config)
-    ours, theirs = keras_steps(config, batch), steps(config, weights_of(make_network(config)), batch)
+def test_without_dropout_all_follow_the_path_of_keras():
+    ours, *others = training.make_jobs(replace(TINY, dropout=0.0)).values()
     first = ours()
-    assert theirs() == pytest.approx(first, rel=1e-5)  # float32
+    assert [other() for other in others] == pytest.approx([first] * len(others), rel=1e-5)  # float32
     for _ in range(20):
-        last = ours(), theirs()
-    assert last[1] == pytest.approx(last[0], rel=1e-4) and last[0] < 0.99 * first
+        last, *theirs = ours(), *(other() for other in others)
+    assert theirs == pytest.approx([last] * len(others), rel=1e-4) and last < 0.99 * first
 
 
 def test_the_network_is_that_of_the_paper_with_either_dropout():
@@ -54,8 +41,6 @@ def test_the_network_is_that_of_the_paper_with_either_dropout():
 
 
 def test_all_that_is_installed_is_measured():
-    if find_spec("torch"):
-        peer("torch")
     times = training.run(TINY)
     assert list(times)[:2] == [training.OURS, "Keras' own dropout"]
     assert len(times) == 2 + 2 * bool(find_spec("jax")) + bool(find_spec("torch"))
