@@ -27,6 +27,8 @@ from neos_tf import binned_kde, hard_histogram
 NARROW, MIDDLE, WIDE = PANELS = (0.05, 0.2, 1.0)  # bandwidths that are drawn, in bin widths
 NARROWEST = 0.02
 LOOKS = {"bias": (BLUE, "o"), "deviation": (GREEN, "s"), "both": (VERMILION, "D")}
+MODES = np.array(mixture.MODES)
+DATA = {"name": "bimodal Gaussian mixture (drawn)", "modes": MODES.tolist(), "fingerprint": fingerprint(MODES)}
 KERNEL_HEIGHT = 0.06  # of the drawn kernels, per unit of t: a kernel of 1 / n of unit area would not be seen
 
 
@@ -49,13 +51,6 @@ class Config:
     high: float = 3.5
     n_bins: int = 10
     bandwidths: tuple[float, ...] = (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0)
-
-
-def load(config: Config) -> Samples:
-    """What the record says of the mixture; samples are drawn anew with every seed."""
-    modes = np.array(mixture.MODES)
-    data = {"name": "bimodal Gaussian mixture (drawn)", "modes": modes.tolist(), "fingerprint": fingerprint(modes)}
-    return Samples({}, data)
 
 
 def names(config: Config) -> dict[str, float]:
@@ -216,12 +211,12 @@ def from_histogram(rows: Sequence[Mapping]) -> Estimate:
 def off_closed_forms(rows: Sequence[Mapping]) -> Estimate:
     """Largest difference of a bias or standard deviation of the slopes to its closed form, % of the true slopes."""
     fields = "slope_bias", "slope_deviation"
-    return Estimate(max(100 * abs(row[field] - row[f"exact_{field}"]) for row in rows for field in fields))
+    return Estimate(max(100 * abs(row[field] - row[f"exact_{field}"]) for row in pick(rows) for field in fields))
 
 
 def best_bandwidth(rows: Sequence[Mapping], n: int) -> float:
     """The bandwidth, in bin widths, at which the slopes of n samples have the least error by the closed forms."""
-    edges = np.array(rows[0]["edges"])
+    edges = np.array(pick(rows, row=row_name(0))[0]["edges"])
 
     def error(bandwidth):
         h = bandwidth * (edges[1] - edges[0])
@@ -267,7 +262,7 @@ EXPERIMENT = Experiment(
         "Simpson and Heinrich, arXiv:2203.05570, draw the first and give no numbers."
     ),
     scales={"smoke": Config(n_draws=50, bandwidths=PANELS), "embedded": Config(), "paper": Config(n_draws=5000)},
-    load=load,
+    load=lambda config: Samples({}, DATA),
     names=names,
     make_row=make_row,
     line="bias {0[count_bias]:.2f} events a bin, of slopes {0[slope_bias]:.1%}, s.d. {0[slope_deviation]:.1%}".format,

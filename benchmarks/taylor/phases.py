@@ -99,7 +99,7 @@ def unlike(row: Mapping) -> float:
 
 def stopped_early(rows: Sequence[Mapping]) -> Estimate:
     """In how many trainings of all the criterion is met before the second rise."""
-    if len({row["row"] for row in rows}) == 1:
+    if len({row["row"] for row in rows}) < 2:
         raise Missing("not finished: the scan")
     return Estimate(sum(reached("stop", row) < reached("second_rise", row) for row in rows))
 
