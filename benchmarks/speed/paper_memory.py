@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
 
 from benchmarks.data.cache import Cache, EventFile
 from benchmarks.data.hepmass import FEATURE_NAMES, FILES, HYPOTHESES, SCHEMA
@@ -20,13 +21,6 @@ from benchmarks.speed import bytes_in_use, in_fresh_process, show
 ROWS = {"affine-table-3": "Affine identical (sampled)", "affine-table-5": "Affine (full) identical (sampled)"}
 N_SMALL = 20_000  # events of the run that is subtracted
 N_TOGETHER = 100_000  # events written together
-
-
-class Silent:
-    """A display that shows nothing."""
-
-    def advance(self, work, status):
-        pass
 
 
 def write_stand_in(data_home: Path, files: Mapping[str, EventFile] = FILES, n_together: int = N_TOGETHER) -> None:
@@ -45,13 +39,14 @@ def write_stand_in(data_home: Path, files: Mapping[str, EventFile] = FILES, n_to
 def measure(experiment: str, data_home: str) -> tuple[int, int]:
     """Peaks of this process in bytes: after a small run of the experiment, and after one of its paper scale."""
     from benchmarks.experiment import find
+    from benchmarks.terminal import Display
 
     os.environ["KERAS_HEP_DATA"] = data_home
     found = find(experiment)
     config = replace(found.scales["paper"], epochs=1)
     peaks = []
     for one in (replace(config, sample="hepmass-like", n_train=N_SMALL, n_test=N_SMALL), config):
-        found.make_row(one, found.load(one), ROWS[experiment], 42, Silent())
+        found.make_row(one, found.load(one), ROWS[experiment], 42, Display(Console(quiet=True), 1))
         peaks.append(bytes_in_use())
     return tuple(peaks)
 

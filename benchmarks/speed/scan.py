@@ -9,6 +9,8 @@ import numpy as np
 
 from benchmarks.speed import in_turn, show
 
+N_SERVED = 5
+
 
 def run(
     *,
@@ -16,12 +18,10 @@ def run(
     n_points: int = 21,
     n_events: Sequence[int] = (10_000, 100_000),
     units: Sequence[int] = (300, 150, 100, 50),
-    points_served: int = 5,
-    repetitions: int = 7,
 ) -> list[dict]:
     """For each kind of network and number of events, median seconds of a prediction at one theta and of a scan.
 
-    The scan is over `n_points`; the first `points_served` of them are predicted one by one.
+    The scan is over `n_points`; the first N_SERVED of them are predicted one by one.
     """
     import tensorflow as tf
 
@@ -38,17 +38,18 @@ def run(
             served = tf.saved_model.load(folder)
         for n in n_events:
             features = tf.constant(np.random.default_rng(0).normal(size=(n, n_features)), tf.float32)
-            thetas = [tf.fill((n, 1), np.float32(theta)) for theta in grid[:points_served]]
+            thetas = [tf.fill((n, 1), np.float32(theta)) for theta in grid[:N_SERVED]]
             jobs = {"serve": partial(_serve, served, features, thetas), "scan": partial(served.scan, features)}
-            times = {name: median(times.wall_s) for name, times in in_turn(jobs, repetitions).items()}
+            times = {name: median(times.wall_s) for name, times in in_turn(jobs, repetitions=7).items()}
+            one_theta_s = times["serve"] / N_SERVED
             one_by_one, scores = jobs["serve"](), jobs["scan"]()["scores"]
             rows.append(
                 {
                     "row": f"{conditioning}, {n} events",
-                    "one theta (s)": times["serve"] / points_served,
+                    "one theta (s)": one_theta_s,
                     "scan (s)": times["scan"],
-                    "scan / point / one theta": times["scan"] / n_points / (times["serve"] / points_served),
-                    "scores differ by": float(np.abs(scores[:, :points_served] - one_by_one).max()),
+                    "scan / point / one theta": times["scan"] / n_points / one_theta_s,
+                    "scores differ by": float(np.abs(scores[:, :N_SERVED] - one_by_one).max()),
                 }
             )
     return rows

@@ -17,10 +17,11 @@ def likelihood_of(n_nuisances: int, n_bins: int) -> neos_tf.Likelihood:
     """A model of signal and background with variations in shape, and templates for it."""
     generator = np.random.default_rng(0)
     background = np.full(n_bins, 50.0)
-    modifiers = []
-    for i in range(n_nuisances):
-        data = {side: (background + generator.normal(0, 3, n_bins)).tolist() for side in ("hi_data", "lo_data")}
-        modifiers.append({"name": f"alpha_{i}", "type": "histosys", "data": data})
+    variations = background + generator.normal(0, 3, (n_nuisances, 2, n_bins))
+    modifiers = [
+        {"name": f"alpha_{i}", "type": "histosys", "data": {"hi_data": up, "lo_data": down}}
+        for i, (up, down) in enumerate(variations.tolist())
+    ]
     mu = {"name": "mu", "type": "normfactor", "data": None}
     samples = [
         {"name": "signal", "data": np.linspace(2, 8, n_bins).tolist(), "modifiers": [mu]},
@@ -34,7 +35,7 @@ def run(n_nuisances: Sequence[int] = (1, 40), n_bins: int = 4, n_calls: int = 10
     rows = []
     for n in n_nuisances:
         likelihood = likelihood_of(n, n_bins)
-        jobs = {"graph": _value_and_gradient(likelihood, False), "XLA": _value_and_gradient(likelihood, True)}
+        jobs = {way: _value_and_gradient(likelihood, way == "XLA") for way in ("graph", "XLA")}
         for way, times in in_turn(jobs, n_calls).items():
             value, converged = jobs[way]()
             rows.append(

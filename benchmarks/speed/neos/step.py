@@ -14,7 +14,12 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks.speed import in_turn, ratio_by_turns, show
+import keras
+import tensorflow as tf
+
+import neos_tf
+from benchmarks.neos.training import Recipe, load_samples, measurement, network, summary_statistic
+from benchmarks.speed import in_turn, ratio_by_turns, show, train_steps
 
 CLS, BCE, TWO_BLOBS = "CLs", "BCE, four blobs", "BCE, two blobs"
 PEER = Path(__file__).with_name("peer.py")
@@ -31,46 +36,30 @@ class Config:
     n_steps: int = 4
 
 
-def steppers(recipe=None) -> Steppers:
+def steppers(recipe: Recipe | None = None) -> Steppers:
     """A function that makes n training steps, and the seconds of its first step, for each loss.
 
     Args:
-        recipe: a `benchmarks.neos.training.Recipe`; the paper's, with all events of a batch, if None.
+        recipe: the paper's, with all events of a batch, if None.
     """
-    import keras
-    import tensorflow as tf
-
-    import neos_tf
-    from benchmarks.neos.training import Recipe, load_samples, measurement, network, summary_statistic
-
     recipe = Recipe(n_events=2000, test_fraction=0.0) if recipe is None else recipe
     blobs = load_samples(recipe, ("code",)).blobs["code"].train
     batch = {name: tf.constant(events[: recipe.batch_size]) for name, events in blobs.items()}
     model = measurement(recipe)
     four = neos_tf.BCELoss(background=("background", "background_up", "background_down"))
-    jobs = {
-        CLS: (summary_statistic(recipe, model, neos_tf.CLsLoss(), seed=1), batch),
-        BCE: (summary_statistic(recipe, model, four, seed=1), batch),
-    }
     plain = network(recipe, seed=1)
     plain.compile(keras.optimizers.Adam(recipe.learning_rate), "binary_crossentropy", jit_compile=False)
     events = tf.concat([batch["signal"], batch["background"]], axis=0)
     label = tf.repeat([[1.0], [0.0]], recipe.batch_size, axis=0)
-    jobs[TWO_BLOBS] = plain, (events, label)
-    return {name: _stepper(*job) for name, job in jobs.items()}
+    jobs = {
+        CLS: (summary_statistic(recipe, model, neos_tf.CLsLoss(), seed=1), batch),
+        BCE: (summary_statistic(recipe, model, four, seed=1), batch),
+        TWO_BLOBS: (plain, (events, label)),
+    }
+    return {name: _with_first_s(train_steps(*job)) for name, job in jobs.items()}
 
 
-def _stepper(model, batch):
-    import tensorflow as tf
-
-    batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
-    model.make_train_function()
-
-    def steps(n):
-        for _ in range(n):
-            logs = model.train_function(batches)
-        return float(logs["loss"])
-
+def _with_first_s(steps):
     started = time.perf_counter()
     steps(1)
     return steps, time.perf_counter() - started
@@ -98,12 +87,11 @@ def main() -> None:
         for name, values in times.items()
     ]
     if python := os.environ.get("NEOS_PYTHON"):
+        cls = {CLS: jobs[CLS]}
         for _ in range(PEER_RUNS):
-            ours = run(config, {CLS: jobs[CLS]})[CLS]
-            theirs = peer(python)
-            ours += run(config, {CLS: jobs[CLS]})[CLS]
-            rows.append(_row("CLs, around the peer's run", ours, jobs[CLS][1]))
-            ratio = {"CLs / this": median(ours) / theirs["median_s"]}
+            before, theirs, after = run(config, cls)[CLS], peer(python), run(config, cls)[CLS]
+            rows.append(_row("CLs, around the peer's run", before + after, jobs[CLS][1]))
+            ratio = {"CLs / this": median(before + after) / median(theirs["seconds"])}
             rows.append(_row("neos on JAX", theirs["seconds"], theirs["first_s"]) | ratio)
     show("Training step, four blobs of 2000 events, 2-1024-1024-1; ratios of turns, of medians for neos", rows)
     if not python:

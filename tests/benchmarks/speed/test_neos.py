@@ -37,7 +37,7 @@ def test_steps_that_are_timed_train():
 def test_the_peer_runs_between_two_turns_of_ours(with_peer, monkeypatch, capsys):
     rows = []
     monkeypatch.setattr(step, "steppers", lambda: dict.fromkeys((step.CLS, step.BCE), (lambda n: 0.0, 1.5)))
-    monkeypatch.setattr(step, "peer", lambda *_: {"seconds": [2.0, 3.0], "median_s": 2.5, "first_s": 9.0})
+    monkeypatch.setattr(step, "peer", lambda *_: {"seconds": [2.0, 3.0], "first_s": 9.0})
     monkeypatch.setattr(step, "show", lambda title, shown: rows.extend(shown))
     monkeypatch.setenv("NEOS_PYTHON", "python" if with_peer else "")
     step.main()

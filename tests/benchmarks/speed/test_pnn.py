@@ -17,16 +17,16 @@ def test_metrics_of_each_kind_of_scores_and_weights():
 
 
 def test_scan_and_its_ratio():
-    rows = scan.run(n_features=3, n_points=4, n_events=(50,), units=(8, 4), points_served=2, repetitions=1)
+    rows = scan.run(n_features=3, n_points=8, n_events=(50,), units=(8, 4))
     assert [row["row"] for row in rows] == ["affine, 50 events", "concat, 50 events"]
     for row in rows:
         assert row["scan (s)"] > 0
-        assert row["scan / point / one theta"] == pytest.approx(row["scan (s)"] / 4 / row["one theta (s)"])
+        assert row["scan / point / one theta"] == pytest.approx(row["scan (s)"] / 8 / row["one theta (s)"])
         assert row["scores differ by"] < 1e-6  # float32
 
 
 def test_batches_and_training_take_turns():
-    constant, *_ = rows = pipeline.run(n_events=500, n_features=2, batch_size=20, steps=4, steps_per_execution=2)
+    constant, *_ = rows = pipeline.run(n_events=500, n_features=2, batch_size=20, steps=4)
     assert [row["row"].split(",")[0] for row in rows] == ["training", "training", "balanced batches alone"]
     assert all(row["CPU us/event"] > 0 for row in rows)
     for row in rows:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from benchmarks.speed.taylor.peers import PEERS, Peer, fastest
+from benchmarks.speed.taylor.peers import PEERS, Peer, best_jobs
 from tests.benchmarks.speed.reference import sums_by_differences
 
 
@@ -56,8 +56,8 @@ def test_unknown_activation(make):
         make(NETWORKS["tanh"][1], "gelu")
 
 
-def test_fastest_finds_way_and_chunk():
-    """A slow way takes 1 ms of CPU an event; a quick one 10 ms a call, so that its largest chunk is the best."""
+def test_best_ways_and_chunks():
+    """The documented way takes 1 ms of CPU an event and 3 a call, the quick one 10 ms a call: large chunks are best."""
 
     def busy(seconds):
         end = time.process_time() + seconds
@@ -65,8 +65,11 @@ def test_fastest_finds_way_and_chunk():
             pass
 
     ways = {
-        "slow": lambda layers, activation: lambda x: busy(1e-3 * len(x)),
+        "documented": lambda layers, activation: lambda x: busy(1e-3 * (3 + len(x))),
         "quick": lambda layers, activation: lambda x: busy(1e-2),
     }
-    way, job = fastest(Peer("busy", "numpy", (10, 100), ways), [], "tanh", events(250), repetitions=1)
-    assert (way, job.chunk) == ("quick", 100)
+    for names in (["documented", "quick"], ["quick"]):
+        peer = Peer("busy", "numpy", (10, 100), {name: ways[name] for name in names})
+        assert {way: len(job.x) for way, job in best_jobs(peer, [], "tanh", events(250)).items()} == dict.fromkeys(
+            names, 100
+        )
