@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
     data = commands.add_parser("data", help="download, simulate and compare events")
     data = data.add_subparsers(required=True, metavar="COMMAND")
-    download = data.add_parser("download", help="download a sample, and convert it for fast reading")
+    download = data.add_parser("download", help="download a sample")
     download.add_argument(
         "sample",
         choices=("hepmass", "higgsml"),

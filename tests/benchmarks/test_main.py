@@ -29,7 +29,7 @@ def test_help_names_the_commands(capsys):
     [
         (["--scale", "huge"], "invalid choice: 'huge'"),
         (["--seeds", "0"], "at least 1"),
-        (["run", "no-such-table"], "Known: affine-"),
+        (["run", "no-such-table"], "affine-table-3"),
         (["nonsense"], "invalid choice: 'nonsense'"),
         (["data", "download", "mnist"], "invalid choice: 'mnist'"),
         (["report", "--out", "no-such-folder"], "No record in no-such-folder"),
