@@ -93,9 +93,13 @@ def tables(record: Mapping) -> Iterator[Table]:
     frame["line"] = frame["row"] + ", " + frame["quantity"]
     caption = "<|t|> of each feature, to standardised inputs, and the area under the ROC curve."
     yield table(caption, "<|t|>", frame, lines="line")
-    fields = (("epochs", 1), ("validation_loss", 4), ("n_train", 0), ("wall_s", 1))
-    training = {field: Quantity(field, decimals=decimals, spread=False) for field, decimals in fields}
-    caption = "Training, mean over the seeds: its length, events that gradients are made of, and its time in seconds."
+    training = {
+        "epochs": Quantity("epochs", decimals=1, spread=False),
+        "validation loss": Quantity("validation_loss", decimals=4, spread=False),
+        "events for gradients": Quantity("n_train", decimals=0, spread=False),
+        "wall time (s)": Quantity("wall_s", decimals=1, spread=False),
+    }
+    caption = "Training, mean over the seeds."
     yield table(caption, "training", long(record["rows"], training), columns="quantity")
 
 

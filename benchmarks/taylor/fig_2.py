@@ -121,17 +121,24 @@ def clock(times: list[float]) -> Callable:
 
 def tables(record: Mapping) -> Iterator[Table]:
     """The phases of each training beside the paper's, and its times."""
-    steps = {phase: Quantity(partial(reached, phase), decimals=0) for phase in PHASES}
+    said = {phase: phase.replace("_", " ") for phase in PHASES}
+    steps = {name: Quantity(partial(reached, phase), decimals=0) for phase, name in said.items()}
     steps |= {"AUC (%)": percent(lambda row: row["auc"][-1]), "distance": Quantity(distance)}
-    paper = pd.DataFrame([(phase, getattr(TAYLOR_FIG_2, phase)) for phase in PHASES], columns=["quantity", "paper"])
-    times = {field: Quantity(field, decimals=d) for field, d in (("step_ms", 1), ("look_ms", 1), ("wall_s", 0))}
+    paper = pd.DataFrame(
+        [(name, getattr(TAYLOR_FIG_2, phase)) for phase, name in said.items()], columns=["quantity", "paper"]
+    )
+    times = {
+        "step (ms)": Quantity("step_ms", decimals=1),
+        "look (ms)": Quantity("look_ms", decimals=1),
+        "wall time (s)": Quantity("wall_s", decimals=0),
+    }
     frame = long(record["rows"], steps | times, published=paper)
     frame["row"] += ", seed " + frame["seed"].astype(str)
     caption = (
         "Gradient steps at which phases begin: the AUC comes to that of a linear classifier less 0.005; x1 and x2 are "
         "largest; the AUC exceeds the linear one by 0.005; the stopping criterion is met. One more than the last step "
-        "is later. Then the AUC at the end, and the mean of |ln(step / paper's step)| over the first three phases. In "
-        "the end, medians of the time of a gradient step and of a look of the monitor, ms, and the time of all, s."
+        "is later. Then the AUC at the end, and the mean of |ln(step / paper's step)| over the first three phases. "
+        "Times of a gradient step and of a look of the monitor are medians."
     )
     yield table(caption, "setting", frame, columns="quantity")
 
