@@ -69,7 +69,7 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
     output at each point of `x`, `edges` as `edges_around`. `n_train` is without validation, `n_test` at each theta.
     """
     recipe, test = replace(config, units=(int(name.split()[0]),)), samples.test
-    model, *_, n_train = fit(recipe, samples.train, name, seed, display, best=False, conditioning="concat")
+    model, _, _, n_train, _ = fit(recipe, samples.train, name, seed, display, best=False, conditioning="concat")
     thetas = np.unique(test.theta).tolist()
     row = {"units": recipe.units[0], "thetas": thetas, "seen": [theta in config.thetas for theta in thetas]}
     row |= {"accuracy": [], "auc": [], "x": X.round(4).tolist(), "response": [], "edges": []}

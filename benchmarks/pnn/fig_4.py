@@ -77,7 +77,7 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
         masses = [mass for mass in events.hypotheses[:, 0].tolist() if (mass == config.focus) == (name == FIXED)]
         events = training_events(replace(events, features=(events.features - low) / (high - low)), masses, seed=seed)
         conditioning = None if name == FIXED else "concat"
-        model, *_, n_train = fit(config, events, name, seed, display, best=False, conditioning=conditioning)
+        model, _, _, n_train, _ = fit(config, events, name, seed, display, best=False, conditioning=conditioning)
 
         def answer(x):
             return pnn_tf.predict_scores(model, (x - low) / (high - low), config.focus)

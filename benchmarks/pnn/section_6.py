@@ -101,7 +101,7 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
         config = replace(config, theta_scale=config.theta_scale[:1], theta_offset=config.theta_offset[:1])
     network = {"conditioning": config.conditioning, "nuisances": (SCALE,) if told_scale else ()}
     network["background_theta"] = pnn_tf.Identical(np.unique(events.theta[:, 0]))
-    model, _, best_epoch, n_train = fit(config, events, name, seed, display, **network)
+    model, _, best_epoch, n_train, _ = fit(config, events, name, seed, display, **network)
     points = [(mass, round(scale, 4)) for mass, scale in sorted(samples.test.hypotheses.tolist(), key=itemgetter(1))]
     at_scale = {scale: samples.test.select(samples.test.theta[:, SCALE] == np.float32(scale)) for _, scale in points}
     tested = [evaluate(model, at_scale[s], m, (m, s) if told_scale else (m,)) for m, s in points]

@@ -54,7 +54,7 @@ def toy_row(config, seed: int, display: Display) -> dict:
     events = shifted_gaussian(known, config.n_toy, len(known) * config.n_toy, seed=0)  # as much background at each
     calibrating = shifted_gaussian(known, config.n_toy, config.n_toy, seed=1)
     test = shifted_gaussian(tuple(thetas), config.n_toy, config.n_toy, seed=2)
-    model, *_, n_train = fit(recipe, events, "toy", seed, display, work=0.5, conditioning="affine")
+    model, _, _, n_train, _ = fit(recipe, events, "toy", seed, display, work=0.5, conditioning="affine")
     shown = calibrating.features, calibrating.theta, calibrating.label
     calibration = pnn_tf.calibrate(model, *shown, n_bins=config.toy_bins)
 
