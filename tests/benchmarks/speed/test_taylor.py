@@ -82,6 +82,11 @@ def test_multiply_adds(network):
         assert multiply_adds(network, "closed_form") == forward + (d + d * (d + 1) // 2) * hidden[0]
 
 
+def test_multiply_adds_of_a_network_that_is_analysed_block_by_block():
+    forward, pairs, between = 30 * 200 + 200 * 200 + 200, 30 * 31 // 2 * 200, 30 * (200 * 200 + 30 * 200)
+    assert multiply_adds(tanh_network(30, 200, 200), "adjoint") == 2 * forward - 200 + pairs + between
+
+
 def test_comparison_with_a_peer_and_without(uncompiled):
     """One peer that gives our own sums, twice too large for pairs, and one that is absent."""
     network = tanh_network(3, 7)
