@@ -108,16 +108,9 @@ def long(
     return frame.merge(published, how="left", on=[c for c in published.columns if c != "paper"])
 
 
-def with_average(frame: pd.DataFrame, published: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The frame, and the same numbers again at AVERAGE: `table` averages over them, seed by seed.
-
-    The paper's averages are those it prints: lines of `published` at AVERAGE.
-    """
-    average = frame.assign(at=AVERAGE, paper=math.nan)
-    if published is not None:
-        on = [c for c in published.columns if c != "paper"]
-        average = average.drop(columns="paper").merge(published.astype({"at": object}), how="left", on=on)
-    return pd.concat([frame.astype({"at": object}), average])
+def with_average(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame, and the same numbers again at AVERAGE, without the paper's: `table` averages over them, by seed."""
+    return pd.concat([frame.astype({"at": object}), frame.assign(at=AVERAGE, paper=math.nan)])
 
 
 def table(
