@@ -11,9 +11,10 @@ from pnn_tf.dropout import FastDropout
 from pnn_tf.evaluation import HypothesisResult, evaluate_hypotheses, hold_out, predict_scores, scan_theta
 from pnn_tf.events_in_bins import EventsInBins, events_in_bins
 from pnn_tf.export import check_feature_names, export_savedmodel, read_description
-from pnn_tf.guidance import Sculpting, ThetaLeak, TooFew, background_sculpting, theta_leak, too_few_events
+from pnn_tf.guidance import Sculpting, TooFew, background_sculpting, too_few_events
 from pnn_tf.hull import outside_hull
 from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
+from pnn_tf.leak import ThetaLeak, theta_leak
 from pnn_tf.metrics import Ranking, Significance, ams, auc_error, roc_auc, significance_ratio
 from pnn_tf.networks import parametric_network
 from pnn_tf.pipeline import BalancedBatches, balanced_batches

@@ -71,6 +71,25 @@ def as_label(label: ArrayLike, n_events: int | None = None) -> np.ndarray:
     return signal.view(np.uint8)
 
 
+def as_classes(label: ArrayLike, n_events: int, n_classes: int) -> np.ndarray:
+    """(n_events,) uint8 or int32 from 0 to n_classes - 1; from (n_events,) or (n_events, 1)."""
+    if n_classes == 2:
+        return as_label(label, n_events)
+    label = _as_column("label", label, n_events)
+    known = np.isin(label, np.arange(n_classes))
+    if not known.all():
+        others = np.unique(label[~known])[:5]
+        raise ValueError(f"Expected labels from 0 to {n_classes - 1}. Received also: {others.tolist()}")
+    return label.astype(np.uint8 if n_classes <= 256 else np.int32)
+
+
+def as_count(argument: str, value: int, least: int = 1) -> int:
+    """A whole number of at least `least`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"Expected {argument} to be an int >= {least}. Received: {argument}={value!r}")
+    return int(value)
+
+
 def as_weight(weight: ArrayLike, n_events: int, dtype: DTypeLike = np.float32) -> np.ndarray:
     """(n_events,) finite and not negative; from (n_events,) or (n_events, 1)."""
     weight = _as_column("weight", weight, n_events).astype(dtype, copy=False)

@@ -1,100 +1,19 @@
 """Checks where users of parametric networks go wrong.
 
-A theta that gives the class away, a cut that shapes the background, hypotheses with too few events to tell.
-`outside_hull` in `hull.py` is the fourth: theta that was never trained on.
+A cut that shapes the background, hypotheses with too few events to tell. `leak.py` has theta that gives the class away,
+`hull.py` theta that was never trained on.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial import cKDTree
 
 from pnn_tf import checks
 from pnn_tf.evaluation import HypothesisResult
 from pnn_tf.metrics import auc_error
-
-N_NEIGHBOURS = 8  # of a continuous theta: by chance, none is as near as that in about exp(-8) of all cases
-
-
-class ThetaLeak(NamedTuple):
-    """Where theta alone says what the class is.
-
-    Attributes:
-        background: share of the background whose theta no signal event has; to the network it is background for sure.
-        signal: share of the signal whose theta no background event has.
-    """
-
-    background: float
-    signal: float
-
-
-def theta_leak(
-    theta: ArrayLike, label: ArrayLike, *, nuisances: Sequence[int] = (), tolerance: float = 1e-3
-) -> ThetaLeak:
-    """How much of a training sample has a theta that the other class never has.
-
-    Under a uniform background theta and a few hypotheses, any value between the hypotheses means background: without
-    regularisation a network learns that, and fails where it is to interpolate (Anzalone et al. 2022, sections 4.2 and
-    5.1, Fig. 12c). Look at what the network is trained on, after the background's theta has been assigned: at a batch
-    of `balanced_batches`, say.
-
-    It is about where theta is, not about how often: hypotheses of which some have more signal than others, at the same
-    amount of background, give the class away as well. `balance="signal"` and `"full"` make them equal.
-
-    A theta counts as one of the other class if it is within the tolerance of one, or no further from the nearest than
-    that one is from the eighth of its own class. Where nine events or more have the same theta, as at a hypothesis, the
-    second is 0; of a continuous theta it is the distance within which chance rarely leaves a gap.
-
-    Args:
-        theta: (n_events,) or (n_events, n_parameters), in physical units.
-        label: (n_events,) 1 for signal, 0 for background.
-        nuisances: columns of theta that are not looked at.
-        tolerance: theta of two events are the same if they differ by at most this in each parameter, relative to its
-            range.
-
-    Returns:
-        ThetaLeak(background, signal), both 0 where nothing is given away; for a continuous theta 0 to 0.01, by chance.
-
-    Raises:
-        ValueError: NaN or infinite values, lengths that differ, labels other than 0 and 1, fewer than nine events of a
-            class, nuisances that are not columns of theta or are all of them, a negative tolerance.
-
-    >>> theta_leak([500, 1000, 500, 700] * 10, [1, 1, 0, 0] * 10)
-    ThetaLeak(background=0.5, signal=0.5)
-    """
-    theta = checks.as_theta(theta)
-    label = checks.as_label(label, len(theta))
-    nuisances = checks.as_columns("nuisances", nuisances, theta.shape[1])
-    if not tolerance >= 0:
-        raise ValueError(f"Expected tolerance >= 0. Received: tolerance={tolerance}")
-    if len(nuisances) == theta.shape[1]:
-        raise ValueError(f"Expected a column of theta that is none of the nuisances. Received: nuisances={nuisances}")
-    theta = np.delete(theta, nuisances, axis=1).astype(np.float64)
-    extent = np.ptp(theta, axis=0)
-    theta /= np.where(extent > 0, extent, 1.0)
-    signal, background = theta[label == 1], theta[label == 0]
-    if min(len(signal), len(background)) <= N_NEIGHBOURS:
-        raise ValueError(
-            f"Expected more than {N_NEIGHBOURS} events of each class: chance is larger than any leak of fewer. "
-            f"Received: {len(signal)} signal, {len(background)} background"
-        )
-    return ThetaLeak(_share_alone(background, signal, tolerance), _share_alone(signal, background, tolerance))
-
-
-def _share_alone(points: np.ndarray, others: np.ndarray, tolerance: float) -> float:
-    """Share of `points` without any of `others` within the tolerance, or within the gaps between `others`."""
-    points, counts = np.unique(points, axis=0, return_counts=True)
-    others, other_counts = np.unique(others, axis=0, return_counts=True)
-    tree = cKDTree(others)
-    distance, nearest = tree.query(points, p=np.inf)
-    nearest, place = np.unique(nearest, return_inverse=True)
-    distances, neighbours = tree.query(others[nearest], [*range(1, min(len(others), N_NEIGHBOURS + 1) + 1)], p=np.inf)
-    enough = np.cumsum(other_counts[neighbours], axis=1) > N_NEIGHBOURS  # the first neighbour of a point is itself
-    gap = distances[np.arange(len(nearest)), np.argmax(enough, axis=1)]
-    return float(counts[distance > np.maximum(tolerance, gap[place])].sum() / counts.sum())
 
 
 class Sculpting(NamedTuple):

@@ -14,12 +14,14 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from pnn_tf import checks
-from pnn_tf.permutation import grid, permuted
-from pnn_tf.strata import Stratum, stratify
+from pnn_tf.leak import require_shared_theta
+from pnn_tf.round_robin import with_replacement, without_replacement
+from pnn_tf.strata import Stratum, scale_weights, stratify
 from pnn_tf.theta import ThetaStrategy
 
 ALIGNMENT = 64  # bytes, the most that TensorFlow asks for
 ROWS_PER_BLOCK = 16384  # batches are made in blocks of about this many events, to share the overhead of each operation
+N_LOOKED_AT = 20_000  # background events whose theta is compared with the signal's before training
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,11 @@ def balanced_batches(
     *,
     batch_size: int = 1024,
     balance: str = "full",
+    n_classes: int = 2,
+    backgrounds: Sequence[int] = (0,),
     process: ArrayLike | None = None,
     weight: ArrayLike | None = None,
+    weight_scale: str | None = "stratum",
     background_theta: ThetaStrategy | None = None,
     nuisances: Sequence[int] = (),
     replacement: bool = False,
@@ -86,6 +91,9 @@ def balanced_batches(
     | "background" | as it is                  | equal parts by process   |
     | "full"       | equal parts by theta      | equal parts by process   |
 
+    Of several classes, each has an equal part of a batch in place of a half. Where a part cannot be divided by the
+    number of its strata, what remains goes to one after the other: over a few batches, each comes equally often.
+
     Each stratum is drawn without replacement: every one of its events comes once in a pass, in an order that is new in
     each pass, and a pass goes on where the one before ended, within a batch if need be. Within a batch the strata are
     interleaved, so that the parts of a batch that go to several devices are balanced too. float32 features are copied
@@ -94,11 +102,17 @@ def balanced_batches(
     Args:
         features: (n_events, n_features).
         theta: (n_events,) or (n_events, n_parameters), in physical units; what background_theta replaces may be NaN.
-        label: (n_events,) 1 for signal, 0 for background.
+        label: (n_events,) 1 for signal, 0 for background; or the class from 0 to n_classes - 1.
         batch_size: number of events of a batch.
         balance: as above.
+        n_classes: number of classes.
+        backgrounds: the classes that are background; the others are signals, which have a theta of their own.
         process: (n_events,) process of each background event, a number or a name; what signal has is not looked at.
         weight: (n_events,) non-negative event weights to pass on; they do not change what is drawn.
+        weight_scale: "stratum" scales them to a mean of 1 in each stratum: the strata then count as `balance` says, and
+            a loss is as large as without weights beside penalties such as L2; the weights say what events count within
+            a stratum. "mean" scales to a mean of 1 over all events, which lets the weights undo the balance; None
+            leaves them.
         background_theta: `Identical`, `Uniform`, `Binned` or another strategy by which background events get their
             theta; None to leave them theirs.
         nuisances: columns of theta that the background has values of its own for, such as the jet energy scale that it
@@ -109,23 +123,31 @@ def balanced_batches(
     Returns:
         BalancedBatches.
 
+    Warns:
+        UserWarning: theta that only the background has, or only the signal: see `theta_leak`. Under `Uniform`, theta
+            outside of the signal's hypotheses.
+
     Raises:
-        ValueError: NaN or infinite values, lengths that differ, labels other than 0 and 1, negative weights, an
-            unknown balance, an empty stratum, a batch too small for the strata, a background_theta for another
-            number of parameters or for a feature that is not there, nuisances that are not columns of theta.
+        ValueError: NaN or infinite values, lengths that differ, other labels, negative weights, an unknown balance, an
+            empty stratum, a batch_size that is not an int >= 1, a background_theta that is no strategy, or one for
+            another number of parameters or for a feature that is not there, nuisances that are not columns of theta,
+            background and signal without a theta in common, weights of a stratum that are all 0.
 
     >>> theta, label = [500, 500, 750, 500, 750, 750], [1, 1, 1, 0, 0, 0]
     >>> batches = balanced_batches(np.ones((6, 2)), theta, label, batch_size=4)
     >>> for stratum in batches.strata:
     ...     print(*stratum)
-    signal 500 2 1
-    signal 750 1 1
-    background 3 2
+    signal 500 2 1.0
+    signal 750 1 1.0
+    background 3 2.0
     """
     features = checks.as_features(features)
     n_events = len(features)
-    label = checks.as_label(label, n_events)
-    theta = checks.as_theta(theta, n_events, None if background_theta is None else label, nuisances)
+    batch_size, n_classes = checks.as_count("batch_size", batch_size), checks.as_count("n_classes", n_classes, 2)
+    backgrounds = checks.as_columns("backgrounds", backgrounds, n_classes)
+    label = checks.as_classes(label, n_events, n_classes)
+    signal = ~np.isin(label, backgrounds)
+    theta = checks.as_theta(theta, n_events, None if background_theta is None else signal, nuisances)
     if process is not None:
         process = checks.as_process(process, n_events)
     if weight is not None:
@@ -134,34 +156,44 @@ def balanced_batches(
     _check_strategy(background_theta, features, theta, nuisances)
     rng = np.random.default_rng(seed)
     row_seed, theta_seed = (int(number) for number in rng.integers(2**63, size=2))
-    strata, event_at = stratify(
-        theta, label, process, balance, batch_size, order=rng.permutation(np.arange(n_events, dtype=np.int32))
+    strata = stratify(
+        theta,
+        label,
+        process,
+        balance=balance,
+        batch_size=batch_size,
+        backgrounds=backgrounds,
+        n_classes=n_classes,
+        order=rng.permutation(np.arange(n_events, dtype=np.int32)),
     )
+    weight = scale_weights(weight, strata, weight_scale)
     resampled = background_theta is not None and background_theta.sampled
     if background_theta is not None and not resampled:
         drawn = background_theta.draw(n_events, [theta_seed, 0], features)
-        theta = np.where(label[:, np.newaxis] == 1, theta, _joined(drawn, theta, nuisances))
+        theta = np.where(signal[:, np.newaxis], theta, _joined(drawn, theta, nuisances))
+    _check_theta(theta, signal, background_theta, features, nuisances)
 
-    n_signal = np.count_nonzero(label)
     n_steps = max(1, ROWS_PER_BLOCK // batch_size)
-    draw_places = (_with_replacement if replacement else _without_replacement)(strata, n_steps, row_seed)
-    event_at = _tensor(event_at)
-    columns = [_tensor(column) for column in (theta, features, weight) if column is not None]
+    n_rows = n_steps * batch_size
+    draw_places = (with_replacement if replacement else without_replacement)(strata.sizes, strata.n_strata, row_seed)
+    event_at = _tensor(strata.event_at)
+    columns = [_tensor(column) for column in (label, theta, features, weight) if column is not None]
+    is_signal = tf.constant(~np.isin(np.arange(n_classes), backgrounds))
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
     def block(number):
-        place = draw_places(number)
-        event = tf.gather(event_at, place)
-        theta, features, *weight = [tf.gather(column, event) for column in columns]
-        signal = (place < n_signal)[:, tf.newaxis]  # event_at holds the signal first
+        event = tf.gather(event_at, draw_places(number * n_rows + tf.range(n_rows, dtype=tf.int64)))
+        label, theta, features, *weight = [tf.gather(column, event) for column in columns]
         if resampled:
-            drawn = background_theta.draw(n_steps * batch_size, [theta_seed, number], features)
+            drawn = background_theta.draw(n_rows, [theta_seed, number], features)
+            signal = tf.gather(is_signal, tf.cast(label, tf.int32))[:, tf.newaxis]
             theta = tf.where(signal, theta, _joined(drawn, theta, nuisances))
-        stacked = [tf.reshape(x, [n_steps, batch_size, *x.shape[1:]]) for x in (features, theta, signal, *weight)]
-        features, theta, signal, *weight = stacked
-        return {"features": features, "theta": theta}, tf.cast(signal, tf.float32), *weight
+        label = tf.cast(label, tf.float32)[:, tf.newaxis]
+        stacked = [tf.reshape(x, [n_steps, batch_size, *x.shape[1:]]) for x in (features, theta, label, *weight)]
+        features, theta, label, *weight = stacked
+        return {"features": features, "theta": theta}, label, *weight
 
-    return BalancedBatches(strata, batch_size, math.ceil(n_events / batch_size), block, n_steps)
+    return BalancedBatches(strata.strata, batch_size, math.ceil(n_events / batch_size), block, n_steps)
 
 
 def _tensor(array: np.ndarray) -> tf.Tensor:
@@ -176,54 +208,6 @@ def _tensor(array: np.ndarray) -> tf.Tensor:
     return tf.experimental.dlpack.from_dlpack(copy.__dlpack__())
 
 
-def _without_replacement(strata: Sequence[Stratum], n_steps: int, seed: int) -> Callable:
-    """A function from the number of a block to the places of its events in the concatenated strata."""
-    stratum, rank = _layout(strata, n_steps)
-    size = np.array([stratum.size for stratum in strata])
-    n_per_block = np.array([stratum.quota for stratum in strata]) * n_steps
-    first = (np.cumsum(size) - size)[stratum].astype(np.int32)
-    rows, columns = np.array([grid(n) for n in size], dtype=np.uint32)[stratum].T
-    key = np.random.default_rng(seed).integers(2**32, size=len(strata), dtype=np.uint32)[stratum]
-    size_here = size[stratum].astype(np.uint32)
-
-    def places(block):
-        n_drawn = block * n_per_block  # from each stratum in the blocks before
-        position = tf.gather(tf.cast(n_drawn % size, tf.uint32), stratum) + rank
-        n_passes = tf.gather(tf.cast(n_drawn // size, tf.uint32), stratum) + position // size_here
-        place = permuted(position % size_here, size_here, rows, columns, key + n_passes)
-        return first + tf.cast(place, tf.int32)
-
-    return places
-
-
-def _with_replacement(strata: Sequence[Stratum], n_steps: int, seed: int) -> Callable:
-    """As `_without_replacement`."""
-    stratum, _ = _layout(strata, n_steps)
-    size = np.array([stratum.size for stratum in strata])
-    first = (np.cumsum(size) - size)[stratum].astype(np.int32)
-    size_here = size[stratum].astype(np.uint64)
-
-    def places(block):
-        number = tf.random.stateless_uniform([len(stratum)], [seed, block], None, None, dtype=tf.uint64)
-        return first + tf.cast(number % size_here, tf.int32)
-
-    return places
-
-
-def _layout(strata: Sequence[Stratum], n_steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each row of a block its stratum, and its rank among the rows of that stratum in the block.
-
-    The rows of a stratum are spread evenly over each batch.
-    """
-    quota = np.array([stratum.quota for stratum in strata])
-    stratum = np.repeat(np.arange(len(strata)), quota)
-    rank = np.concatenate([np.arange(n) for n in quota])
-    order = np.argsort((rank + 0.5) / quota[stratum], kind="stable")
-    stratum, rank = stratum[order], rank[order]
-    ranks = rank + np.arange(n_steps)[:, np.newaxis] * quota[stratum]
-    return np.tile(stratum, n_steps), ranks.ravel().astype(np.uint32)
-
-
 def _joined(drawn: tf.Tensor, own: tf.Tensor, nuisances: Sequence[int]) -> tf.Tensor:
     """(n, n_parameters): the nuisances of `own`, and in the other columns those of `drawn`, in order."""
     columns = iter(tf.unstack(drawn, axis=1))
@@ -235,6 +219,11 @@ def _check_strategy(
 ) -> None:
     if strategy is None:
         return
+    if not (hasattr(strategy, "draw") and hasattr(strategy, "n_parameters") and hasattr(strategy, "sampled")):
+        raise ValueError(
+            "Expected background_theta to be a strategy, such as pnn_tf.Identical(hypotheses), or None. "
+            f"Received: background_theta={strategy!r}"
+        )
     if strategy.n_parameters + len(nuisances) != theta.shape[1]:
         besides = f" besides the {len(nuisances)} nuisances" if nuisances else ""
         raise ValueError(
@@ -244,3 +233,19 @@ def _check_strategy(
     column = getattr(strategy, "feature", 0)
     if not -features.shape[1] <= column < features.shape[1]:
         raise ValueError(f"background_theta={strategy} reads column {column} of {features.shape[1]} features.")
+
+
+def _check_theta(
+    theta: np.ndarray,
+    signal: np.ndarray,
+    strategy: ThetaStrategy | None,
+    features: np.ndarray,
+    nuisances: Sequence[int],
+) -> None:
+    """Compares the theta of the signal with that of some of the background, as it will be in training."""
+    background = np.flatnonzero(~signal)
+    background = background[:: max(len(background) // N_LOOKED_AT, 1)]
+    theirs = np.delete(theta[background], nuisances, axis=1)
+    if strategy is not None and strategy.sampled:
+        theirs = np.asarray(strategy.draw(len(background), [0, 0], features[background]))
+    require_shared_theta(np.delete(theta[signal], nuisances, axis=1), theirs, strategy)

@@ -1,4 +1,4 @@
-"""Which events a balanced batch holds, and how many of each: Anzalone et al. 2022, section 4.3."""
+"""Which events share a batch equally: Anzalone et al. 2022, section 4.3."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,73 +6,128 @@ from typing import NamedTuple
 import numpy as np
 
 BALANCES = ("none", "class", "signal", "background", "full")
+WEIGHT_SCALES = ("stratum", "mean", None)
+FEW = 20  # hypotheses, which may have an event each
 
 
 class Stratum(NamedTuple):
-    """A group of events that takes a fixed part of every batch.
+    """A group of events that takes a fixed part of the batches.
 
     Attributes:
         name: what the events have in common.
         size: number of events.
-        quota: how many of them each batch holds.
+        quota: how many of them a batch holds on average. A batch holds that number rounded up or down, in turn.
     """
 
     name: str
     size: int
-    quota: int
+    quota: float
+
+
+class Strata(NamedTuple):
+    """The strata of a data set.
+
+    Attributes:
+        strata: of all classes, one class after the other.
+        n_strata: (n_classes,) number of strata of each class.
+        event_at: (n_events,) indices of the events, one stratum after the other.
+    """
+
+    strata: tuple[Stratum, ...]
+    n_strata: list[int]
+    event_at: np.ndarray
+
+    @property
+    def sizes(self) -> list[int]:
+        return [stratum.size for stratum in self.strata]
 
 
 def stratify(
-    theta: np.ndarray, label: np.ndarray, process: np.ndarray | None, balance: str, batch_size: int, order: np.ndarray
-) -> tuple[tuple[Stratum, ...], np.ndarray]:
+    theta: np.ndarray,
+    label: np.ndarray,
+    process: np.ndarray | None,
+    *,
+    balance: str,
+    batch_size: int,
+    backgrounds: Sequence[int],
+    n_classes: int,
+    order: np.ndarray,
+) -> Strata:
     """Divides the events into strata, and a batch among them.
 
     Args:
         theta: (n_events, n_parameters), of which only the signal's is looked at.
-        label: (n_events,) 1 for signal, 0 for background.
+        label: (n_events,) class of each event, from 0 to n_classes - 1.
         process: (n_events,) background process of each event, or None if there is one.
         balance: one of BALANCES.
         batch_size: number of events of a batch.
+        backgrounds: the classes that are background.
+        n_classes: number of classes.
         order: (n_events,) the indices of the events, in the order in which the strata are to hold them.
 
     Returns:
-        The strata, a tuple of Stratum, and the indices of their events one after the other, (n_events,). Signal comes
-        before background in both.
+        Strata, signal before background.
 
     Raises:
-        ValueError: an unknown balance, no signal or no background event, "background" without process, a batch too
-            small for the strata.
+        ValueError: an unknown balance, a class without events, "background" without process, signal whose theta is
+            continuous where it is to be balanced.
     """
-    groups = _groups(theta, label, process, balance, order)
-    members = [member for group in groups for member in group]
-    shares = quotas(batch_size, groups)
-    strata = [Stratum(name, len(events), quota) for (name, events), quota in zip(members, shares, strict=True)]
-    return tuple(strata), np.concatenate([events for _, events in members])
-
-
-def _groups(
-    theta: np.ndarray, label: np.ndarray, process: np.ndarray | None, balance: str, order: np.ndarray
-) -> list[list[tuple[str, np.ndarray]]]:
-    """The parts that share a batch equally, each a list of strata (name, indices): signal and background, or all."""
     if balance not in BALANCES:
         raise ValueError(f"Expected balance to be one of {', '.join(BALANCES)}. Received: balance={balance!r}")
     if balance == "background" and process is None:
         raise ValueError("balance='background' needs process, the background process of each event. Or use 'class'.")
-    in_signal = label[order] == 1
-    signal, background = order[in_signal], order[~in_signal]
     if balance == "none":
-        return [[("all", np.concatenate([signal, background]))]]
-    for name, events in (("signal", signal), ("background", background)):
+        return Strata((Stratum("all", len(order), float(batch_size)),), [1], order)
+    groups = []
+    for of_class in sorted(range(n_classes), key=lambda of_class: of_class in backgrounds):
+        kind = "background" if of_class in backgrounds else "signal"
+        name = kind if n_classes == 2 else f"{kind} {of_class}"
+        events = order[label[order] == of_class]
         if len(events) == 0:
             raise ValueError(f"The stratum {name!r} is empty, and balance={balance!r} needs it. Or use balance='none'.")
-    signals, backgrounds = [("signal", signal)], [("background", background)]
-    if balance in ("signal", "full"):
-        points, group = distinct(theta[signal])
-        signals = [(f"signal {_point_name(point)}", signal[group == i]) for i, point in enumerate(points)]
-    if balance in ("background", "full") and process is not None:
-        names, group = np.unique(process[background], return_inverse=True)
-        backgrounds = [(f"background {name}", background[group == i]) for i, name in enumerate(names)]
-    return [signals, backgrounds]
+        if balance not in (kind, "full") or (kind == "background" and process is None):
+            groups.append([(name, events)])
+        elif kind == "signal":
+            points, group = distinct(theta[events])
+            if is_continuous(len(points), len(events)):
+                raise ValueError(
+                    f"balance={balance!r} makes equal parts of the hypotheses, but theta of {name!r} has "
+                    f"{len(points)} values in {len(events)} events, as if it were continuous. Use balance='class', or "
+                    "'background'."
+                )
+            groups.append(_parts(name, [point_name(point) for point in points], group, events))
+        else:
+            names, group = np.unique(process[events], return_inverse=True)
+            groups.append(_parts(name, names, group, events))
+    strata = [
+        Stratum(name, len(events), batch_size / len(groups) / len(group)) for group in groups for name, events in group
+    ]
+    return Strata(
+        tuple(strata), [len(group) for group in groups], np.concatenate([part for group in groups for _, part in group])
+    )
+
+
+def scale_weights(weight: np.ndarray | None, strata: Strata, weight_scale: str | None) -> np.ndarray | None:
+    """Weights (n_events,) float32, scaled to a mean of 1 in each stratum, or altogether, or not; None for none."""
+    if weight_scale not in WEIGHT_SCALES:
+        raise ValueError(
+            f"Expected weight_scale to be one of {', '.join(map(repr, WEIGHT_SCALES))}. Received: {weight_scale!r}"
+        )
+    if weight is None or weight_scale is None:
+        return weight
+    sorted_weight = weight[strata.event_at].astype(np.float64)
+    starts = np.cumsum([0, *strata.sizes[:-1]]) if weight_scale == "stratum" else [0]
+    sizes = np.diff([*starts, len(weight)])
+    means = np.add.reduceat(sorted_weight, starts) / sizes
+    if not means.all():
+        name = strata.strata[int(np.argmin(means))].name
+        raise ValueError(
+            f"The weights of the stratum {name!r} are all 0, so that there is no scale that gives them a mean of 1. "
+            "Leave these events out, or use weight_scale=None."
+        )
+    scaled = np.empty_like(weight)
+    scaled[strata.event_at] = sorted_weight / np.repeat(means, sizes)
+    return scaled
 
 
 def distinct(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -85,29 +140,16 @@ def distinct(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return points[first], group
 
 
-def quotas(batch_size: int, groups: Sequence[Sequence]) -> list[int]:
-    """Number of events of each stratum in a batch, group by group, by largest remainder: they sum to batch_size.
-
-    >>> quotas(1024, [["a", "b", "c", "d", "e"], ["background"]])
-    [103, 103, 102, 102, 102, 512]
-    """
-    shares = [
-        share
-        for group, group_share in zip(groups, _split(batch_size, len(groups)), strict=True)
-        for share in _split(group_share, len(group))
-    ]
-    if min(shares) == 0:
-        needed = len(groups) * max(map(len, groups))
-        raise ValueError(
-            f"batch_size={batch_size} is too small to hold one event of each of the {len(shares)} strata. "
-            f"Use batch_size >= {needed}, or a coarser balance such as 'class'."
-        )
-    return shares
+def is_continuous(n_points: int, n_events: int) -> bool:
+    """Whether so many distinct theta in so many events are values of a continuous theta rather than hypotheses."""
+    return n_points > max(n_events / 2, FEW)
 
 
-def _split(total: int, n_parts: int) -> list[int]:
-    return [total // n_parts + (part < total % n_parts) for part in range(n_parts)]
-
-
-def _point_name(point: np.ndarray) -> str:
+def point_name(point: np.ndarray) -> str:
     return f"{point[0]:g}" if len(point) == 1 else "(" + ", ".join(f"{value:g}" for value in point) + ")"
+
+
+def _parts(name: str, names: Sequence, group: np.ndarray, events: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """The events (n,) of each of the groups (n,), in the order that they have, with names."""
+    parts = np.split(events[np.argsort(group, kind="stable")], np.cumsum(np.bincount(group))[:-1])
+    return [(f"{name} {own}", part) for own, part in zip(names, parts, strict=True)]

@@ -2,87 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from pnn_tf import (
-    HypothesisResult,
-    Identical,
-    Significance,
-    ThetaLeak,
-    Uniform,
-    auc_error,
-    background_sculpting,
-    balanced_batches,
-    theta_leak,
-    too_few_events,
-)
-
-MASSES = [500.0, 750.0, 1000.0]
-
-
-def batch_theta(background_theta, **arguments):
-    rng = np.random.default_rng(0)
-    theta = rng.choice(MASSES, 2000)
-    batches = balanced_batches(
-        rng.normal(size=(2000, 1)), theta, np.arange(2000) % 2, background_theta=background_theta, **arguments
-    )
-    x, y = next(batches.dataset.as_numpy_iterator())
-    return x["theta"], y
-
-
-def test_uniform_theta_between_hypotheses_gives_the_background_away():
-    leak = theta_leak(*batch_theta(Uniform(500, 1000)))
-    # A thousandth on each side of three hypotheses is shared, two of which are at an end: 0.004 of the range.
-    assert leak.background == pytest.approx(0.996, abs=0.012)  # four deviations of 512 events
-
-
-def test_identical_theta_gives_nothing_away():
-    assert theta_leak(*batch_theta(Identical(MASSES))) == ThetaLeak(0.0, 0.0)
-
-
-def test_a_hypothesis_without_background_gives_the_signal_away():
-    theta, label = batch_theta(Identical(MASSES[:2]))
-    leak = theta_leak(theta, label)
-    assert leak.background == 0.0
-    assert leak.signal == np.mean(theta[label[:, 0] == 1] == 1000.0)
-
-
-def test_continuous_theta_in_both_classes_gives_nothing_away():
-    rng = np.random.default_rng(0)
-    theta, label = rng.uniform(500, 1500, 40000), np.arange(40000) % 2
-    # The chance that no one of 20000 lies within a thousandth of the range on either side is exp(-40).
-    assert theta_leak(theta, label) == ThetaLeak(0.0, 0.0)
-
-
-@pytest.mark.parametrize(("n_parameters", "n_events"), [(1, 1024), (2, 1024), (2, 40_000)])
-@pytest.mark.parametrize("draw", ["uniform", "exponential"])
-def test_chance_leaves_few_gaps_in_a_continuous_theta(n_parameters, n_events, draw):
-    rng = np.random.default_rng(0)
-    theta, label = getattr(rng, draw)(size=(n_events, n_parameters)), np.arange(n_events) % 2
-    # No event where eight are expected has the chance exp(-8), half of that number at an edge exp(-4): 0.02 of events.
-    assert max(theta_leak(theta, label)) < 0.02
-
-
-def test_a_range_of_continuous_theta_that_one_class_alone_has_is_found():
-    rng = np.random.default_rng(0)
-    background, signal = rng.uniform(500, 1500, 512), rng.uniform(500, 1300, 512)
-    leak = theta_leak(np.concatenate([background, signal]), np.repeat([0, 1], 512))
-    # The gap of eight signal events below 1300 GeV, about 12.5 GeV, is not told apart: up to twice that.
-    assert np.mean(background > 1325) < leak.background <= np.mean(background > 1300)
-
-
-def test_a_hypothesis_in_one_class_is_not_hidden_by_a_continuous_theta_in_the_other():
-    rng = np.random.default_rng(0)
-    theta, label = rng.uniform(500, 1500, 1000), np.arange(1000) % 2
-    theta[label == 1] = rng.choice([800.0, 1200.0], 500)
-    leak = theta_leak(theta, label)
-    # A thousandth of the range on each side of two hypotheses: 0.004 of the background; four deviations of 500 events.
-    assert leak.background == pytest.approx(0.996, abs=0.012)
-    assert leak.signal == 0.0
-
-
-def test_several_parameters_are_looked_at_together_and_nuisances_not():
-    theta, label = np.array([[1, 1], [2, 2], [1, 2], [2, 1]] * 10), [1, 1, 0, 0] * 10
-    assert theta_leak(theta, label) == ThetaLeak(1.0, 1.0)
-    assert theta_leak(theta, label, nuisances=[1]) == ThetaLeak(0.0, 0.0)
+from pnn_tf import HypothesisResult, Significance, auc_error, background_sculpting, too_few_events
 
 
 def test_a_score_of_the_mass_sculpts_and_one_without_does_not():
@@ -139,11 +59,6 @@ def test_too_few_events_are_named_with_how_many_it_takes():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: theta_leak([1, 2], [1, 1]), "2 signal, 0 background"),
-        (lambda: theta_leak([1] * 30, [1] * 22 + [0] * 8), "more than 8 .*22 signal, 8 background"),
-        (lambda: theta_leak([1, np.inf], [1, 0]), "theta .*NaN .*1 of 2"),
-        (lambda: theta_leak([1, 2], [1, 0], tolerance=np.nan), "tolerance=nan"),
-        (lambda: theta_leak([1, 2], [1, 0], nuisances=[0]), r"nuisances=\(0,\)"),
         (lambda: background_sculpting([1, 2], [1, 2], [1, 1]), "background .*none"),
         (lambda: background_sculpting([1, 2], [1, np.nan], [0, 1]), "observable .*NaN .*1 of 2"),
         (lambda: background_sculpting([1, 2], [1, 2], [0, 0], efficiency=0), "efficiency=0"),
