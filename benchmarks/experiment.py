@@ -37,15 +37,15 @@ class Experiment:
     """An experiment: how its rows are made, and what they are read as.
 
     All texts are format strings. They are filled with the fields of the record's configuration, its `data`, `seeds` (as
-    "seeds 42 and 43") and `n_seeds`.
+    "seeds 42 and 43"), `n_seeds`, and the `length` of training.
 
     Args:
         id: "PAPER-NAME", from the folder and the name of its file.
         where: in the paper, such as "Figs. 7 and 8"; it decides the order of the report. Of our own: what it is about.
         summary: one line for `python -m benchmarks list`.
         introduction: what was done, on which events.
-        scales: by name, a configuration (a dataclass): "smoke", "embedded", "paper", and FILE if it reads a file of the
-            user's.
+        scales: by name, a configuration (a dataclass): "smoke", "embedded", "paper", some also "converged", and FILE if
+            it reads a file of the user's.
         load: from the configuration (and for FILE, `path=`), the samples: an object with `data`, what the record says
             of the events.
         names: from the configuration, names of the rows; each is made once with each seed.
@@ -205,6 +205,7 @@ def read(record: Mapping) -> Section:
     experiment = find(record["experiment"])
     seeds = sorted({row["seed"] for row in record["rows"]})
     filled = record["configuration"] | {"data": record["data"], "seeds": in_words(seeds), "n_seeds": len(seeds)}
+    filled["length"] = length_of_training(record["configuration"])
     missing = experiment.missing_rows(record)
     tables, figures = [], []
     if record["rows"]:
@@ -248,6 +249,18 @@ def other_settings(experiment: Experiment, record: Mapping) -> list[str]:
         if field in paper and value != paper[field]
     ]
     return [f"Settings, and in brackets those of the paper's scale: {'; '.join(other)}."] if other else []
+
+
+def length_of_training(configuration: Mapping) -> str:
+    """In words, for a recipe with a number of epochs.
+
+    >>> length_of_training({"epochs": 10}), length_of_training({"epochs": 60, "patience": 5})
+    ('10 epochs', 'at most 60 epochs, until the validation AUC has not risen for 5')
+    """
+    epochs = f"{configuration.get('epochs')} epochs"
+    if "patience" not in configuration:
+        return epochs
+    return f"at most {epochs}, until the validation AUC has not risen for {configuration['patience']}"
 
 
 def shown(value) -> str:

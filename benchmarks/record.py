@@ -5,7 +5,7 @@ that an interrupted run loses at most the row it was in, and the next run of the
 
     format         1
     experiment     id, as `python -m benchmarks list` prints it
-    scale          "smoke", "embedded" or "paper"; "file" for events of the user's own
+    scale          "smoke", "embedded", "converged" or "paper"; "file" for events of the user's own
     configuration  every setting that can change a number, without the seeds; see the experiment's `Config`
     data           what the events are: at least a `name` and a `fingerprint`
     rows           list of objects; each has at least `row` (its name in the table), `seed` and `wall_s` (seconds)

@@ -6,7 +6,7 @@ The default recipe is that of AFFINE, section 6.3.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -55,6 +55,9 @@ class Recipe:
     validation_fraction: float = 0.25
     balance: str = "none"
     steps_per_execution: int = 64
+
+    patience: ClassVar[int | None] = None
+    """Epochs without a rise of the validation AUC after which training stops; a subclass may make it a field."""
 
     def network(self, n_features: int, n_parameters: int, conditioning: str | None, seed: int) -> keras.Model:
         """A new network, not compiled."""
@@ -113,6 +116,8 @@ def train(
         on_epoch: told the number of the epoch, from 1, and the validation AUC.
     """
     training, validation = events.split(recipe.validation_fraction, seed)
+    if conditioning is None and background_theta is None:
+        background_theta = pnn_tf.Identical(events.hypotheses)  # which nobody is told
     batches = pnn_tf.balanced_batches(
         training.features,
         training.theta,
@@ -126,7 +131,7 @@ def train(
     n_steps = batches.steps_per_epoch
     shape = training.features.shape[1], training.theta.shape[1]
     model = _fresh_network(recipe, shape, conditioning, n_steps, seed)
-    best = BestEpoch(validation, on_epoch)
+    best = BestEpoch(validation, on_epoch, recipe.patience)
     model.fit(
         batches.dataset, steps_per_epoch=n_steps, epochs=recipe.epochs, callbacks=[best], shuffle=False, verbose=0
     )
@@ -160,11 +165,12 @@ class BestEpoch(keras.callbacks.Callback):
     Args:
         validation: the events, with the theta that each is to be shown with.
         on_epoch: told the number of the epoch, from 1, and its AUC.
+        patience: epochs without a larger AUC after which training stops; None to go on to the end.
     """
 
-    def __init__(self, validation: Events, on_epoch: Callable[[int, float], None]):
+    def __init__(self, validation: Events, on_epoch: Callable[[int, float], None], patience: int | None = None):
         super().__init__()
-        self._validation, self._on_epoch = validation, on_epoch
+        self._validation, self._on_epoch, self._patience = validation, on_epoch, patience
         self.auc, self.epoch, self.weights = [], 0, None
 
     def on_epoch_end(self, epoch, logs=None):
@@ -174,6 +180,8 @@ class BestEpoch(keras.callbacks.Callback):
             self.epoch, self.weights = epoch + 1, self.model.get_weights()
         self.auc.append(auc)
         self._on_epoch(epoch + 1, auc)
+        if self._patience is not None and epoch + 1 - self.epoch >= self._patience:
+            self.model.stop_training = True
 
 
 def _fresh_network(recipe, shape, conditioning, n_steps, seed) -> keras.Model:

@@ -85,6 +85,7 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display) ->
         config if setup.regularised else replace(config, dropout=0.0, kernel_l2=0.0, bias_l2=0.0),
         training_events(events, setup.masses, background=background, seed=seed),
         conditioning=CONDITIONING[setup.network],
+        background_theta=background,
         seed=seed,
         on_epoch=show_epochs(display, f"{name}, seed {seed}", 1 / config.epochs),
     )

@@ -69,14 +69,29 @@ class Config(Source, Recipe):
         return make_imbalanced(samples) if self.imbalanced else samples
 
 
+@dataclass(frozen=True)
+class Converged(Config):
+    """Trains until the validation AUC has not risen for some epochs.
+
+    Args:
+        epochs: at most.
+        patience: epochs without a rise.
+    """
+
+    epochs: int = 60
+    patience: int = 5
+
+
 SCALES = {
     "smoke": Config(epochs=2, n_train=20_000, n_test=10_000, **QUICK),
     "embedded": Config(epochs=10, **QUICK),
+    "converged": Converged(**QUICK),
     "paper": Config(sample="hepmass"),
 }
 IMBALANCED_SCALES = {
     "smoke": Config(epochs=1, n_train=20_000, n_test=5_000, imbalanced=True, **QUICK),
     "embedded": Config(epochs=15, imbalanced=True, **QUICK),
+    "converged": Converged(imbalanced=True, **QUICK),
     "paper": Config(sample="hepmass", imbalanced=True),
 }
 
@@ -122,11 +137,11 @@ def make_row(
     Returns:
         The setup, lists per mass, in the order of `masses` (GeV), of what is measured at the epoch with the best
         validation AUC, and at the last epoch with `_last` in their names; `mean_auc` and `mean_auc_last` over the
-        masses; `n_signal` and `n_background` of the test; and with an entry for each network `best_epoch` and `n_train`
-        (training events without validation).
+        masses; `n_signal` and `n_background` of the test; and with an entry for each network `best_epoch`, `n_epochs`
+        and `n_train` (training events without validation).
     """
     measure = measure or auc_and_significance
-    measured, best_epoch, n_train = {}, [], []
+    measured, best_epoch, n_epochs, n_train = {}, [], [], []
     parts = training_parts(config, samples, setup, seed)
     for number, (events, hypotheses) in enumerate(parts, 1):
         network = f"{title}{f' {number}/{len(parts)}' if setup.individual else ''}, seed {seed}"
@@ -146,6 +161,7 @@ def make_row(
             measured.setdefault(field, []).extend(values)
             measured.setdefault(f"{field}_last", []).extend(last[field])
         best_epoch.append(trained.best_epoch)
+        n_epochs.append(len(trained.auc))
         n_train.append(trained.n_train)
     masses = samples.test.hypotheses[:, 0]
     signal = samples.test.theta[samples.test.label == 1, 0]
@@ -158,7 +174,7 @@ def make_row(
         "n_signal": [int(np.count_nonzero(signal == mass)) for mass in masses],
         "n_background": int(np.count_nonzero(samples.test.label == 0)),
         "best_epoch": best_epoch,
-        "epochs": config.epochs,
+        "n_epochs": n_epochs,
         "n_train": n_train,
     }
 

@@ -3,7 +3,7 @@
 PAPER = "Anzalone, Diotallevi and Bonacorsi, arXiv:2202.00424"
 CIRCUMSTANCES = (
     "{data[name]} events: {data[n_train]:,} for training and validation, {data[n_test]:,} for the test, "
-    "{epochs} epochs, {seeds}"
+    "{length}, {seeds}"
 )
 SIMULATED = (
     "HEPMASS-like events are simulated for this project after the description of HEPMASS, with a spin-2 resonance as "

@@ -33,7 +33,14 @@ def test_help_names_the_commands(capsys):
         (["nonsense"], "invalid choice: 'nonsense'"),
         (["data", "download", "mnist"], "invalid choice: 'mnist'"),
         (["report", "--out", "no-such-folder"], "No record in no-such-folder"),
-        (["run", "affine-table-3", "--data", "mine.csv"], "Of the experiments, taylor-higgsml can"),
+        (
+            ["run", "pnn-fig-2", "--scale", "converged"],
+            "pnn-fig-2 has no converged scale. Of the experiments, these do",
+        ),
+        (
+            ["run", "affine-table-3", "--data", "mine.csv"],
+            "cannot read events of your own. Of the experiments, these do: taylor-higgsml",
+        ),
         (["run", "taylor-higgsml", "--data", "mine.csv", "--scale", "paper"], "not allowed with argument"),
     ],
 )
