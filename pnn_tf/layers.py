@@ -12,6 +12,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from pnn_tf import checks
+from pnn_tf.precision import at_least_float32
 
 Shape: TypeAlias = tuple[int | None, ...]
 Activation: TypeAlias = str | dict | Callable  # what keras.activations.get takes
@@ -21,6 +22,8 @@ Initializer: TypeAlias = str | dict | Callable  # what keras.initializers.get ta
 @keras.saving.register_keras_serializable(package="pnn_tf")
 class ThetaScale(keras.layers.Layer):
     """Brings theta to the order of one, so that a network takes it in physical units: (theta - offset) / scale.
+
+    It computes in float32 where the dtype policy, its own or the global one, has float16 or bfloat16.
 
     Args:
         scale: what theta is divided by, positive and finite; a number or one per parameter.
@@ -36,7 +39,7 @@ class ThetaScale(keras.layers.Layer):
     def __init__(
         self, scale: ArrayLike = 1.0, offset: ArrayLike = 0.0, trained_points: ArrayLike | None = None, **kwargs: Any
     ):
-        super().__init__(**kwargs)
+        super().__init__(**kwargs | {"dtype": at_least_float32(kwargs.get("dtype"))})
         self.scale, self.offset = (np.atleast_1d(np.asarray(values, "float64")).tolist() for values in (scale, offset))
         if not all(0 < value < np.inf for value in self.scale):
             raise ValueError(f"Expected scale > 0 and finite. Received: scale={scale}")
@@ -77,7 +80,8 @@ class ThetaScale(keras.layers.Layer):
 class ConcatConditioning(keras.layers.Layer):
     """Appends theta, or a dense map of it, to the features.
 
-    With the defaults, the parametrised network of Baldi et al. 2016 (section 2): theta is one more input.
+    With the defaults, the parametrised network of Baldi et al. 2016 (section 2): theta is one more input. It computes
+    in float32 as `ThetaScale` does; the Dense layer that follows has to, too, or theta is rounded there.
 
     Args:
         units: width of a dense map of theta to append in place of theta itself; None for theta as it is.
@@ -90,7 +94,7 @@ class ConcatConditioning(keras.layers.Layer):
     """
 
     def __init__(self, units: int | None = None, activation: Activation | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(**kwargs | {"dtype": at_least_float32(kwargs.get("dtype"))})
         if units is None and activation is not None:
             raise ValueError(f"activation acts on a map of theta, which needs units. Received: activation={activation}")
         if units is not None and units < 1:
@@ -128,6 +132,7 @@ class AffineConditioning(keras.layers.Layer):
     """Scales and shifts each unit by functions of theta: z * s(theta) + b(theta).
 
     s and b are dense maps of theta to the width of z; Anzalone et al. 2022, section 4.1 (there s = phi m, b = psi m).
+    It computes in float32 as `ThetaScale` does.
 
     Args:
         scale_activation: activation of s; None for linear as in the paper.
@@ -158,7 +163,7 @@ class AffineConditioning(keras.layers.Layer):
         shift_bias_initializer: Initializer = "zeros",
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(**kwargs | {"dtype": at_least_float32(kwargs.get("dtype"))})
         self.scale_activation = keras.activations.get(scale_activation)
         self.shift_activation = keras.activations.get(shift_activation)
         self.use_bias = use_bias

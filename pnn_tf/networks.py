@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from pnn_tf import checks
 from pnn_tf.dropout import FastDropout
 from pnn_tf.layers import Activation, AffineConditioning, ConcatConditioning, Initializer, ThetaScale
+from pnn_tf.precision import at_least_float32
 
 ORDER_OF_ONE = (0.1, 10.0)  # what scaled theta should reach, like a standardised feature
 
@@ -40,6 +41,9 @@ def parametric_network(
     al. 2022, with the L2 penalties of its code on the hidden Dense layers. The deep network of Baldi et al. 2016 is
     `conditioning="concat", units=(500,) * 5, dropout=0, kernel_l2=0, bias_l2=0` with
     `kernel_initializer=keras.initializers.RandomNormal(stddev=0.1)`.
+
+    Under a global policy of mixed precision, features are standardised, theta enters, and the output is computed in
+    float32; the rest is in the policy's.
 
     Args:
         n_features: number of features of an event.
@@ -100,11 +104,12 @@ def parametric_network(
     def dense(width, **kwargs):
         return keras.layers.Dense(width, kernel_initializer=_seeded(kernel_initializer, next(seeds)), **kwargs)
 
-    features = keras.Input((n_features,), name="features")
-    theta = keras.Input((n_parameters,), name="theta")
+    full = at_least_float32()
+    features = keras.Input((n_features,), dtype=full.compute_dtype, name="features")
+    theta = keras.Input((n_parameters,), dtype=full.compute_dtype, name="theta")
     z = features
     if feature_mean is not None:
-        z = keras.layers.Normalization(mean=feature_mean, variance=feature_variance, name="standardise")(z)
+        z = keras.layers.Normalization(mean=feature_mean, variance=feature_variance, dtype=full, name="standardise")(z)
     if conditioning is not None:
         theta_layer = ThetaScale(theta_scale, theta_offset, theta_points, name="theta_scale")
         scaled_theta = theta_layer(theta)
@@ -118,13 +123,14 @@ def parametric_network(
             activation=activation,
             kernel_regularizer=keras.regularizers.L2(kernel_l2) if kernel_l2 else None,
             bias_regularizer=keras.regularizers.L2(bias_l2) if bias_l2 else None,
+            dtype=full if i == 1 and conditioning == "concat" else None,
             name=f"dense_{i}",
         )(z)
         if conditioning == "affine":
             z = _affine(affine_start, next(seeds), next(seeds), name=f"affine_{i}")([z, scaled_theta])
         if dropout:
             z = FastDropout(dropout, seed=next(seeds), name=f"dropout_{i}")(z)
-    score = dense(1, activation="sigmoid", name="score")(z)
+    score = dense(1, activation="sigmoid", dtype=full, name="score")(z)
     return keras.Model({"features": features, "theta": theta}, score, name=name)
 
 
