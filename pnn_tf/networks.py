@@ -1,5 +1,6 @@
 """Networks of Baldi et al. 2016 and Anzalone et al. 2022: one classifier for a whole range of theta."""
 
+import operator
 import warnings
 from collections.abc import Iterator, Sequence
 
@@ -61,7 +62,7 @@ def parametric_network(
             the units of theta. Kept with the model: `predict_scores` warns outside their convex hull. None if unknown.
         feature_mean: (n_features,) subtracted from the features inside the model; None for features that are
             standardised already.
-        feature_variance: (n_features,) the features are divided by its root; given together with feature_mean.
+        feature_variance: (n_features,) positive; the features are divided by its root. Given with feature_mean.
         kernel_initializer: of the Dense layers; biases start at zero.
         affine_start: "identity" for affine layers that start with scale 1 and shift 0, as if there were none;
             "glorot_uniform" for random kernels and no biases, as Anzalone et al. 2022, section 6.3. Through the
@@ -80,9 +81,11 @@ def parametric_network(
         UserWarning: theta_points that are below 0.1 or above 10 after the scaling, in all points, of a parameter.
 
     Raises:
-        ValueError: an unknown conditioning or affine_start, no hidden layer, only one of feature_mean and
-            feature_variance, a theta_scale, theta_offset or theta_points for another number of parameters, a
-            theta_scale that is not positive, theta_points that are empty or not finite.
+        ValueError: an unknown conditioning or affine_start; n_features, n_parameters or units that are not whole
+            numbers of at least 1, no hidden layer; a dropout outside [0, 1), an L2 penalty that is negative or not
+            finite; only one of feature_mean and feature_variance, or one that is not of n_features finite numbers, a
+            variance that is not positive; a theta_scale, theta_offset or theta_points for another number of
+            parameters, a theta_scale that is not positive, theta_points that are empty or not finite.
 
     >>> parametric_network(27).count_params()
     76151
@@ -93,10 +96,22 @@ def parametric_network(
         raise ValueError(f"Expected conditioning 'affine', 'concat' or None. Received: conditioning={conditioning!r}")
     if affine_start not in ("identity", "glorot_uniform"):
         raise ValueError(f"Expected affine_start 'identity' or 'glorot_uniform'. Received: {affine_start!r}")
-    if len(units) == 0:
-        raise ValueError("Expected at least one hidden layer. Received: units=()")
+    n_features, n_parameters = _count("n_features", n_features), _count("n_parameters", n_parameters)
+    if np.ndim(units) != 1 or len(units) == 0:
+        raise ValueError(
+            f"Expected units as a sequence, the width of each hidden layer, at least one. Received: {units}"
+        )
+    units = [_count("units", width) for width in units]
+    if not 0 <= dropout < 1:
+        raise ValueError(f"Expected dropout in [0, 1), the share of units that is dropped. Received: dropout={dropout}")
+    for argument, penalty in (("kernel_l2", kernel_l2), ("bias_l2", bias_l2)):
+        if not 0 <= penalty < np.inf:
+            raise ValueError(f"Expected {argument} >= 0 and finite; 0 for no penalty. Received: {argument}={penalty}")
     if (feature_mean is None) != (feature_variance is None):
         raise ValueError("feature_mean and feature_variance belong together: give both or neither.")
+    if feature_mean is not None:
+        feature_mean = _statistics("feature_mean", feature_mean, n_features)
+        feature_variance = _statistics("feature_variance", feature_variance, n_features, positive=True)
     if theta_points is not None:
         theta_points = checks.as_points("theta_points", theta_points, n_parameters)
     seeds = _seeds(seed)
@@ -132,6 +147,34 @@ def parametric_network(
             z = FastDropout(dropout, seed=next(seeds), name=f"dropout_{i}")(z)
     score = dense(1, activation="sigmoid", dtype=full, name="score")(z)
     return keras.Model({"features": features, "theta": theta}, score, name=name)
+
+
+def _count(argument: str, value: int) -> int:
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise ValueError(f"Expected whole numbers of at least 1 in {argument}. Received: {value!r}")
+    return count
+
+
+def _statistics(argument: str, values: ArrayLike, n_features: int, positive: bool = False) -> list[float]:
+    """A number for each feature, finite, and positive if told so."""
+    array = np.asarray(values, np.float64)
+    if array.shape != (n_features,):
+        raise ValueError(
+            f"Expected {argument} of shape ({n_features},), a number for each of the n_features={n_features} columns "
+            f"that the network gets. Received: {array.shape}"
+        )
+    wrong = ~np.isfinite(array) | (array <= 0 if positive else False)
+    if wrong.any():
+        raise ValueError(
+            f"Expected finite numbers{' > 0' if positive else ''} in {argument}. Received, in the columns "
+            f"{np.flatnonzero(wrong).tolist()}: {array[wrong].tolist()}. Take them from events without NaN"
+            f"{', and leave out a column that is constant' if positive else ''}."
+        )
+    return array.tolist()
 
 
 def _warn_of_scale(layer: ThetaScale, points: np.ndarray) -> None:

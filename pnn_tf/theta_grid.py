@@ -62,7 +62,7 @@ def on_grid(model: keras.Model, grid: ArrayLike) -> Callable[[tf.Tensor], tf.Ten
 
 def _is_known(model: keras.Model) -> bool:
     """Whether theta of one row beside features of many is right in every layer of a model."""
-    return all(type(layer) in KNOWN and layer.compute_dtype == "float32" for layer in model.layers) and all(
+    return all(type(layer) in KNOWN and layer.compute_dtype == "float32" for layer in model.operations) and all(
         _feeds_dense_layers(layer)
         for layer in model.layers
         if isinstance(layer, (ConcatConditioning, AffineConditioning))

@@ -148,7 +148,23 @@ def test_a_scale_far_from_the_points_is_warned_of():
     [
         ({"conditioning": "film"}, "'affine', 'concat' or None"),
         ({"affine_start": "ones"}, "'identity' or 'glorot_uniform'"),
-        ({"units": ()}, r"units=\(\)"),
+        ({"units": ()}, r"units .* at least one.* \(\)"),
+        ({"units": 64}, r"units as a sequence.* 64"),
+        ({"units": (64, 0)}, r"at least 1 in units.* 0"),
+        ({"units": (64.0,)}, r"whole numbers .* units.* 64.0"),
+        ({"n_parameters": 0}, r"at least 1 in n_parameters.* 0"),
+        ({"dropout": 1}, r"dropout in \[0, 1\).*dropout=1"),
+        ({"dropout": np.nan}, "dropout=nan"),
+        ({"kernel_l2": -1e-4}, "kernel_l2 >= 0.*-0.0001"),
+        ({"bias_l2": np.inf}, "bias_l2 .*finite.*inf"),
+        ({"feature_mean": [0.0] * 3, "feature_variance": [1.0] * 2}, r"feature_mean of shape \(2,\).*\(3,\)"),
+        ({"feature_mean": 0.0, "feature_variance": 1.0}, r"feature_mean of shape \(2,\).*\(\)"),
+        ({"feature_mean": [0.0] * 2, "feature_variance": [1.0]}, r"feature_variance of shape \(2,\).*\(1,\)"),
+        ({"feature_mean": [0, np.inf], "feature_variance": [1, 1]}, r"feature_mean.*columns \[1\]: \[inf\]"),
+        *(
+            ({"feature_mean": [0, 0], "feature_variance": [1, bad]}, rf"> 0 in feature_variance.*\[1\]: \[{bad}.*\]")
+            for bad in (np.nan, -2, 0)
+        ),
         ({"feature_mean": [0.0, 0.0]}, "feature_mean and feature_variance"),
         ({"theta_scale": (1, 2)}, r"1 parameters, in scale.*\[1.0, 2.0\]"),
         ({"theta_scale": np.nan}, "scale > 0"),
@@ -159,4 +175,4 @@ def test_a_scale_far_from_the_points_is_warned_of():
 )
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        parametric_network(2, **arguments)
+        parametric_network(**{"n_features": 2} | arguments)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pnn_tf import parametric_network, scan_theta
+from pnn_tf import ThetaScale, parametric_network, scan_theta
 from pnn_tf.theta_grid import TOGETHER, _is_known, on_grid
 
 GRID = np.linspace(500, 1500, 7, dtype="float32")[:, None]
@@ -26,18 +26,27 @@ def with_a_layer_of_its_own():
     return keras.Model({"features": x, "theta": theta}, keras.layers.Dense(1, "sigmoid")(product))
 
 
+def with_operations_that_are_no_layers():
+    """A sum over the second axis, which is that of units only where there is no axis of points."""
+    x, theta = keras.Input((3,), name="features"), keras.Input((1,), name="theta")
+    product = keras.layers.Dense(4)(x) * ThetaScale(1000.0)(theta)
+    score = keras.ops.sigmoid(keras.ops.sum(product, axis=1, keepdims=True))
+    return keras.Model({"features": x, "theta": theta}, score)
+
+
 MODELS = {
     "affine": lambda: network(feature_mean=[0.1] * 3, feature_variance=[2.0] * 3),
     "concat": lambda: network(conditioning="concat"),
     "no theta": lambda: network(conditioning=None),
     "any other": with_a_layer_of_its_own,
+    "operations": with_operations_that_are_no_layers,
 }
 
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_scores_are_those_of_one_point_after_the_other(kind):
     model = MODELS[kind]()
-    assert _is_known(model) == (kind != "any other")
+    assert _is_known(model) == (kind not in ("any other", "operations"))
     scores = tf.function(on_grid(model, GRID), input_signature=[tf.TensorSpec((None, 3))])
     several_parts = 2 * (TOGETHER // len(GRID)) + 1
     for n_events in (1, several_parts):
