@@ -18,6 +18,8 @@ from pnn_tf.hull import trained_points
 from pnn_tf.theta_grid import on_grid
 
 DESCRIPTION = Path("assets.extra") / "description.json"  # in a SavedModel, the folder for files of its user's own
+PROBED = (1.0, 1e2, 1e4, 1e6)  # sizes of the features and theta that a model's output is tried at
+ROUNDING = 1e-3  # by which an output in [0, 1] may leave it, in a network of low precision
 
 
 def export_savedmodel(
@@ -58,10 +60,12 @@ def export_savedmodel(
         theta_units: one a parameter, such as "GeV".
 
     Raises:
-        ValueError: a model with other inputs or outputs, or one that does not know them; a wrong number of names or
+        ValueError: a model with other inputs or outputs, or one that does not know them, or whose output leaves [0, 1],
+            such as a logit; a wrong number of names or
             units, names that are not distinct or that TensorFlow cannot use; a calibration beside several parameters.
     """
     n_features, n_parameters = _sizes(model)
+    _require_probability(model)
     feature_names = _names("feature_names", feature_names, n_features)
     _require_names_of_inputs(feature_names or ())
     theta_names = _names("theta_names", theta_names, n_parameters)
@@ -184,6 +188,27 @@ def _sizes(model: keras.Model) -> tuple[int, int]:
             f"Received: {type(model).__name__} with the inputs {inputs} and the outputs {outputs}."
         )
     return inputs["features"][1], inputs["theta"][1]
+
+
+def _require_probability(model: keras.Model) -> None:
+    """Refuses a model whose output leaves [0, 1] somewhere, tried at features of the order of 1 to a million.
+
+    A logit does, whatever layer or operation it comes from, unless it is constant.
+    """
+    generator = np.random.default_rng(0)
+    n_events = len(PROBED) * 64
+    probe = {
+        tensor.name: generator.normal(size=(n_events, tensor.shape[1])) * np.repeat(PROBED, 64)[:, np.newaxis]
+        for tensor in model.inputs
+    }
+    output = np.asarray(model({k: v.astype(np.float32) for k, v in probe.items()}, training=False), np.float64)
+    low, high = np.nanmin(output, initial=0), np.nanmax(output, initial=1)
+    if low < -ROUNDING or high > 1 + ROUNDING:
+        raise ValueError(
+            f"Expected a model whose output is a score from 0 to 1, as a sigmoid gives. Received: outputs from {low:g} "
+            f"to {high:g}, as of a logit. Export a model with a sigmoid at its end: "
+            "keras.Model(model.input, keras.layers.Activation('sigmoid')(model.output)); a softmax for several classes."
+        )
 
 
 def _names(argument: str, names: Iterable[str] | None, expected: int, distinct: bool = True) -> list[str] | None:

@@ -13,6 +13,7 @@ from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
 
 KNOWN = (
     keras.layers.InputLayer,
+    keras.layers.Activation,
     keras.layers.Dense,
     keras.layers.Dropout,
     FastDropout,

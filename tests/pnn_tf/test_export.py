@@ -200,6 +200,27 @@ def test_a_model_around_another_one_of_lower_precision(tmp_path):
     np.testing.assert_allclose(score[:, 0], scores[:, 1], atol=2**-6)  # bfloat16 has 8 bits
 
 
+def logit_model(hidden, of_small_features):
+    """A network without its sigmoid, for features of the order of 100 000 if not small."""
+    statistics = {} if of_small_features else {"feature_mean": [1e5] * 3, "feature_variance": [1e8] * 3}
+    network = parametric_network(3, units=(4,), activation=hidden, seed=1, **statistics)
+    logit = keras.layers.Dense(1, name="logit")(network.get_layer("score").input)
+    return keras.Model(network.input, logit if of_small_features else keras.ops.multiply(logit, 1.0))
+
+
+@pytest.mark.parametrize("of_small_features", [True, False])
+@pytest.mark.parametrize("hidden", ["relu", "tanh"])
+def test_a_logit_is_refused_and_the_way_out_works(tmp_path, hidden, of_small_features):
+    model = logit_model(hidden, of_small_features)
+    with pytest.raises(ValueError, match=r"score from 0 to 1.*outputs from .* logit.*Activation\('sigmoid'\)"):
+        export_savedmodel(model, tmp_path / "logit")
+    assert not (tmp_path / "logit").exists()
+    model = keras.Model(model.input, keras.layers.Activation("sigmoid")(model.output))
+    export_savedmodel(model, tmp_path / "score", theta_grid=GRID)
+    served, (x, _) = tf.saved_model.load(tmp_path / "score"), events(5)
+    np.testing.assert_allclose(served.scan(x)["scores"], scan_theta(model, x, GRID).T, atol=1e-6)  # float32
+
+
 def features_only():
     x = keras.Input((3,), name="features")
     return keras.Model({"features": x}, keras.layers.Dense(1)(x))
