@@ -1,6 +1,5 @@
 """Networks of Baldi et al. 2016 and Anzalone et al. 2022: one classifier for a whole range of theta."""
 
-import operator
 import warnings
 from collections.abc import Iterator, Sequence
 
@@ -96,12 +95,13 @@ def parametric_network(
         raise ValueError(f"Expected conditioning 'affine', 'concat' or None. Received: conditioning={conditioning!r}")
     if affine_start not in ("identity", "glorot_uniform"):
         raise ValueError(f"Expected affine_start 'identity' or 'glorot_uniform'. Received: {affine_start!r}")
-    n_features, n_parameters = _count("n_features", n_features), _count("n_parameters", n_parameters)
+    n_features = checks.as_count("n_features", n_features)
+    n_parameters = checks.as_count("n_parameters", n_parameters)
     if np.ndim(units) != 1 or len(units) == 0:
         raise ValueError(
             f"Expected units as a sequence, the width of each hidden layer, at least one. Received: {units}"
         )
-    units = [_count("units", width) for width in units]
+    units = [checks.as_count("units", width) for width in units]
     if not 0 <= dropout < 1:
         raise ValueError(f"Expected dropout in [0, 1), the share of units that is dropped. Received: dropout={dropout}")
     for argument, penalty in (("kernel_l2", kernel_l2), ("bias_l2", bias_l2)):
@@ -147,16 +147,6 @@ def parametric_network(
             z = FastDropout(dropout, seed=next(seeds), name=f"dropout_{i}")(z)
     score = dense(1, activation="sigmoid", dtype=full, name="score")(z)
     return keras.Model({"features": features, "theta": theta}, score, name=name)
-
-
-def _count(argument: str, value: int) -> int:
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = 0
-    if count < 1:
-        raise ValueError(f"Expected whole numbers of at least 1 in {argument}. Received: {value!r}")
-    return count
 
 
 def _statistics(argument: str, values: ArrayLike, n_features: int, positive: bool = False) -> list[float]:
