@@ -129,10 +129,11 @@ class ConcatConditioning(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="pnn_tf")
 class AffineConditioning(keras.layers.Layer):
-    """Scales and shifts each unit by functions of theta: z * s(theta) + b(theta).
+    """Scales and shifts each unit, or does one of the two, by functions of theta: z * s(theta) + b(theta).
 
     s and b are dense maps of theta to the width of z; Anzalone et al. 2022, section 4.1 (there s = phi m, b = psi m).
-    It computes in float32 as `ThetaScale` does.
+    Conditional scaling or conditional biasing alone (Dumoulin et al. 2018, Distill, Feature-wise transformations) has
+    one of the two. It computes in float32 as `ThetaScale` does.
 
     Args:
         scale_activation: activation of s; None for linear as in the paper.
@@ -144,12 +145,18 @@ class AffineConditioning(keras.layers.Layer):
         scale_bias_initializer: of the bias of s. With "ones" here and "zeros" for the kernels, the layer starts as
             the identity.
         shift_bias_initializer: of the bias of b.
+        scaling: whether there is s; if not, it is 1.
+        shifting: whether there is b; if not, it is 0.
 
-    Its weights are `scale` and `shift`, (n_parameters + 1, units) with the bias as the last row.
+    Its weights are `scale` and `shift`, (n_parameters + 1, units) with the bias as the last row; None for what it does
+    not do.
 
     Call arguments: `[z, theta]`.
 
     Input shape: [(n_events, units), (n_events, n_parameters)]. Output shape: (n_events, units).
+
+    Raises:
+        ValueError: neither scaling nor shifting.
     """
 
     def __init__(
@@ -161,9 +168,16 @@ class AffineConditioning(keras.layers.Layer):
         shift_initializer: Initializer = "glorot_uniform",
         scale_bias_initializer: Initializer = "zeros",
         shift_bias_initializer: Initializer = "zeros",
+        *,
+        scaling: bool = True,
+        shifting: bool = True,
         **kwargs: Any,
     ):
         super().__init__(**kwargs | {"dtype": at_least_float32(kwargs.get("dtype"))})
+        if not (scaling or shifting):
+            raise ValueError("Expected scaling=True or shifting=True, or no layer. Received: both False")
+        self.scaling, self.shifting = scaling, shifting
+        self.scale = self.shift = None
         self.scale_activation = keras.activations.get(scale_activation)
         self.shift_activation = keras.activations.get(shift_activation)
         self.use_bias = use_bias
@@ -175,8 +189,10 @@ class AffineConditioning(keras.layers.Layer):
     def build(self, input_shape: Sequence[Shape]) -> None:
         z_shape, theta_shape = _pair(input_shape)
         shape = (theta_shape[-1], z_shape[-1])
-        self.scale = self._add_map("scale", shape, self.scale_initializer, self.scale_bias_initializer)
-        self.shift = self._add_map("shift", shape, self.shift_initializer, self.shift_bias_initializer)
+        if self.scaling:
+            self.scale = self._add_map("scale", shape, self.scale_initializer, self.scale_bias_initializer)
+        if self.shifting:
+            self.shift = self._add_map("shift", shape, self.shift_initializer, self.shift_bias_initializer)
 
     def _add_map(
         self, name: str, shape: tuple[int, int], kernel_initializer: Callable, bias_initializer: Callable
@@ -202,17 +218,22 @@ class AffineConditioning(keras.layers.Layer):
             theta: (n_events, n_parameters), as the layer receives it (in a parametric network, after its scaling).
 
         Returns:
-            s(theta) and b(theta), each (n_events, units).
+            s(theta) and b(theta), each (n_events, units): ones without scaling, zeros without shifting.
         """
         if self.use_bias:
             theta = keras.ops.concatenate([theta, keras.ops.ones_like(theta[..., :1])], axis=-1)
-        scale, shift = (keras.ops.matmul(theta, weight) for weight in (self.scale, self.shift))
-        return self.scale_activation(scale), self.shift_activation(shift)
+        scale = self.scale_activation(keras.ops.matmul(theta, self.scale)) if self.scaling else None
+        shift = self.shift_activation(keras.ops.matmul(theta, self.shift)) if self.shifting else None
+        if scale is None:
+            scale = keras.ops.ones_like(shift)
+        return scale, keras.ops.zeros_like(scale) if shift is None else shift
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         z, theta = _pair(inputs)
         scale, shift = self.scale_and_shift(theta)
-        return z * scale + shift
+        if not self.shifting:
+            return z * scale
+        return z * scale + shift if self.scaling else z + shift
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return _pair(input_shape)[0]
@@ -227,6 +248,8 @@ class AffineConditioning(keras.layers.Layer):
             "shift_initializer": keras.initializers.serialize(self.shift_initializer),
             "scale_bias_initializer": keras.initializers.serialize(self.scale_bias_initializer),
             "shift_bias_initializer": keras.initializers.serialize(self.shift_bias_initializer),
+            "scaling": self.scaling,
+            "shifting": self.shifting,
         }
 
 

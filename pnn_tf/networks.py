@@ -12,6 +12,7 @@ from pnn_tf.dropout import FastDropout
 from pnn_tf.layers import Activation, AffineConditioning, ConcatConditioning, Initializer, ThetaScale
 from pnn_tf.precision import at_least_float32
 
+AFFINE = {"affine": {}, "scale": {"shifting": False}, "shift": {"scaling": False}}  # arguments of AffineConditioning
 ORDER_OF_ONE = (0.1, 10.0)  # what scaled theta should reach, like a standardised feature
 
 
@@ -48,8 +49,9 @@ def parametric_network(
     Args:
         n_features: number of features of an event.
         n_parameters: number of parameters theta.
-        conditioning: "affine" for AffineConditioning in each block, "concat" for theta as further inputs of the
-            first layer, None for a network that ignores theta. The inputs are the same in all three.
+        conditioning: "affine" for AffineConditioning in each block, "scale" or "shift" for the half of it that scales
+            or shifts, "concat" for theta as further inputs of the first layer, None for a network that ignores theta.
+            The inputs are the same in all.
         units: width of each hidden layer.
         activation: of the hidden Dense layers.
         dropout: rate after each block; 0 for none.
@@ -91,8 +93,10 @@ def parametric_network(
     >>> parametric_network(27, conditioning="concat").count_params()
     74051
     """
-    if conditioning not in ("affine", "concat", None):
-        raise ValueError(f"Expected conditioning 'affine', 'concat' or None. Received: conditioning={conditioning!r}")
+    if conditioning not in (*AFFINE, "concat", None):
+        raise ValueError(
+            f"Expected conditioning 'affine', 'scale', 'shift', 'concat' or None. Received: {conditioning!r}"
+        )
     if affine_start not in ("identity", "glorot_uniform"):
         raise ValueError(f"Expected affine_start 'identity' or 'glorot_uniform'. Received: {affine_start!r}")
     n_features = checks.as_count("n_features", n_features)
@@ -141,8 +145,9 @@ def parametric_network(
             dtype=full if i == 1 and conditioning == "concat" else None,
             name=f"dense_{i}",
         )(z)
-        if conditioning == "affine":
-            z = _affine(affine_start, next(seeds), next(seeds), name=f"affine_{i}")([z, scaled_theta])
+        if conditioning in AFFINE:
+            parts = AFFINE[conditioning]
+            z = _affine(affine_start, next(seeds), next(seeds), name=f"affine_{i}", **parts)([z, scaled_theta])
         if dropout:
             z = FastDropout(dropout, seed=next(seeds), name=f"dropout_{i}")(z)
     score = dense(1, activation="sigmoid", dtype=full, name="score")(z)
@@ -181,14 +186,14 @@ def _warn_of_scale(layer: ThetaScale, points: np.ndarray) -> None:
         )
 
 
-def _affine(start: str, scale_seed: int | None, shift_seed: int | None, name: str) -> AffineConditioning:
+def _affine(start: str, scale_seed: int | None, shift_seed: int | None, **keywords) -> AffineConditioning:
     if start == "identity":
         return AffineConditioning(
-            scale_initializer="zeros", shift_initializer="zeros", scale_bias_initializer="ones", name=name
+            scale_initializer="zeros", shift_initializer="zeros", scale_bias_initializer="ones", **keywords
         )
     glorot = keras.initializers.GlorotUniform
     return AffineConditioning(
-        scale_initializer=glorot(seed=scale_seed), shift_initializer=glorot(seed=shift_seed), name=name
+        scale_initializer=glorot(seed=scale_seed), shift_initializer=glorot(seed=shift_seed), **keywords
     )
 
 

@@ -88,7 +88,8 @@ def _call(layer: keras.Layer, inputs: Any, **keywords: Any) -> Any:
         return _Concatenated(x, layer.appended(theta))
     if isinstance(layer, AffineConditioning):
         z, theta = inputs
-        return _Affine(z, *layer.scale_and_shift(theta))
+        scale, shift = layer.scale_and_shift(theta)
+        return _Affine(z, scale if layer.scaling else None, shift)
     if isinstance(inputs, (_Concatenated, _Affine)):
         return inputs.dense(layer)
     if isinstance(layer, keras.layers.Dense) and len(inputs.shape) == 3:
@@ -115,18 +116,25 @@ class _Concatenated:
 class _Affine:
     """z * scale + shift; with a kernel W, (z * scale + shift) W = z (diag(scale) W) + shift W.
 
-    So a block costs one product an event and point, as a block without conditioning does.
+    So a block costs one product an event and point, as a block without conditioning does. scale is None for 1.
     """
 
     def __init__(self, z, scale, shift):
         self.z, self.scale, self.shift = z, scale, shift
 
     def dense(self, layer):
-        kernels = tf.linalg.matrix_transpose(self.scale) * layer.kernel  # (n_points, n_units, layer.units)
-        row = tf.matmul(self.shift, layer.kernel)
+        kernel = tf.convert_to_tensor(layer.kernel)
+        row = tf.matmul(self.shift, kernel)
         if layer.use_bias:
             row += layer.bias
-        return layer.activation(tf.matmul(self.z, kernels) + row)
+        if self.scale is not None:
+            kernel = tf.linalg.matrix_transpose(self.scale) * kernel  # (n_points, n_units, layer.units)
+        product = tf.matmul(self.z, kernel)
+        if len(product.shape) == 2:
+            # Of a product (n_events, units) and a row (1, 1, units), TensorFlow's optimizer would make one operation
+            # whose result has lost the axis of points.
+            product = product[tf.newaxis]
+        return layer.activation(product + row)
 
 
 def _in_parts(function: Callable, events: tf.Tensor, size: int, n_columns: int) -> tf.Tensor:

@@ -9,6 +9,8 @@ LAYERS = [
     AffineConditioning(),
     AffineConditioning("sigmoid", "tanh", use_bias=False, scale_initializer="he_normal"),
     AffineConditioning(scale_bias_initializer="ones", shift_bias_initializer=keras.initializers.Constant(0.5)),
+    AffineConditioning("softplus", shifting=False),
+    AffineConditioning(shift_activation="tanh", scaling=False),
     ConcatConditioning(),
     ConcatConditioning(units=4, activation="relu"),
 ]
@@ -35,13 +37,36 @@ def test_affine_is_the_closed_form(inputs):
         np.testing.assert_allclose(ours, expected, **rounding)
 
 
+@pytest.mark.parametrize("missing", ["scaling", "shifting"])
+def test_half_of_the_layer_is_the_whole_with_a_scale_of_one_or_a_shift_of_zero(missing, inputs):
+    z, theta = inputs
+    whole, half = (AffineConditioning("softplus", "tanh", dtype="float64", **kw) for kw in ({}, {missing: False}))
+    whole(inputs)
+    half.build([z.shape, theta.shape])
+    scale, shift = whole.get_weights()
+    half.set_weights([shift if missing == "scaling" else scale])
+    assert half.count_params() == 3 * 3
+    scale = np.log1p(np.exp(theta @ scale[:-1] + scale[-1])) if missing == "shifting" else np.ones_like(z)
+    shift = np.tanh(theta @ shift[:-1] + shift[-1]) if missing == "scaling" else np.zeros_like(z)
+    rounding = {"rtol": 0, "atol": 1e-14}  # as above
+    np.testing.assert_allclose(half(inputs), z * scale + shift, **rounding)
+    for ours, expected in zip(half.scale_and_shift(tf.constant(theta)), (scale, shift), strict=True):
+        np.testing.assert_allclose(ours, expected, **rounding)
+
+
 def test_affine_starts_as_the_identity_if_told_to(inputs):
     layer = AffineConditioning(scale_initializer="zeros", shift_initializer="zeros", scale_bias_initializer="ones")
     assert np.array_equal(layer(inputs), inputs[0].astype("float32"))
 
 
 @pytest.mark.parametrize(
-    "layer", [AffineConditioning("softplus", "tanh"), ConcatConditioning(units=4, activation="tanh")]
+    "layer",
+    [
+        AffineConditioning("softplus", "tanh"),
+        AffineConditioning("softplus", shifting=False),
+        AffineConditioning(shift_activation="tanh", scaling=False),
+        ConcatConditioning(units=4, activation="tanh"),
+    ],
 )
 def test_gradient_agrees_with_finite_differences(layer, inputs):
     layer = type(layer).from_config({**layer.get_config(), "dtype": "float64"})
@@ -122,6 +147,7 @@ def test_theta_scale_takes_the_parameters_that_it_was_built_for_alone():
         (lambda: ThetaScale(1, 0, ((1, 1, 1), (2, 2, 2)))(np.ones((4, 2))), "trained_points of 2 .*3"),
         (lambda: ConcatConditioning(activation="relu"), "units.*activation=relu"),
         (lambda: ConcatConditioning(units=0), "units >= 1"),
+        (lambda: AffineConditioning(scaling=False, shifting=False), "scaling=True or shifting=True"),
         (lambda: AffineConditioning()(np.ones((4, 2))), r"z, theta.*\(4, 2\)"),
     ],
 )

@@ -20,6 +20,20 @@ def test_parameter_counts_of_the_paper(conditioning, count):
     assert model(events(27, 1)).shape == (7, 1)
 
 
+@pytest.mark.parametrize("conditioning", ["scale", "shift"])
+def test_half_an_affine_network(conditioning):
+    """Of the 2 x 2 x 600 parameters of the affine layers, a scale and a shift of one theta and 600 units, half."""
+    model, plain = (parametric_network(27, conditioning=kind, seed=1) for kind in (conditioning, None))
+    assert model.count_params() == 73_751 + 1_200
+    for layer in plain.layers:
+        if layer.name.startswith("dense") or layer.name == "score":
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+    assert np.array_equal(model(events(27, 1)), plain(events(27, 1)))  # it starts as the identity
+    random = parametric_network(27, conditioning=conditioning, affine_start="glorot_uniform")
+    low, high = (random({**events(27, 1), "theta": np.full((7, 1), theta, "float32")}) for theta in (500, 1500))
+    assert not np.any(low == high)
+
+
 def test_blocks_are_dense_affine_dropout_with_penalties_on_dense_alone():
     model = parametric_network(27)
     names = [layer.name for layer in model.layers if layer.name.endswith(("_1", "_2"))]
@@ -85,7 +99,7 @@ def test_features_are_standardised_inside():
     np.testing.assert_allclose(scaled(raw), plain(inputs), rtol=1e-5)  # float32
 
 
-@pytest.mark.parametrize("conditioning", ["concat", "affine", None])
+@pytest.mark.parametrize("conditioning", ["concat", "affine", "scale", "shift", None])
 def test_models_survive_save_clone_and_config(conditioning, tmp_path):
     model = parametric_network(
         3,
@@ -146,7 +160,7 @@ def test_a_scale_far_from_the_points_is_warned_of():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"conditioning": "film"}, "'affine', 'concat' or None"),
+        ({"conditioning": "film"}, "'affine', 'scale', 'shift', 'concat' or None"),
         ({"affine_start": "ones"}, "'identity' or 'glorot_uniform'"),
         ({"units": ()}, r"units .* at least one.* \(\)"),
         ({"units": 64}, r"units as a sequence.* 64"),

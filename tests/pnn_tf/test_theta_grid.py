@@ -36,6 +36,8 @@ def with_operations_that_are_no_layers():
 
 MODELS = {
     "affine": lambda: network(feature_mean=[0.1] * 3, feature_variance=[2.0] * 3),
+    "scale": lambda: network(conditioning="scale"),
+    "shift": lambda: network(conditioning="shift"),
     "concat": lambda: network(conditioning="concat"),
     "no theta": lambda: network(conditioning=None),
     "any other": with_a_layer_of_its_own,
@@ -61,7 +63,7 @@ def test_of_several_parameters():
     np.testing.assert_allclose(on_grid(model, grid)(features(5)), scan_theta(model, features(5), grid).T, atol=1e-6)
 
 
-@pytest.mark.parametrize("conditioning", ["affine", "concat"])
+@pytest.mark.parametrize("conditioning", ["affine", "scale", "shift", "concat"])
 def test_events_are_not_repeated_at_each_point(conditioning):
     """The products are as many at any number of points, and one of them is of the features as they are."""
     model = network(conditioning=conditioning)

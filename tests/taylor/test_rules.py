@@ -93,6 +93,8 @@ NETWORKS = {
         layers.Concatenate()([x, layers.LayerNormalization()(c), x])
     ),
     "AffineConditioning": lambda h, x, c: AffineConditioning("softplus", "tanh")([h, c]),
+    "AffineConditioning, scale": lambda h, x, c: AffineConditioning("softplus", shifting=False)([h, c]),
+    "AffineConditioning, shift": lambda h, x, c: AffineConditioning(shift_activation="tanh", scaling=False)([h, c]),
     "AffineConditioning of the inputs": lambda h, x, c: layers.Dense(4, "silu")(AffineConditioning()([x, c])),
     "ConcatConditioning": lambda h, x, c: layers.Dense(4, "tanh")(ConcatConditioning()([h, c])),
     "ConcatConditioning, mapped": lambda h, x, c: layers.Dense(4, "tanh")(ConcatConditioning(3, "silu")([x, c])),
