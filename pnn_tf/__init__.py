@@ -5,8 +5,10 @@ Networks of Baldi et al. 2016 and Anzalone et al. 2022, their balanced training,
 
 from pnn_tf.agreement import Agreement, HoldOut, hold_out_test
 from pnn_tf.calibration import Bins, Calibration
+from pnn_tf.classes import ClassResult, evaluate_classes, predict_classes
 from pnn_tf.compare import Difference, compare_auc
 from pnn_tf.curves import RocCurve, roc_curve
+from pnn_tf.discriminants import discriminant
 from pnn_tf.dropout import FastDropout
 from pnn_tf.evaluation import HypothesisResult, evaluate_hypotheses, hold_out, predict_scores, scan_theta
 from pnn_tf.events_in_bins import EventsInBins, events_in_bins
@@ -30,6 +32,7 @@ __all__ = [
     "Binned",
     "Bins",
     "Calibration",
+    "ClassResult",
     "ConcatConditioning",
     "Difference",
     "EventsInBins",
@@ -55,6 +58,8 @@ __all__ = [
     "calibrate",
     "check_feature_names",
     "compare_auc",
+    "discriminant",
+    "evaluate_classes",
     "evaluate_hypotheses",
     "events_in_bins",
     "export_savedmodel",
@@ -62,6 +67,7 @@ __all__ = [
     "hold_out_test",
     "outside_hull",
     "parametric_network",
+    "predict_classes",
     "predict_scores",
     "read_description",
     "roc_auc",

@@ -31,17 +31,18 @@ def export_savedmodel(
     feature_names: Iterable[str] | None = None,
     theta_names: Iterable[str] | None = None,
     theta_units: Iterable[str] | None = None,
+    class_names: Iterable[str] | None = None,
 ) -> None:
     """Writes a TensorFlow SavedModel of a parametric network.
 
     Its endpoints take any number of events, float32, and their results have names:
 
-        serve(features, theta): {"score": (n_events, 1)}
+        serve(features, theta): {"score": (n_events, 1)}, of several classes (n_events, n_classes)
         serve_named: the same, from a column (n_events,) for each of the feature names, in any order; a name that is
             missing, or that the network was not trained with, is refused by TensorFlow itself. With feature_names.
             Called as `signatures["serve_named"](theta=theta, pt=pt, ...)`, or `serve_named({"pt": pt, ...}, theta)`.
-        scan(features): {"scores": (n_events, n_points)}, at each point of theta_grid, without copies of the features.
-            With theta_grid.
+        scan(features): {"scores": (n_events, n_points)}, of several classes (n_events, n_points, n_classes), at each
+            point of theta_grid, without copies of the features. With theta_grid.
         calibrated(features, theta): {"signal_density", "background_density", "likelihood_ratio"}, each (n_events,)
             float64; theta outside the calibrated range is refused. With calibration.
         describe(): {"description": a JSON text}: names, shapes and units of what goes in and comes out, theta_grid,
@@ -50,7 +51,7 @@ def export_savedmodel(
     An event whose features are not all finite has NaN for its scores and densities, and so has a score at such a theta.
 
     Args:
-        model: functional, with the inputs `features` and `theta` and one output.
+        model: functional, with the inputs `features` and `theta` and one output tensor, of a sigmoid or a softmax.
         path: directory to write; what is there is replaced.
         theta_grid: (n_points,) or (n_points, n_parameters) for `scan`, in physical units.
         calibration: of this model, by `calibrate`.
@@ -58,14 +59,17 @@ def export_savedmodel(
             first, different also where case is ignored; not "self", "theta" or a keyword of Python.
         theta_names: one a parameter.
         theta_units: one a parameter, such as "GeV".
+        class_names: one a class, of a model of several.
 
     Raises:
         ValueError: a model with other inputs or outputs, or one that does not know them, or whose output leaves [0, 1],
             such as a logit; a wrong number of names or
-            units, names that are not distinct or that TensorFlow cannot use; a calibration beside several parameters.
+            units, names that are not distinct or that TensorFlow cannot use; a calibration beside several parameters or
+            several classes.
     """
-    n_features, n_parameters = _sizes(model)
+    n_features, n_parameters, n_classes = _sizes(model)
     _require_probability(model)
+    class_names = _names("class_names", class_names, n_classes if n_classes > 1 else 0)
     feature_names = _names("feature_names", feature_names, n_features)
     _require_names_of_inputs(feature_names or ())
     theta_names = _names("theta_names", theta_names, n_parameters)
@@ -74,6 +78,11 @@ def export_savedmodel(
         theta_grid = checks.as_points("theta_grid", theta_grid, n_parameters)
     if calibration is not None and n_parameters != 1:
         raise ValueError(f"A calibration is of one parameter, but the model has {n_parameters}. Export without it.")
+    if calibration is not None and n_classes > 1:
+        raise ValueError(
+            f"A calibration is of one score, but the model has {n_classes} classes. Export one of its discriminants, "
+            "pnn_tf.discriminant(model, signal, backgrounds), with a calibration of that."
+        )
     features = tf.TensorSpec((None, n_features), tf.float32, name="features")
     theta = tf.TensorSpec((None, n_parameters), tf.float32, name="theta")
 
@@ -89,6 +98,8 @@ def export_savedmodel(
         return {"signal_density": signal, "background_density": background, "likelihood_ratio": signal / background}
 
     outputs = {"score": "from 0, like background, to 1, like signal: (n_events, 1)"}
+    if n_classes > 1:
+        outputs = {"score": "probability of each class: (n_events, n_classes)"}
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint("serve", serve, input_signature=[features, theta])
@@ -102,7 +113,8 @@ def export_savedmodel(
             return {"scores": _where_finite(scores(features), features)}
 
         archive.add_endpoint("scan", scan, input_signature=[features])
-        outputs["scores"] = "the same at each point of theta's grid: (n_events, n_points)"
+        shape = "(n_events, n_points)" if n_classes == 1 else "(n_events, n_points, n_classes)"
+        outputs["scores"] = f"the same at each point of theta's grid: {shape}"
     if calibration is not None:
         archive.add_endpoint("calibrated", calibrated, input_signature=[features, theta])
         outputs |= {
@@ -122,6 +134,7 @@ def export_savedmodel(
                 "trained_points": next(iter(trained_points(model, n_parameters)), None),
                 "calibrated_range": None if calibration is None else calibration.hypotheses[[0, -1]].tolist(),
             },
+            "classes": None if n_classes == 1 else {"names": class_names, "number": n_classes},
             "outputs": outputs,
         },
         indent=1,
@@ -140,7 +153,8 @@ def read_description(path: str | os.PathLike) -> dict:
         path: its directory.
 
     Returns:
-        A dict with "features", "theta" and "outputs": their names, shapes, units; None for what is not known.
+        A dict with "features", "theta", "classes" and "outputs": their names, shapes, units; None for what is not
+        known, and for the classes of a single score.
     """
     return json.loads((Path(path) / DESCRIPTION).read_text())
 
@@ -169,25 +183,32 @@ def check_feature_names(path: str | os.PathLike, names: Iterable[str]) -> None:
 
 
 def _where_finite(score: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
-    """The score (n_events, n) of events with finite inputs (n_events, m), NaN for others.
+    """The score (n_events, ...) of events with finite inputs (n_events, m), NaN for others.
 
     A network need not say so itself: TensorFlow's ReLU, in one operation with its product on a CPU, makes 0 of NaN.
     """
     for values in inputs:
-        score = tf.where(tf.reduce_all(tf.math.is_finite(values), axis=1, keepdims=True), score, np.nan)
+        finite = tf.reduce_all(tf.math.is_finite(values), axis=1)
+        score = tf.where(tf.reshape(finite, [-1] + [1] * (len(score.shape) - 1)), score, np.nan)
     return score
 
 
-def _sizes(model: keras.Model) -> tuple[int, int]:
-    """Numbers of features and of parameters of a parametric model."""
+def _sizes(model: keras.Model) -> tuple[int, int, int]:
+    """Numbers of features, of parameters, and of outputs of a parametric model."""
     inputs = {tensor.name: tensor.shape for tensor in getattr(model, "inputs", None) or ()}
     outputs = [tensor.shape for tensor in getattr(model, "outputs", None) or ()]
-    if set(inputs) != {"features", "theta"} or outputs != [(None, 1)]:
+    shapes = [*inputs.values(), *outputs]
+    if (
+        set(inputs) != {"features", "theta"}
+        or len(outputs) != 1
+        or any(len(shape) != 2 or shape[1] is None for shape in shapes)
+    ):
         raise ValueError(
-            "Expected a functional model with the inputs 'features' and 'theta' and one output (None, 1). "
+            "Expected a functional model with the inputs 'features' and 'theta' and one output, (None, 1) or "
+            "(None, n_classes), all of known width. "
             f"Received: {type(model).__name__} with the inputs {inputs} and the outputs {outputs}."
         )
-    return inputs["features"][1], inputs["theta"][1]
+    return inputs["features"][1], inputs["theta"][1], outputs[0][1]
 
 
 def _require_probability(model: keras.Model) -> None:

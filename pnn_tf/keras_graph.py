@@ -17,6 +17,12 @@ def followers(layer: keras.Layer) -> list[keras.Operation]:
     return [node.operation for node in layer._outbound_nodes]
 
 
+def producer(tensor: keras.KerasTensor) -> tuple[keras.Operation, list[keras.KerasTensor]]:
+    """The operation that a symbolic tensor comes from, and the symbolic tensors that it was called with."""
+    operation, index, _ = tensor._keras_history
+    return operation, operation._inbound_nodes[index].input_tensors
+
+
 def evaluate(model: keras.Model, inputs: list, call: Callable) -> list:
     """The outputs of a model, with `call(operation, *arguments, **keywords)` in place of `operation(...)`.
 

@@ -20,6 +20,7 @@ def parametric_network(
     n_features: int,
     n_parameters: int = 1,
     *,
+    n_classes: int | None = None,
     conditioning: str | None = "affine",
     units: Sequence[int] = (300, 150, 100, 50),
     activation: Activation = "relu",
@@ -49,6 +50,8 @@ def parametric_network(
     Args:
         n_features: number of features of an event.
         n_parameters: number of parameters theta.
+        n_classes: number of classes, for labels from 0 to n_classes - 1 and the loss "sparse_categorical_crossentropy";
+            None for signal and background, labels 1 and 0, and "binary_crossentropy".
         conditioning: "affine" for AffineConditioning in each block, "scale" or "shift" for the half of it that scales
             or shifts, "concat" for theta as further inputs of the first layer, None for a network that ignores theta.
             The inputs are the same in all.
@@ -76,17 +79,18 @@ def parametric_network(
 
     Returns:
         keras.Model with the inputs `features` (n_events, n_features) and `theta` (n_events, n_parameters), theta in
-        physical units, and one sigmoid output (n_events, 1). Not compiled.
+        physical units, and one sigmoid output (n_events, 1), or with n_classes a softmax (n_events, n_classes). Not
+        compiled.
 
     Warns:
         UserWarning: theta_points that are below 0.1 or above 10 after the scaling, in all points, of a parameter.
 
     Raises:
         ValueError: an unknown conditioning or affine_start; n_features, n_parameters or units that are not whole
-            numbers of at least 1, no hidden layer; a dropout outside [0, 1), an L2 penalty that is negative or not
-            finite; only one of feature_mean and feature_variance, or one that is not of n_features finite numbers, a
-            variance that is not positive; a theta_scale, theta_offset or theta_points for another number of
-            parameters, a theta_scale that is not positive, theta_points that are empty or not finite.
+            numbers of at least 1, n_classes below 2, no hidden layer; a dropout outside [0, 1), an L2 penalty that is
+            negative or not finite; only one of feature_mean and feature_variance, or one that is not of n_features
+            finite numbers, a variance that is not positive; a theta_scale, theta_offset or theta_points for another
+            number of parameters, a theta_scale that is not positive, theta_points that are empty or not finite.
 
     >>> parametric_network(27).count_params()
     76151
@@ -101,6 +105,8 @@ def parametric_network(
         raise ValueError(f"Expected affine_start 'identity' or 'glorot_uniform'. Received: {affine_start!r}")
     n_features = checks.as_count("n_features", n_features)
     n_parameters = checks.as_count("n_parameters", n_parameters)
+    if n_classes is not None:
+        n_classes = checks.as_count("n_classes", n_classes, 2)
     if np.ndim(units) != 1 or len(units) == 0:
         raise ValueError(
             f"Expected units as a sequence, the width of each hidden layer, at least one. Received: {units}"
@@ -150,7 +156,11 @@ def parametric_network(
             z = _affine(affine_start, next(seeds), next(seeds), name=f"affine_{i}", **parts)([z, scaled_theta])
         if dropout:
             z = FastDropout(dropout, seed=next(seeds), name=f"dropout_{i}")(z)
-    score = dense(1, activation="sigmoid", dtype=full, name="score")(z)
+    if n_classes is None:
+        score = dense(1, activation="sigmoid", dtype=full, name="score")(z)
+    else:
+        logits = dense(n_classes, dtype=full, name="logits")(z)
+        score = keras.layers.Activation("softmax", dtype=full, name="score")(logits)
     return keras.Model({"features": features, "theta": theta}, score, name=name)
 
 

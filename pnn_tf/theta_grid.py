@@ -8,6 +8,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from pnn_tf import keras_graph
+from pnn_tf.discriminants import LogOdds
 from pnn_tf.dropout import FastDropout
 from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
 
@@ -21,6 +22,7 @@ KNOWN = (
     ThetaScale,
     AffineConditioning,
     ConcatConditioning,
+    LogOdds,
 )
 TOGETHER = 1 << 15  # rows of a hidden layer in one go: enough for all cores of a processor, little in memory
 
@@ -34,31 +36,37 @@ def on_grid(model: keras.Model, grid: ArrayLike) -> Callable[[tf.Tensor], tf.Ten
     other model the events are repeated at each point.
 
     Args:
-        model: functional, with the inputs `features` and `theta` and one output.
+        model: functional, with the inputs `features` and `theta` and one output tensor.
         grid: (n_points, n_parameters) float32.
 
     Returns:
-        A function of features (n_events, n_features) that gives (n_events, n_points) float32, for use in a graph.
+        A function of features (n_events, n_features) that gives (n_events, n_points) float32, for use in a graph; of a
+        model of several classes (n_events, n_points, n_classes).
     """
-    grid = tf.constant(grid, tf.float32)
+    grid, n_classes = tf.constant(grid, tf.float32), model.outputs[0].shape[-1]
     if not _is_known(model):
 
         def at(features, point):
             theta = tf.repeat(point[tf.newaxis], tf.shape(features)[0], axis=0)
-            return tf.cast(model({"features": features, "theta": theta}, training=False)[:, 0], tf.float32)
+            return tf.cast(model({"features": features, "theta": theta}, training=False), tf.float32)
 
-        return lambda features: tf.transpose(
-            tf.map_fn(lambda point: at(features, point), grid, fn_output_signature=tf.TensorSpec((None,), tf.float32))
-        )
+        spec = tf.TensorSpec((None, n_classes), tf.float32)
+        return lambda features: _by_event(tf.map_fn(lambda point: at(features, point), grid, fn_output_signature=spec))
 
     def along_grid(features):
         theta = grid[:, tf.newaxis]  # (n_points, 1, n_parameters), beside the events' (n_events, n_features)
         inputs = [{"features": features, "theta": theta}[tensor.name] for tensor in model.inputs]
         (score,) = keras_graph.evaluate(model, inputs, _call)
-        score = tf.broadcast_to(score[..., 0], [len(grid), tf.shape(features)[0]])
-        return tf.transpose(score)
+        return _by_event(tf.broadcast_to(score, [len(grid), tf.shape(features)[0], n_classes]))
 
-    return lambda features: _in_parts(along_grid, features, max(TOGETHER // len(grid), 1), len(grid))
+    shape = (len(grid),) if n_classes == 1 else (len(grid), n_classes)
+    return lambda features: _in_parts(along_grid, features, max(TOGETHER // len(grid), 1), shape)
+
+
+def _by_event(score: tf.Tensor) -> tf.Tensor:
+    """(n_points, n_events, n_classes) as (n_events, n_points, n_classes), without the last axis if it is of one."""
+    score = tf.transpose(score, [1, 0, 2])
+    return score[..., 0] if score.shape[-1] == 1 else score
 
 
 def _is_known(model: keras.Model) -> bool:
@@ -137,10 +145,10 @@ class _Affine:
         return layer.activation(product + row)
 
 
-def _in_parts(function: Callable, events: tf.Tensor, size: int, n_columns: int) -> tf.Tensor:
-    """function(events) (n_events, n_columns), computed for `size` events after the other."""
+def _in_parts(function: Callable, events: tf.Tensor, size: int, shape: tuple[int, ...]) -> tf.Tensor:
+    """function(events) (n_events, *shape), computed for `size` events after the other."""
     n_parts = tf.maximum((tf.shape(events)[0] + size - 1) // size, 1)
-    parts = tf.TensorArray(tf.float32, n_parts, infer_shape=False, element_shape=(None, n_columns))
+    parts = tf.TensorArray(tf.float32, n_parts, infer_shape=False, element_shape=(None, *shape))
     _, parts = tf.while_loop(
         lambda i, _: i < n_parts,
         lambda i, parts: (i + 1, parts.write(i, function(events[i * size : (i + 1) * size]))),

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pnn_tf import ThetaScale, parametric_network, scan_theta
+from pnn_tf import ThetaScale, discriminant, parametric_network, scan_theta
 from pnn_tf.theta_grid import TOGETHER, _is_known, on_grid
 
 GRID = np.linspace(500, 1500, 7, dtype="float32")[:, None]
@@ -55,6 +55,30 @@ def test_scores_are_those_of_one_point_after_the_other(kind):
         x = features(n_events)
         np.testing.assert_allclose(scores(x), scan_theta(model, x, GRID).T, atol=1e-6)  # float32
     assert scores(features(0)).shape == (0, 7)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_of_several_classes(dtype):
+    """In both ways, that of known layers and the general one."""
+    keras.config.set_dtype_policy(dtype)
+    try:
+        model = network(n_classes=3)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert _is_known(model) == (dtype == "float32")
+    scores = tf.function(on_grid(model, GRID), input_signature=[tf.TensorSpec((None, 3))])
+    x = features(2 * (TOGETHER // len(GRID)) + 1)
+    for i, point in enumerate(GRID):
+        expected = model({"features": x, "theta": np.repeat(point[None], len(x), axis=0)})
+        np.testing.assert_allclose(scores(x)[:, i], expected, atol=1e-6 if dtype == "float32" else 2**-8)
+    assert scores(features(0)).shape == (0, 7, 3)
+
+
+@pytest.mark.parametrize("backgrounds", [(0,), (0, 2)])
+def test_of_a_discriminant(backgrounds):
+    model = discriminant(network(n_classes=3), 1, backgrounds)
+    assert _is_known(model)
+    np.testing.assert_allclose(on_grid(model, GRID)(features(5)), scan_theta(model, features(5), GRID).T, atol=1e-6)
 
 
 def test_of_several_parameters():
