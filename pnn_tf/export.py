@@ -69,7 +69,9 @@ def export_savedmodel(
     """
     n_features, n_parameters, n_classes = _sizes(model)
     _require_probability(model)
-    class_names = _names("class_names", class_names, n_classes if n_classes > 1 else 0)
+    if n_classes == 1 and class_names is not None:
+        raise ValueError("Expected no class_names for a model of one score, which is that of signal. Received some.")
+    class_names = _names("class_names", class_names, n_classes)
     feature_names = _names("feature_names", feature_names, n_features)
     _require_names_of_inputs(feature_names or ())
     theta_names = _names("theta_names", theta_names, n_parameters)

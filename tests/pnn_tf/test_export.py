@@ -10,8 +10,10 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from pnn_tf import (
     Calibration,
     check_feature_names,
+    discriminant,
     export_savedmodel,
     parametric_network,
+    predict_classes,
     read_description,
     scan_theta,
 )
@@ -221,6 +223,40 @@ def test_a_logit_is_refused_and_the_way_out_works(tmp_path, hidden, of_small_fea
     np.testing.assert_allclose(served.scan(x)["scores"], scan_theta(model, x, GRID).T, atol=1e-6)  # float32
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_several_classes_are_served(tmp_path, named):
+    model = parametric_network(3, n_classes=3, units=(4,), affine_start="glorot_uniform", seed=1)
+    names = ["background", "spin 0", "spin 2"] if named else None
+    export_savedmodel(model, tmp_path, theta_grid=GRID, feature_names=NAMES, class_names=names)
+    served, (x, theta) = tf.saved_model.load(tmp_path), events(6)
+    p = model({"features": x, "theta": theta}).numpy()
+    np.testing.assert_allclose(served.serve(x, theta)["score"], p, atol=1e-6)  # float32
+    columns = dict(zip(NAMES, x.T, strict=True))
+    np.testing.assert_allclose(served.serve_named(columns, theta)["score"], p, atol=1e-6)
+    assert served.signatures["scan"].structured_outputs["scores"].shape.as_list() == [None, 3, 3]
+    scores = served.scan(x)["scores"].numpy()
+    for i, point in enumerate(GRID):
+        np.testing.assert_allclose(scores[:, i], predict_classes(model, x, point), atol=1e-6)
+    x[1, 0], theta[2] = np.nan, np.inf
+    lost = np.isnan(served.serve(x, theta)["score"])
+    assert np.array_equal(lost, np.repeat([[False], [True], [True], [False], [False], [False]], 3, axis=1))
+    assert np.array_equal(np.isnan(served.scan(x)["scores"]).all(axis=(1, 2)), np.arange(6) == 1)
+    description = read_description(tmp_path)
+    assert description["classes"] == {"names": names, "number": 3}
+    assert description["outputs"]["score"] == "probability of each class: (n_events, n_classes)"
+
+
+def test_the_discriminant_of_a_signal_is_served_as_a_single_score(tmp_path):
+    model = discriminant(parametric_network(3, n_classes=3, units=(4,), seed=1), 2, (0, 1))
+    export_savedmodel(model, tmp_path, theta_grid=GRID, calibration=CALIBRATION)
+    served, (x, theta) = tf.saved_model.load(tmp_path), events(6)
+    score = served.serve(x, theta)["score"]
+    np.testing.assert_allclose(score, model({"features": x, "theta": theta}), atol=1e-6)  # float32
+    np.testing.assert_allclose(served.scan(x)["scores"], scan_theta(model, x, GRID).T, atol=1e-6)
+    assert read_description(tmp_path)["classes"] is None
+    assert set(served.calibrated(x, theta)) == {"signal_density", "background_density", "likelihood_ratio"}
+
+
 def features_only():
     x = keras.Input((3,), name="features")
     return keras.Model({"features": x}, keras.layers.Dense(1)(x))
@@ -249,6 +285,13 @@ def features_only():
         (lambda: parametric_network(3, units=(2,)), {"theta_grid": [[1.0, 2.0]]}, "theta_grid of 1 .*2"),
         (lambda: parametric_network(3, units=(2,)), {"theta_grid": []}, "theta_grid of shape"),
         (lambda: parametric_network(3, 2, units=(2,)), {"calibration": CALIBRATION}, "calibration .*2"),
+        (
+            lambda: parametric_network(3, units=(2,), n_classes=4),
+            {"calibration": CALIBRATION},
+            r"4 classes.*pnn_tf\.discriminant",
+        ),
+        (lambda: parametric_network(3, units=(2,), n_classes=4), {"class_names": ["a"] * 4}, "4 class_names, all dist"),
+        (lambda: parametric_network(3, units=(2,)), {"class_names": ["a", "b"]}, "Expected no class_names.*one score"),
     ],
 )
 def test_what_cannot_be_served_is_refused(tmp_path, model, keywords, message):

@@ -34,6 +34,20 @@ def test_half_an_affine_network(conditioning):
     assert not np.any(low == high)
 
 
+def test_several_classes():
+    model = parametric_network(27, n_classes=4)
+    assert model.count_params() == 76_151 + 3 * 51  # three more outputs of 50 units
+    p = model(events(27, 1)).numpy()
+    assert p.shape == (7, 4)
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)  # float32
+    logits = keras.Model(model.input, model.get_layer("logits").output)(events(27, 1)).numpy().astype("float64")
+    np.testing.assert_allclose(p, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), rtol=1e-5)
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["sparse_categorical_accuracy"])
+    label = np.array([[0.0], [1], [2], [3], [0], [1], [2]], "float32")  # as of `balanced_batches`
+    loss = model.evaluate(events(27, 1), label, verbose=0)[0] - float(sum(model.losses))
+    assert loss == pytest.approx(-np.mean(np.log(p[range(7), label[:, 0].astype(int)])), rel=1e-5)
+
+
 def test_blocks_are_dense_affine_dropout_with_penalties_on_dense_alone():
     model = parametric_network(27)
     names = [layer.name for layer in model.layers if layer.name.endswith(("_1", "_2"))]
@@ -99,11 +113,13 @@ def test_features_are_standardised_inside():
     np.testing.assert_allclose(scaled(raw), plain(inputs), rtol=1e-5)  # float32
 
 
+@pytest.mark.parametrize("n_classes", [None, 3])
 @pytest.mark.parametrize("conditioning", ["concat", "affine", "scale", "shift", None])
-def test_models_survive_save_clone_and_config(conditioning, tmp_path):
+def test_models_survive_save_clone_and_config(conditioning, n_classes, tmp_path):
     model = parametric_network(
         3,
         2,
+        n_classes=n_classes,
         conditioning=conditioning,
         units=(4, 3),
         theta_scale=(1000.0, 500.0),
@@ -166,6 +182,7 @@ def test_a_scale_far_from_the_points_is_warned_of():
         ({"units": 64}, r"units as a sequence.* 64"),
         ({"units": (64, 0)}, "units to be an int >= 1.*units=0"),
         ({"units": (64.0,)}, r"units=64\.0"),
+        ({"n_classes": 1}, "n_classes to be an int >= 2.*=1"),
         ({"n_parameters": 0}, "n_parameters to be an int >= 1.*=0"),
         ({"dropout": 1}, r"dropout in \[0, 1\).*dropout=1"),
         ({"dropout": np.nan}, "dropout=nan"),
