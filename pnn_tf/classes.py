@@ -5,6 +5,7 @@ is that of `pnn_tf.discriminant`.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import keras
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from pnn_tf import checks
 from pnn_tf.discriminants import discriminants, number_of_classes
-from pnn_tf.evaluation import _warn_outside_hull
+from pnn_tf.evaluation import _warn_outside_hull, evaluate_hypotheses
 from pnn_tf.metrics import Significance
 from pnn_tf.strata import distinct
 
@@ -142,24 +143,27 @@ def evaluate_classes(
         _require_classes(point, set(np.unique(classes)), backgrounds)
         of_rows = _predict(scores, features[rows], point[np.newaxis], batch_size)
         for (signal, background, group), score, of_pair in zip(pairs, of_rows.T, results, strict=True):
-            chosen = [classes == signal, np.isin(classes, group)]
-            if chosen[0].any():
-                weights = [None if weight is None else weight[rows[of_class]] for of_class in chosen]
-                found = _result(point, [score[of_class] for of_class in chosen], weights, background_weight)
+            own = classes == signal
+            if own.any():
+                chosen = own | np.isin(classes, group)
+                (found,) = evaluate_hypotheses(
+                    _itself(),
+                    score[chosen, np.newaxis],
+                    np.broadcast_to(point, (np.count_nonzero(chosen), len(point))),
+                    own[chosen],
+                    hypotheses=point[np.newaxis],
+                    weight=None if weight is None else weight[rows[chosen]],
+                    background_weight=background_weight,
+                )
                 of_pair.append(ClassResult(found.theta, signal, background, found.auc, found.auc_error, *found[2:5]))
     return [result for of_pair in results for result in of_pair]
 
 
-def _result(point, scores, weights, background_weight):
-    from pnn_tf.evaluation import HypothesisResult
-    from pnn_tf.metrics import Ranking
-
-    n = [len(x) for x in scores]
-    ranking = Ranking(np.repeat([1, 0], n), np.concatenate(scores))
-    weights = [np.ones(k) if w is None else w for k, w in zip(n, weights, strict=True)]
-    factor = weights[0].sum() / weights[1].sum() if background_weight == "balanced" else background_weight
-    w = np.concatenate([weights[0], factor * weights[1]])
-    return HypothesisResult(tuple(point.tolist()), ranking.auc(), ranking.significance(w), *n)
+@lru_cache
+def _itself() -> keras.Model:
+    """A model whose score is its only feature, by which scores that are known go through `evaluate_hypotheses`."""
+    score = keras.Input((1,), dtype="float32", name="features")
+    return keras.Model({"features": score}, keras.layers.Identity(dtype="float32")(score))
 
 
 def _require_classes(point: np.ndarray, present: set[int], backgrounds: Sequence[int]) -> None:
@@ -174,6 +178,13 @@ def _require_classes(point: np.ndarray, present: set[int], backgrounds: Sequence
 
 def _predict(model: keras.Model, features: np.ndarray, theta: np.ndarray, batch_size: int) -> np.ndarray:
     """All outputs (n_events, n_outputs) float32 at theta, one for each event or one for all."""
-    theta = np.broadcast_to(theta, (len(features), theta.shape[1]))
-    inputs = {"features": features, "theta": theta}
-    return model.predict({tensor.name: inputs[tensor.name] for tensor in model.inputs}, batch_size, verbose=0)
+    inputs = {"features": features, "theta": np.broadcast_to(theta, (len(features), theta.shape[1]))}
+    widths = {tensor.name: tensor.shape[-1] for tensor in model.inputs}
+    given = {name: values.shape[1] for name, values in inputs.items()}
+    if "features" not in widths or not widths.items() <= given.items():
+        raise ValueError(
+            f"Expected a model with the inputs 'features' and 'theta', and events of its widths. It has: {widths}. "
+            f"Received: {given}. Give the columns that it was trained with, in their order."
+        )
+    batch_size = checks.as_count("batch_size", batch_size)
+    return model.predict({name: inputs[name] for name in widths}, batch_size, verbose=0).astype(np.float32, copy=False)

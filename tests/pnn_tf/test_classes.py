@@ -83,13 +83,12 @@ def test_probabilities_are_predicted(test_events):
     features = test_events[0][:100]
     p = predict_classes(model(), features, 2.0, batch_size=30)
     assert p.shape == (100, 4) and p.dtype == np.float32
-    expected = [
-        norm.pdf(features, mean).prod(axis=1) for mean in ((0, 0), (0, 1), (2, 0), (-2, -1))
-    ]  # of unit Gaussians
+    expected = [norm.pdf(features, mean).prod(axis=1) for mean in ((0, 0), (0, 1), (2, 0), (-2, -1))]
     np.testing.assert_allclose(p, np.transpose(expected / np.sum(expected, axis=0)), rtol=1e-4)  # float32
-    with pytest.warns(UserWarning, match="outside the convex hull"):
+    with pytest.warns(UserWarning, match="outside the convex hull") as caught:
         network = pnn_tf.parametric_network(2, n_classes=3, units=(2,), theta_points=[500, 1500])
         predict_classes(network, features, 2000.0)
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize(
@@ -101,6 +100,10 @@ def test_probabilities_are_predicted(test_events):
         ({"label": 4}, "labels from 0 to 3.*4"),
         ({"hypotheses": [1.5]}, r"theta = \[1.5\].*no event of a signal"),
         ({"model": pnn_tf.parametric_network(2)}, "at least two classes"),
+        ({"model": pnn_tf.parametric_network(3, n_classes=4)}, "'features': 3.* Received.*'features': 2.*trained with"),
+        ({"model": pnn_tf.parametric_network(2, 2, n_classes=4)}, "'theta': 2.* Received.*'theta': 1"),
+        ({"batch_size": -4}, "batch_size.*-4"),
+        ({"background_weight": -1}, "background_weight .*-1"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused(test_events, keywords, message):

@@ -38,6 +38,15 @@ def test_followers_are_the_operations_that_take_the_output():
     assert keras_graph.followers(first) == []
 
 
+def test_the_producer_of_a_tensor_is_an_operation_and_what_it_was_called_with():
+    x = keras.Input((2,))
+    dense = keras.layers.Dense(2)
+    first = dense(x)
+    second = dense(first)  # a second call of the same layer
+    assert keras_graph.producer(first)[0] is keras_graph.producer(second)[0] is dense
+    assert keras_graph.producer(first)[1][0] is x and keras_graph.producer(second)[1][0] is first
+
+
 @pytest.fixture
 def branched():
     """A model of two inputs and two outputs, with a layer that is called twice."""
