@@ -92,10 +92,10 @@ def export_savedmodel(
         columns = {name: tf.TensorSpec((None,), tf.float32, name=name) for name in feature_names}
         archive.add_endpoint("serve_named", serve_named, input_signature=[columns, theta])
     if theta_grid is not None:
-        scores = on_grid(model, theta_grid)
+        grid = tf.constant(theta_grid)
 
         def scan(features):
-            return {"scores": _where_finite(scores(features), features)}
+            return {"scores": _where_finite(on_grid(model, features, grid), features)}
 
         archive.add_endpoint("scan", scan, input_signature=[features])
         outputs["scores"] = "the same at each point of theta's grid: (n_events, n_points)"

@@ -1,10 +1,12 @@
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from pnn_tf import parametric_network, scan_theta
-from pnn_tf.theta_grid import TOGETHER, _is_known, on_grid
+from pnn_tf.theta_grid import TOGETHER, is_known, on_grid
 
 GRID = np.linspace(500, 1500, 7, dtype="float32")[:, None]
 
@@ -37,8 +39,8 @@ MODELS = {
 @pytest.mark.parametrize("kind", MODELS)
 def test_scores_are_those_of_one_point_after_the_other(kind):
     model = MODELS[kind]()
-    assert _is_known(model) == (kind != "any other")
-    scores = tf.function(on_grid(model, GRID), input_signature=[tf.TensorSpec((None, 3))])
+    assert is_known(model) == (kind != "any other")
+    scores = tf.function(lambda x: on_grid(model, x, GRID), input_signature=[tf.TensorSpec((None, 3))])
     several_parts = 2 * (TOGETHER // len(GRID)) + 1
     for n_events in (1, several_parts):
         x = features(n_events)
@@ -49,7 +51,7 @@ def test_scores_are_those_of_one_point_after_the_other(kind):
 def test_of_several_parameters():
     model = network(n_parameters=2, theta_scale=[1000.0, 1.0])
     grid = np.array([[500, 0.0], [500, 1.0], [1000, 0.5]], "float32")
-    np.testing.assert_allclose(on_grid(model, grid)(features(5)), scan_theta(model, features(5), grid).T, atol=1e-6)
+    np.testing.assert_allclose(on_grid(model, features(5), grid), scan_theta(model, features(5), grid).T, atol=1e-6)
 
 
 @pytest.mark.parametrize("conditioning", ["affine", "concat"])
@@ -58,7 +60,8 @@ def test_events_are_not_repeated_at_each_point(conditioning):
     model = network(conditioning=conditioning)
     n_products = []
     for n_points in (1, 7):
-        graph = tf.function(on_grid(model, GRID[:n_points])).get_concrete_function(tf.TensorSpec((16, 3))).graph
+        scores = tf.function(partial(on_grid, model, grid=GRID[:n_points]))
+        graph = scores.get_concrete_function(tf.TensorSpec((16, 3))).graph
         (loop,) = [op for op in graph.get_operations() if op.type in ("While", "StatelessWhile")]
         body = graph._get_function(loop.get_attr("body").name).graph
         products = [op for op in body.get_operations() if "MatMul" in op.type]
@@ -75,8 +78,8 @@ def test_layers_of_another_precision_take_the_general_way(policy, atol):
         model = network()
     finally:
         keras.config.set_dtype_policy("float32")
-    assert not _is_known(model)
-    scores = tf.function(on_grid(model, GRID))(features(50))
+    assert not is_known(model)
+    scores = on_grid(model, tf.constant(features(50)), tf.constant(GRID))
     assert scores.dtype == tf.float32
     expected = scan_theta(model, features(50), GRID).T
     np.testing.assert_allclose(scores, expected, atol=atol)
