@@ -114,9 +114,9 @@ def export_savedmodel(
                 "units": theta_units,
                 "shape": [None, n_parameters],
                 "dtype": "float32",
-                "grid": None if theta_grid is None else theta_grid.tolist(),
-                "trained_points": next(iter(trained_points(model, n_parameters)), None),
-                "calibrated_range": None if calibration is None else calibration.hypotheses[[0, -1]].tolist(),
+                "grid": _decimals(theta_grid),
+                "trained_points": _decimals(next(iter(trained_points(model, n_parameters)), None)),
+                "calibrated_range": None if calibration is None else _decimals(calibration.hypotheses[[0, -1]]),
             },
             "outputs": outputs,
         },
@@ -162,6 +162,10 @@ def check_feature_names(path: str | os.PathLike, names: Iterable[str]) -> None:
     else:
         what = f"the order, or the number, differs; it is {expected}"
     raise ValueError(f"The features are not those of the SavedModel in {os.fspath(path)}: {what}.")
+
+
+def _decimals(points: ArrayLike | None) -> list | None:
+    return None if points is None else checks.plain(points).tolist()
 
 
 def _where_finite(score: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pnn_tf import checks
+
 BALANCES = ("none", "class", "signal", "background", "full")
 
 
@@ -110,4 +112,5 @@ def _split(total: int, n_parts: int) -> list[int]:
 
 
 def _point_name(point: np.ndarray) -> str:
-    return f"{point[0]:g}" if len(point) == 1 else "(" + ", ".join(f"{value:g}" for value in point) + ")"
+    values = [str(value).removesuffix(".0") for value in checks.plain(point).tolist()]
+    return values[0] if len(values) == 1 else f"({', '.join(values)})"
