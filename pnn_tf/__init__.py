@@ -16,6 +16,7 @@ from pnn_tf.hull import outside_hull
 from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
 from pnn_tf.metrics import Ranking, Significance, ams, auc_error, roc_auc, significance_ratio
 from pnn_tf.networks import parametric_network
+from pnn_tf.per_hypothesis import PerHypothesis
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
 from pnn_tf.score_bins import calibrate
 from pnn_tf.strata import Stratum
@@ -36,6 +37,7 @@ __all__ = [
     "HoldOut",
     "HypothesisResult",
     "Identical",
+    "PerHypothesis",
     "Ranking",
     "RocCurve",
     "Sculpting",

@@ -70,6 +70,11 @@ def plain(points: ArrayLike) -> np.ndarray:
     return np.asarray(points, np.float32).astype(str).astype(np.float64)
 
 
+def decimal(value: float) -> str:
+    """A number of `plain` as text: "500", "0.1"."""
+    return str(float(value)).removesuffix(".0")
+
+
 def as_label(label: ArrayLike, n_events: int | None = None) -> np.ndarray:
     """(n_events,) uint8 of 0 and 1, from (n_events,) or (n_events, 1)."""
     label = _as_column("label", label, n_events)

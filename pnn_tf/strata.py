@@ -112,5 +112,5 @@ def _split(total: int, n_parts: int) -> list[int]:
 
 
 def _point_name(point: np.ndarray) -> str:
-    values = [str(value).removesuffix(".0") for value in checks.plain(point).tolist()]
+    values = [checks.decimal(value) for value in checks.plain(point)]
     return values[0] if len(values) == 1 else f"({', '.join(values)})"
