@@ -19,6 +19,7 @@ from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
 from pnn_tf.leak import ThetaLeak, theta_leak
 from pnn_tf.metrics import Ranking, Significance, ams, auc_error, roc_auc, significance_ratio
 from pnn_tf.networks import parametric_network
+from pnn_tf.per_hypothesis import PerHypothesis
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
 from pnn_tf.score_bins import calibrate
 from pnn_tf.strata import Stratum
@@ -40,6 +41,7 @@ __all__ = [
     "HoldOut",
     "HypothesisResult",
     "Identical",
+    "PerHypothesis",
     "Ranking",
     "RocCurve",
     "Sculpting",

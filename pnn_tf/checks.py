@@ -61,6 +61,20 @@ def as_points(argument: str, values: ArrayLike, n_parameters: int | None = None)
     return points
 
 
+def plain(points: ArrayLike) -> np.ndarray:
+    """float64 of the shortest decimals that are the same float32: 0.1, where float32 has 0.10000000149.
+
+    >>> plain(np.float32([500, 0.1])).tolist()
+    [500.0, 0.1]
+    """
+    return np.asarray(points, np.float32).astype(str).astype(np.float64)
+
+
+def decimal(value: float) -> str:
+    """A number of `plain` as text: "500", "0.1"."""
+    return str(float(value)).removesuffix(".0")
+
+
 def as_label(label: ArrayLike, n_events: int | None = None) -> np.ndarray:
     """(n_events,) uint8 of 0 and 1, from (n_events,) or (n_events, 1)."""
     label = _as_column("label", label, n_events)
@@ -90,21 +104,35 @@ def as_count(argument: str, value: int, least: int = 1) -> int:
     return int(value)
 
 
-def as_weight(weight: ArrayLike, n_events: int, dtype: DTypeLike = np.float32) -> np.ndarray:
-    """(n_events,) finite and not negative; from (n_events,) or (n_events, 1)."""
+def as_weight(weight: ArrayLike, n_events: int, dtype: DTypeLike = np.float32, *, signed: bool = False) -> np.ndarray:
+    """(n_events,) finite, and not negative unless `signed`; from (n_events,) or (n_events, 1)."""
     weight = _as_column("weight", weight, n_events).astype(dtype, copy=False)
     _require_finite("weight", weight)
-    if negative := np.count_nonzero(weight < 0):
+    if not signed and (negative := np.count_nonzero(weight < 0)):
         raise ValueError(
-            f"Expected weights that are not negative; {negative} of {len(weight)} are. "
-            "A loss or a rate over them has no lower bound: merge or drop these events first."
+            f"Expected weights that are not negative; {negative} of {len(weight)} are. A loss over them has no lower "
+            "bound. Drop these events, take the absolute value, or let events beside each other share their weights "
+            "until all are positive (cell or positive resampling). AUC and significance take them as they are."
         )
     return weight
 
 
+def require_background_weight(background_weight: str | float) -> None:
+    """Refuses what is neither "balanced" nor a positive number."""
+    if background_weight != "balanced" and (
+        isinstance(background_weight, str | None) or not 0 < background_weight < np.inf
+    ):
+        raise ValueError(f"Expected background_weight 'balanced' or a number > 0. Received: {background_weight!r}")
+
+
 def as_score(score: ArrayLike, n_events: int) -> np.ndarray:
-    """(n_events,) without NaN; from (n_events,) or (n_events, 1)."""
+    """(n_events,) of numbers without NaN; from (n_events,) or (n_events, 1)."""
     score = _as_column("score", score, n_events)
+    if not (np.issubdtype(score.dtype, np.floating) or np.issubdtype(score.dtype, np.integer) or score.dtype == bool):
+        raise ValueError(
+            f"Expected score to be real numbers. Received: dtype {score.dtype}, such as {score[0]!r}. Give "
+            "score.astype(float)."
+        )
     if bad := np.count_nonzero(np.isnan(score)):
         raise ValueError(
             f"score holds NaN in {bad} of {len(score)} events: they have no rank. Has the network diverged?"
@@ -130,9 +158,25 @@ def as_probability(score: ArrayLike, n_events: int) -> np.ndarray:
     return score
 
 
-def as_process(process: ArrayLike, n_events: int) -> np.ndarray:
-    """(n_events,) of anything that can be told apart."""
-    return _as_column("process", process, n_events)
+def as_process(process: ArrayLike, n_events: int, background: np.ndarray) -> np.ndarray:
+    """(n_events,) of names or of numbers; from (n_events,) or (n_events, 1).
+
+    background (n_events,) bool says of which events it is looked at: of others it may be anything.
+    """
+    process = _as_column("process", process, n_events)
+    own = process[background]
+    if own.dtype != object:
+        wrong = own != own  # NaN
+    else:
+        kinds = (str,) if any(isinstance(one, str) for one in own) else (int, float, np.number)
+        wrong = np.array([not isinstance(one, kinds) or one != one for one in own], bool)
+    if wrong.any():
+        rows = np.flatnonzero(background)[wrong]
+        raise ValueError(
+            "Expected process to be a name, or a number, of each background event. Received: None, NaN or names beside "
+            f"numbers in {len(rows)} of {len(own)} (the first rows: {rows[:5].tolist()}). Name these, too."
+        )
+    return process
 
 
 def as_columns(argument: str, columns: Sequence[int], n_columns: int) -> tuple[int, ...]:

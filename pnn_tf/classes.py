@@ -5,7 +5,6 @@ is that of `pnn_tf.discriminant`.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import keras
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from pnn_tf import checks
 from pnn_tf.discriminants import discriminants, number_of_classes
-from pnn_tf.evaluation import _warn_outside_hull, evaluate_hypotheses
+from pnn_tf.evaluation import result_at, warn_outside_hull
 from pnn_tf.metrics import Significance
 from pnn_tf.strata import distinct
 
@@ -69,7 +68,7 @@ def predict_classes(
     features = checks.as_features(features)
     theta = np.atleast_2d(theta) if np.ndim(theta) == 0 else theta
     theta = checks.as_theta(theta, 1 if np.shape(theta)[0] == 1 else len(features))
-    _warn_outside_hull(model, theta)
+    warn_outside_hull(model, theta)
     return _predict(model, features, theta, batch_size)
 
 
@@ -124,13 +123,14 @@ def evaluate_classes(
     is_background = np.isin(label, backgrounds)
     theta = checks.as_theta(theta, len(features), ~is_background, nuisances)
     if weight is not None:
-        weight = checks.as_weight(weight, len(features), np.float64)
+        weight = checks.as_weight(weight, len(features), np.float64, signed=True)
+    checks.require_background_weight(background_weight)
     nuisances = list(checks.as_columns("nuisances", nuisances, theta.shape[1]))
     if hypotheses is None:
         hypotheses, _ = distinct(theta[~is_background])
     else:
         hypotheses = checks.as_points("hypotheses", hypotheses, theta.shape[1])
-    _warn_outside_hull(model, hypotheses)
+    warn_outside_hull(model, hypotheses)
 
     opponents = [(each, (each,)) for each in backgrounds] + [(None, backgrounds)]
     pairs = [(signal, *opponent) for signal in signals for opponent in opponents]
@@ -145,25 +145,11 @@ def evaluate_classes(
         for (signal, background, group), score, of_pair in zip(pairs, of_rows.T, results, strict=True):
             own = classes == signal
             if own.any():
-                chosen = own | np.isin(classes, group)
-                (found,) = evaluate_hypotheses(
-                    _itself(),
-                    score[chosen, np.newaxis],
-                    np.broadcast_to(point, (np.count_nonzero(chosen), len(point))),
-                    own[chosen],
-                    hypotheses=point[np.newaxis],
-                    weight=None if weight is None else weight[rows[chosen]],
-                    background_weight=background_weight,
-                )
+                others = np.isin(classes, group)
+                weights = [None if weight is None else weight[rows[chosen]] for chosen in (own, others)]
+                found = result_at(point, (score[own], score[others]), weights, background_weight)
                 of_pair.append(ClassResult(found.theta, signal, background, found.auc, found.auc_error, *found[2:5]))
     return [result for of_pair in results for result in of_pair]
-
-
-@lru_cache
-def _itself() -> keras.Model:
-    """A model whose score is its only feature, by which scores that are known go through `evaluate_hypotheses`."""
-    score = keras.Input((1,), dtype="float32", name="features")
-    return keras.Model({"features": score}, keras.layers.Identity(dtype="float32")(score))
 
 
 def _require_classes(point: np.ndarray, present: set[int], backgrounds: Sequence[int]) -> None:
@@ -172,7 +158,7 @@ def _require_classes(point: np.ndarray, present: set[int], backgrounds: Sequence
         what = f"no event of the classes {sorted(missing)}" if missing else "no event of a signal"
         raise ValueError(
             f"Expected events of a signal, and of each of the backgrounds {tuple(backgrounds)}, for theta = "
-            f"{point.tolist()}. Received: {what}"
+            f"{checks.plain(point).tolist()}. Received: {what}"
         )
 
 

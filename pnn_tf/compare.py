@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from pnn_tf import checks
+from pnn_tf.metrics import unbiased
 
 Events: TypeAlias = ArrayLike | Sequence  # an array; or lists of arrays, one a hypothesis, and these in one a training
 SURE = 2.0  # standard errors from which on a difference is one
@@ -58,16 +59,17 @@ def compare_auc(label: Events, first: Events, second: Events, weight: Events | N
         label: (n_events,) 1 for signal, 0 for background.
         first: (n_events,) output of one classifier; larger is more signal-like.
         second: (n_events,) output of the other.
-        weight: (n_events,) non-negative event weights; ones if None. The AUCs are those of `roc_auc` with weights, and
-            the variance of a mean with weights w is sum w^2 (value - mean)^2 / (sum w)^2, times n / (n - 1) of the
-            effective number of events n = (sum w)^2 / sum w^2.
+        weight: (n_events,) event weights, of which some may be negative; ones if None. The AUCs are those of `roc_auc`
+            with weights, and the variance of a mean with weights w is sum w^2 (value - mean)^2 / (sum w)^2, times
+            n / (n - 1) of the effective number of events n = (sum w)^2 / sum w^2; infinite if n is at most 1.
 
     Returns:
         Difference(value, error, trainings).
 
     Raises:
-        ValueError: fewer than two signal or background events of positive weight, labels other than 0 and 1, a NaN
-            score, a negative weight, lists or events whose numbers differ, other backgrounds at other hypotheses.
+        ValueError: fewer than two signal or background events with a weight, weights of one of them whose sum is not
+            positive, labels other than 0 and 1, a NaN score, lists or events whose numbers differ, other backgrounds
+            at other hypotheses.
 
     >>> label, first, second = [1, 1, 1, 0, 0, 0], [3, 2, 4, 1, 0, 3], [3, 0, 4, 1, 0, 3]
     >>> print(compare_auc(label, first, second))
@@ -210,12 +212,13 @@ def _placed(labels, scores, weights) -> list[Placements]:
 def _placements_of(label, score, weight) -> Placements:
     label = checks.as_label(label)
     score = checks.as_score(score, len(label))
-    weight = np.ones(len(label)) if weight is None else checks.as_weight(weight, len(label), np.float64)
-    signal, background = (np.flatnonzero((label == of) & (weight > 0)) for of in (1, 0))
-    if min(len(signal), len(background)) < 2:
+    weight = np.ones(len(label)) if weight is None else checks.as_weight(weight, len(label), np.float64, signed=True)
+    signal, background = (np.flatnonzero((label == of) & (weight != 0)) for of in (1, 0))
+    sums = weight[signal].sum(), weight[background].sum()
+    if min(len(signal), len(background)) < 2 or not min(sums) > 0:
         raise ValueError(
             "Expected at least two signal and two background events of positive weight: one has no scatter. Received: "
-            f"{len(signal)} and {len(background)}."
+            f"{len(signal)} and {len(background)}, whose weights have the sums {sums[0]:g} and {sums[1]:g}."
         )
     return placements(score[signal], score[background], weight[signal], weight[background])
 
@@ -233,4 +236,4 @@ def _shares(weight, n) -> np.ndarray:
 
 def _variance_of_mean(values, share) -> float:
     """Of sum share * value, where the shares add up to 1."""
-    return np.sum((share * (values - share @ values)) ** 2) / (1 - np.sum(share**2))
+    return unbiased(np.sum((share * (values - share @ values)) ** 2), np.sum(share**2))

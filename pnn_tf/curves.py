@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pnn_tf import checks
 from pnn_tf.metrics import Ranking
 
 
@@ -48,7 +49,7 @@ def roc_curve(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = Non
     if n_points < 9:
         raise ValueError(f"Expected n_points >= 9. Received: n_points={n_points}")
     ranking = Ranking(label, score)
-    passing = ranking.passing(weight)
+    passing = ranking.passing(None if weight is None else checks.as_weight(weight, np.size(label), np.float64))
     if not (passing[0][-1] > 0 and passing[1][-1] > 0):
         raise ValueError("A ROC curve needs signal and background of positive weight; one of them is missing.")
     signal, background = (share / share[-1] for share in passing)

@@ -49,6 +49,15 @@ class FastDropout(keras.layers.Dropout):
         words = tf.random.stateless_uniform([n_words], self.seed_generator.next(), None, None, tf.uint32)
         return tf.reshape(tf.reshape(tf.bitcast(words, self._bits), [-1])[:n], shape)
 
+    def save_own_variables(self, store: Any) -> None:
+        """The state of the random numbers, which Keras leaves out: a resumed training goes on with those due."""
+        if self.rate > 0:
+            store["seed_state"] = self.seed_generator.state.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        if "seed_state" in store:  # not in files of before
+            self.seed_generator.state.assign(store["seed_state"])
+
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["noise_shape"]

@@ -14,7 +14,13 @@ from numpy.typing import ArrayLike
 from pnn_tf import checks
 from pnn_tf.hull import outside_hull, trained_points
 from pnn_tf.metrics import Ranking, Significance, auc_error
+from pnn_tf.scoring import at_own_theta, at_points
 from pnn_tf.strata import distinct
+
+MAX_SCORES = 1 << 26  # of the background at several hypotheses, kept at a time: 256 MB
+FEW_HYPOTHESES = 20  # up to here, distinct theta are hypotheses however few events they have
+FEW_EVENTS = 10  # signal events a hypothesis, on average, below which theta is taken for continuous: an AUC of 0.9 from
+# so few is known to 0.07 at best
 
 
 class HypothesisResult(NamedTuple):
@@ -22,10 +28,11 @@ class HypothesisResult(NamedTuple):
 
     Attributes:
         theta: the hypothesis, one number per parameter.
-        auc: exact area under the ROC curve, without weights.
+        auc: exact area under the ROC curve, with weights.
         significance: best cut, its significance and the significance ratio, with weights.
         n_signal: number of signal events of this hypothesis.
         n_background: number of background events.
+        weighted_error: standard error of `auc` by `Ranking.auc_error`; None without weights.
     """
 
     theta: tuple[float, ...]
@@ -33,10 +40,13 @@ class HypothesisResult(NamedTuple):
     significance: Significance
     n_signal: int
     n_background: int
+    weighted_error: float | None = None
 
     @property
     def auc_error(self) -> float:
-        """Standard error of `auc` from the number of events; see `pnn_tf.auc_error`."""
+        """Standard error of `auc`: `weighted_error`, or from the numbers of events by `pnn_tf.auc_error`."""
+        if self.weighted_error is not None:
+            return self.weighted_error
         return auc_error(self.auc, self.n_signal, self.n_background)
 
 
@@ -58,13 +68,15 @@ def predict_scores(model: keras.Model, features: ArrayLike, theta: ArrayLike, *,
 
     Raises:
         ValueError: NaN or infinite values, lengths that differ, a model with other inputs, with another number of
-            parameters or with more than one output, a batch_size below 1.
+            features or parameters or with more than one output, a batch_size below 1.
     """
     features = checks.as_features(features)
     theta = np.atleast_2d(theta) if np.ndim(theta) == 0 else theta
     theta = checks.as_theta(theta, 1 if np.shape(theta)[0] == 1 else len(features))
-    _warn_outside_hull(model, theta)
-    return _predict(model, features, np.arange(len(features)), theta, batch_size)
+    warn_outside_hull(model, theta)
+    if len(theta) == 1:
+        return at_points(model, features, np.arange(len(features)), theta, batch_size)[0]
+    return at_own_theta(model, features, theta, batch_size)
 
 
 def evaluate_hypotheses(
@@ -88,10 +100,11 @@ def evaluate_hypotheses(
             at, the rest may be NaN.
         label: (n_events,) 1 for signal, 0 for background.
         hypotheses: (n_hypotheses,) or (n_hypotheses, n_parameters), or a number for one; None for every theta that
-            signal has.
+            signal has. theta is compared as float32: 0.1 is the same in each precision.
         nuisances: columns of theta that the background has values of its own for, such as the jet energy scale that it
             was simulated with: a hypothesis is held against the background that shares its values there.
-        weight: (n_events,) non-negative event weights for the significance; ones if None. The AUC has none.
+        weight: (n_events,) event weights for the AUC and the significance, of which some may be negative, see `roc_auc`
+            and `significance_ratio`; ones if None, as in the paper.
         background_weight: a factor on the weights of the background; "balanced" for the one that makes their sum
             that of the hypothesis' signal, as in the paper.
         batch_size: number of events computed in one go.
@@ -103,51 +116,88 @@ def evaluate_hypotheses(
         UserWarning: as `predict_scores`.
 
     Raises:
-        ValueError: as `predict_scores`; labels other than 0 and 1, negative weights, no hypothesis, or one without
-            signal or background, a background_weight that is neither "balanced" nor a positive number, background
-            without weight where it is to be balanced, nuisances that are not columns of theta.
+        ValueError: as `predict_scores`; labels other than 0 and 1, no hypothesis, or one without signal or background,
+            hypotheses=None where theta of signal looks continuous, a background_weight that is neither "balanced" nor
+            a positive number, weights of a class whose sum is not positive, nuisances that are not columns of theta.
     """
     features = checks.as_features(features)
     label = checks.as_label(label, len(features))
     theta = checks.as_theta(theta, len(features), label, nuisances)
-    weight = np.ones(len(features)) if weight is None else checks.as_weight(weight, len(features), np.float64)
-    if background_weight != "balanced" and (
-        isinstance(background_weight, str | None) or not 0 < background_weight < np.inf
-    ):
-        raise ValueError(f"Expected background_weight 'balanced' or a number > 0. Received: {background_weight!r}")
+    if weight is not None:
+        weight = checks.as_weight(weight, len(features), np.float64, signed=True)
+    checks.require_background_weight(background_weight)
     nuisances = list(checks.as_columns("nuisances", nuisances, theta.shape[1]))
-    signal, all_background = np.flatnonzero(label), np.flatnonzero(label == 0)
+    signal, background = np.flatnonzero(label), np.flatnonzero(label == 0)
+    theta_of_signal = theta[signal]
     if hypotheses is None:
-        hypotheses, _ = distinct(theta[signal])
+        hypotheses, _ = distinct(theta_of_signal)
+        _require_hypotheses(len(hypotheses), len(signal))
     else:
         hypotheses = checks.as_points("hypotheses", hypotheses, theta.shape[1])
-    _warn_outside_hull(model, hypotheses)
+    warn_outside_hull(model, hypotheses)
 
-    results = []
-    for point in hypotheses:
-        own = signal[np.all(theta[signal] == point, axis=1)]
-        background = all_background
-        if nuisances:
-            background = background[np.all(theta[background][:, nuisances] == point[nuisances], axis=1)]
-        if len(own) == 0 or len(background) == 0:
-            raise ValueError(
-                f"Expected signal at theta = {point.tolist()} and background. "
-                f"Received {len(own)} events of the one and {len(background)} of the other."
-            )
-        rows = np.concatenate([own, background])
-        ranking = Ranking(label[rows], _predict(model, features, rows, point[np.newaxis], batch_size))
-        factor = background_weight
-        if background_weight == "balanced":
-            if not weight[background].any():
+    results = {}
+    shared, group = distinct(hypotheses[:, nuisances])  # one point of no parameters without nuisances
+    for i, values in enumerate(shared):
+        others = background[np.all(theta[background][:, nuisances] == values, axis=1)] if nuisances else background
+        members = np.flatnonzero(group == i)
+        owns = [signal[np.all(theta_of_signal == hypotheses[j], axis=1)] for j in members]
+        for j, own in zip(members, owns, strict=True):
+            if len(own) == 0 or len(others) == 0:
                 raise ValueError(
-                    f"The weights of the background at theta = {point.tolist()} are all 0: there is no factor that "
-                    "balances them with the signal's. Give other weights, or background_weight a number."
+                    f"Expected signal at theta = {_text(hypotheses[j])} and background. "
+                    f"Received {len(own)} events of the one and {len(others)} of the other."
                 )
-            factor = weight[own].sum() / weight[background].sum()
-        significance = ranking.significance(weight[rows] * np.where(label[rows] == 1, 1.0, factor))
-        theta_of_result = tuple(point.tolist())
-        results.append(HypothesisResult(theta_of_result, ranking.auc(), significance, len(own), len(background)))
-    return results
+        together = max(MAX_SCORES // len(others), 1)
+        for start in range(0, len(members), together):
+            chosen = members[start : start + together]
+            of_others = at_points(model, features, others, hypotheses[chosen], batch_size)
+            for j, own, other_scores in zip(chosen, owns[start:], of_others, strict=False):
+                (own_scores,) = at_points(model, features, own, hypotheses[[j]], batch_size)
+                weights = (None, None) if weight is None else (weight[own], weight[others])
+                results[j] = result_at(hypotheses[j], (own_scores, other_scores), weights, background_weight)
+    return [results[j] for j in range(len(hypotheses))]
+
+
+def result_at(
+    point: np.ndarray,
+    scores: tuple[np.ndarray, np.ndarray],
+    weights: tuple[np.ndarray | None, np.ndarray | None],
+    background_weight: str | float,
+) -> HypothesisResult:
+    """Of the scores, and the weights, of the signal and the background of a hypothesis."""
+    counts = [len(of_class) for of_class in scores]
+    ranking = Ranking(np.repeat(np.array([1, 0], np.uint8), counts), np.concatenate(scores))
+    sums = counts if weights[0] is None else [of_class.sum() for of_class in weights]
+    factor = background_weight
+    if background_weight == "balanced":
+        if not (sums[0] > 0 and sums[1] > 0):
+            raise ValueError(
+                f"The weights of signal and background at theta = {_text(point)} have the sums {sums[0]:g} and "
+                f"{sums[1]:g}: no factor balances them. Give other weights, or background_weight a number."
+            )
+        factor = sums[0] / sums[1]
+    weight, error = None, None
+    if weights[0] is not None:
+        weight = np.concatenate(weights)
+        error = ranking.auc_error(weight)
+    balanced = np.repeat([1.0, factor], counts) * (1 if weight is None else weight)
+    return HypothesisResult(
+        tuple(checks.plain(point).tolist()), ranking.auc(weight), ranking.significance(balanced), *counts, error
+    )
+
+
+def _require_hypotheses(n_hypotheses: int, n_signal: int) -> None:
+    if n_hypotheses > FEW_HYPOTHESES and n_signal < FEW_EVENTS * n_hypotheses:
+        raise ValueError(
+            f"theta of the {n_signal} signal events has {n_hypotheses} values, fewer than {FEW_EVENTS} events each: it "
+            "is taken for continuous. Round it to the middle of bins, such as 100 * np.round(theta / 100), or name the "
+            "hypotheses that are meant."
+        )
+
+
+def _text(point: np.ndarray) -> str:
+    return str(checks.plain(point).tolist())
 
 
 def scan_theta(model: keras.Model, features: ArrayLike, grid: ArrayLike, *, batch_size: int = 16384) -> np.ndarray:
@@ -170,9 +220,8 @@ def scan_theta(model: keras.Model, features: ArrayLike, grid: ArrayLike, *, batc
     """
     features = checks.as_features(features)
     grid = checks.as_points("grid", grid)
-    _warn_outside_hull(model, grid)
-    rows = np.arange(len(features))
-    return np.stack([_predict(model, features, rows, point[np.newaxis], batch_size) for point in grid])
+    warn_outside_hull(model, grid)
+    return at_points(model, features, np.arange(len(features)), grid, batch_size)
 
 
 def hold_out(theta: ArrayLike, label: ArrayLike, hypotheses: ArrayLike) -> np.ndarray:
@@ -203,49 +252,20 @@ def hold_out(theta: ArrayLike, label: ArrayLike, hypotheses: ArrayLike) -> np.nd
     for point in checks.as_points("hypotheses", hypotheses, theta.shape[1]):
         own = signal & np.all(theta == point, axis=1)
         if not own.any():
-            raise ValueError(f"hypotheses: no signal event has theta = {point.tolist()}.")
+            raise ValueError(f"hypotheses: no signal event has theta = {_text(point)}.")
         kept &= ~own
     return kept
 
 
-def _predict(
-    model: keras.Model, features: np.ndarray, rows: np.ndarray, theta: np.ndarray, batch_size: int
-) -> np.ndarray:
-    """Scores of some rows of features; theta is that of every row, or of one for all."""
-    inputs = getattr(model, "inputs", None)  # a subclassed model does not say
-    shapes = {tensor.name: tensor.shape for tensor in inputs or ()}
-    names = set(shapes) or {"features", "theta"}
-    if "features" not in names or not names <= {"features", "theta"}:
-        raise ValueError(f"Expected a model with the inputs 'features' and 'theta', or 'features'. It has: {names}")
-    n_parameters = shapes.get("theta", theta.shape)[-1]
-    if n_parameters not in (None, theta.shape[1]):  # Keras takes one column for any number of them
-        raise ValueError(f"Expected theta of {n_parameters} parameters, as the model. Received: {theta.shape[1]}")
-    if not batch_size >= 1:
-        raise ValueError(f"Expected batch_size >= 1. Received: batch_size={batch_size}")
-    size = min(batch_size, len(rows))
-    scores = np.empty(len(rows), np.float32)
-    for start in range(0, len(rows), size):
-        # The last batch is moved back to be a full one: another shape would be traced, or compiled, anew.
-        part = slice(min(start, len(rows) - size), min(start + size, len(rows)))
-        batch = {"features": features[rows[part]]}
-        if "theta" in names:
-            batch["theta"] = np.broadcast_to(theta if len(theta) == 1 else theta[part], (size, theta.shape[1]))
-        output = model.predict_on_batch(batch)
-        if output.shape != (size, 1):
-            raise ValueError(f"Expected a model with one output, ({size}, 1). It gives: {output.shape}")
-        scores[part] = output[:, 0]
-    return scores
-
-
-def _warn_outside_hull(model: keras.Model, theta: np.ndarray) -> None:
+def warn_outside_hull(model: keras.Model, theta: np.ndarray) -> None:
     """Warns, in the name of the function's caller, where theta leaves the hull of what the model was trained on."""
     for points in trained_points(model, theta.shape[1]):
         outside = outside_hull(theta, points)
         if outside.any():
-            low, high = np.min(points, axis=0), np.max(points, axis=0)
-            examples = np.unique(theta[outside], axis=0)[:5].tolist()
+            low, high = _text(np.min(points, axis=0)), _text(np.max(points, axis=0))
+            examples = _text(np.unique(theta[outside], axis=0)[:5])
             warnings.warn(
-                f"theta lies outside the convex hull of the points, from {low.tolist()} to {high.tolist()}, that "
+                f"theta lies outside the convex hull of the points, from {low} to {high}, that "
                 f"{model.name!r} was trained on, in {outside.sum()} of {len(theta)} places, for example "
                 f"{examples}: its output there is an extrapolation.",
                 UserWarning,

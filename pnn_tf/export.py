@@ -109,10 +109,10 @@ def export_savedmodel(
         columns = {name: tf.TensorSpec((None,), tf.float32, name=name) for name in feature_names}
         archive.add_endpoint("serve_named", serve_named, input_signature=[columns, theta])
     if theta_grid is not None:
-        scores = on_grid(model, theta_grid)
+        grid = tf.constant(theta_grid)
 
         def scan(features):
-            return {"scores": _where_finite(scores(features), features)}
+            return {"scores": _where_finite(on_grid(model, features, grid), features)}
 
         archive.add_endpoint("scan", scan, input_signature=[features])
         shape = "(n_events, n_points)" if n_classes == 1 else "(n_events, n_points, n_classes)"
@@ -132,9 +132,9 @@ def export_savedmodel(
                 "units": theta_units,
                 "shape": [None, n_parameters],
                 "dtype": "float32",
-                "grid": None if theta_grid is None else theta_grid.tolist(),
-                "trained_points": next(iter(trained_points(model, n_parameters)), None),
-                "calibrated_range": None if calibration is None else calibration.hypotheses[[0, -1]].tolist(),
+                "grid": _decimals(theta_grid),
+                "trained_points": _decimals(next(iter(trained_points(model, n_parameters)), None)),
+                "calibrated_range": None if calibration is None else _decimals(calibration.hypotheses[[0, -1]]),
             },
             "classes": None if n_classes == 1 else {"names": class_names, "number": n_classes},
             "outputs": outputs,
@@ -182,6 +182,10 @@ def check_feature_names(path: str | os.PathLike, names: Iterable[str]) -> None:
     else:
         what = f"the order, or the number, differs; it is {expected}"
     raise ValueError(f"The features are not those of the SavedModel in {os.fspath(path)}: {what}.")
+
+
+def _decimals(points: ArrayLike | None) -> list | None:
+    return None if points is None else checks.plain(points).tolist()
 
 
 def _where_finite(score: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:

@@ -132,13 +132,14 @@ class TooFew(NamedTuple):
         error: standard error of its AUC from the number of events. An AUC of 0 or 1 counts as half a pair of events
             away from it: that of a few events which separate perfectly is not known any better.
         n_signal: signal events there are.
-        n_needed: signal events, at the same ratio to the background, that would give the error asked for.
+        n_needed: signal events, at the same ratio to the background, that would give the error asked for; infinite with
+            an error that is, where weights cancel.
     """
 
     theta: tuple[float, ...]
     error: float
     n_signal: int
-    n_needed: int
+    n_needed: float
 
 
 def too_few_events(results: Iterable[HypothesisResult], *, error: float = 0.002) -> list[TooFew]:
@@ -158,14 +159,18 @@ def too_few_events(results: Iterable[HypothesisResult], *, error: float = 0.002)
     if not error > 0:
         raise ValueError(f"Expected error > 0. Received: error={error}")
     return [
-        TooFew(one.theta, found, one.n_signal, math.ceil(one.n_signal * (found / error) ** 2))
+        TooFew(one.theta, found, one.n_signal, _whole(one.n_signal * (found / error) ** 2))
         for one in results
         if (found := _bounded_error(one)) > error
     ]
 
 
+def _whole(number: float) -> float:
+    return math.ceil(number) if number < math.inf else math.inf
+
+
 def _bounded_error(result: HypothesisResult) -> float:
-    """Standard error of an AUC that is kept half a pair of events away from 0 and 1."""
+    """Standard error of an AUC that is kept half a pair of events away from 0 and 1; with weights not below theirs."""
     half_pair = 0.5 / max(result.n_signal * result.n_background, 1)
     auc = min(max(result.auc, half_pair), 1 - half_pair)
-    return auc_error(auc, result.n_signal, result.n_background)
+    return max(auc_error(auc, result.n_signal, result.n_background), result.weighted_error or 0.0)

@@ -12,6 +12,18 @@ def layers(model: keras.Model) -> list[keras.Layer]:
     return model._flatten_layers()
 
 
+def is_functional(model: keras.Model) -> bool:
+    """Whether a model is made of `keras.Input`s and outputs, and does no more in its call than to go through them."""
+    return hasattr(model, "_run_through_graph") and "call" not in {
+        name for kind in type(model).__mro__ if not kind.__module__.startswith("keras.") for name in vars(kind)
+    }
+
+
+def as_only_input(model: keras.Model, value: Any) -> Any:
+    """A value in the structure, a dict, a list or bare, that a model of one input was built with."""
+    return keras.tree.map_structure(lambda _: value, getattr(model, "_inputs_struct", 0))
+
+
 def followers(layer: keras.Layer) -> list[keras.Operation]:
     """The operations that a layer's output goes to, in any model that the layer is part of."""
     return [node.operation for node in layer._outbound_nodes]

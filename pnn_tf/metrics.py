@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from pnn_tf import checks
 
+N_TERMS = 17  # of a series in powers of 1/9: the next is 5e-18 of the first
+
 
 class Significance(NamedTuple):
     """The best cut on a score.
@@ -18,7 +20,8 @@ class Significance(NamedTuple):
     Attributes:
         ams: approximate median significance s / sqrt(s + b) of the events with score >= cut, at its largest.
         cut: the score at which it is largest.
-        ratio: ams relative to that of a perfect classifier, sqrt(s) of the whole signal; in [0, 1].
+        ratio: ams relative to that of a perfect classifier, sqrt(s) of the whole signal; in [0, 1], but for negative
+            weights.
     """
 
     ams: float
@@ -35,14 +38,16 @@ def roc_auc(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None)
     Args:
         label: (n_events,) 1 for signal, 0 for background.
         score: (n_events,) classifier output; larger is more signal-like.
-        weight: (n_events,) non-negative event weights; ones if None.
+        weight: (n_events,) event weights w; ones if None. The area is the sum of w_i w_j over all pairs of a signal
+            event i above a background event j, over that of all pairs. Some may be negative, as those of simulation at
+            next-to-leading order.
 
     Returns:
-        The area, in [0, 1].
+        The area, in [0, 1], but for negative weights: `Ranking.auc_error` says how far it is known.
 
     Raises:
-        ValueError: no signal or no background of positive weight, labels other than 0 and 1, lengths that differ, a
-            NaN score, a negative weight.
+        ValueError: weights of the signal or of the background whose sum is not positive, labels other than 0 and 1,
+            lengths that differ, scores that are NaN or not numbers.
 
     >>> roc_auc([1, 0, 1, 0], [0.9, 0.5, 0.5, 0.1])
     0.875
@@ -72,11 +77,9 @@ def auc_error(auc: float, n_signal: float, n_background: float) -> float:
         raise ValueError(
             f"Expected n_signal >= 1 and n_background >= 1. Received: n_signal={n_signal}, n_background={n_background}"
         )
-    q_signal, q_background = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = (
-        auc * (1 - auc) + (n_signal - 1) * (q_signal - auc**2) + (n_background - 1) * (q_background - auc**2)
-    ) / (n_signal * n_background)
-    return math.sqrt(max(variance, 0.0))  # near an AUC of 1, rounding may leave less than nothing
+    of_signal, of_background = (1 - auc) / (2 - auc), auc / (1 + auc)  # (Q - A^2) / (A (1 - A)), without cancellation
+    in_all = 1 + (n_signal - 1) * of_signal + (n_background - 1) * of_background
+    return math.sqrt(auc * (1 - auc) * in_all / (n_signal * n_background))
 
 
 def significance_ratio(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Significance:
@@ -88,15 +91,17 @@ def significance_ratio(label: ArrayLike, score: ArrayLike, weight: ArrayLike | N
     Args:
         label: (n_events,) 1 for signal, 0 for background.
         score: (n_events,) classifier output; larger is more signal-like.
-        weight: (n_events,) non-negative event weights; ones if None. The paper scales the background's so that their
-            sum is the signal's.
+        weight: (n_events,) event weights; ones if None. The paper scales the background's so that their sum is the
+            signal's. Among negative weights, a cut is taken only where the sum of either class that passes is at least
+            its own statistical error, the root of the sum of squares: below, a background of nearly nothing is what
+            happens to cancel.
 
     Returns:
         Significance(ams, cut, ratio).
 
     Raises:
-        ValueError: no signal of positive weight, labels other than 0 and 1, lengths that differ, a NaN score, a
-            negative weight.
+        ValueError: weights of the signal whose sum is not positive, no such cut, labels other than 0 and 1, lengths
+            that differ, scores that are NaN or not numbers.
 
     >>> significance_ratio([1, 1, 0], [0.9, 0.8, 0.1]).ratio
     1.0
@@ -123,17 +128,26 @@ def ams(signal: ArrayLike, background: ArrayLike, regularisation: float = 10.0) 
     """
     signal = np.asarray(signal, dtype=np.float64)
     background = np.asarray(background, dtype=np.float64) + regularisation
-    if np.any(signal < 0) or np.any(background <= 0):
-        raise ValueError("Expected signal >= 0 and background + regularisation > 0.")
-    return np.sqrt(2 * ((signal + background) * np.log1p(signal / background) - signal))
+    if not (np.all((signal >= 0) & (signal < np.inf)) and np.all((background > 0) & (background < np.inf))):
+        raise ValueError("Expected signal >= 0 and background + regularisation > 0, finite.")
+    x = signal / background
+    small = np.minimum(x, 1.0)
+    y = small / (2 + small)
+    # 2 ((1 + x) ln(1 + x) - x) = x^2 of_square: ln(1 + x) is 2 artanh(y), whose series has terms of one sign alone.
+    of_square = (1 - y) * (1 + (1 + y) * y * np.polyval(1 / np.arange(2 * N_TERMS + 1, 2, -2), y**2))
+    direct = 2 * ((signal + background) * np.log1p(x) - signal)
+    return np.where(x > 1, np.sqrt(np.maximum(direct, 0)), signal * np.sqrt(of_square / background))[()]
 
 
 class Ranking:
-    """Events sorted once by score, from which every metric here follows, for any weights.
+    """Events sorted once by score, from which every metric here follows, for any weights, negative ones too.
 
     Args:
         label: (n_events,) 1 for signal, 0 for background.
         score: (n_events,) classifier output; larger is more signal-like.
+
+    Attributes:
+        cuts: the distinct scores, from the highest down.
     """
 
     def __init__(self, label: ArrayLike, score: ArrayLike):
@@ -150,26 +164,78 @@ class Ranking:
         if weight is None:
             signal = np.cumsum(self._signal)[self._last]
             return signal, self._last + 1 - signal
-        weight = checks.as_weight(weight, len(self._order), dtype=np.float64)[self._order]
-        signal = np.where(self._signal, weight, 0.0)
-        return np.cumsum(signal)[self._last], np.cumsum(weight - signal)[self._last]
+        weight = checks.as_weight(weight, len(self._order), np.float64, signed=True)[self._order]
+        return self._passing(weight)
 
     def auc(self, weight: ArrayLike | None = None) -> float:
         """As `roc_auc`."""
+        return _area(*self.passing(weight))
+
+    def auc_error(self, weight: ArrayLike | None = None) -> float:
+        """Standard error of `auc` from the finite number of events, also where weights are negative.
+
+        DeLong et al. 1988, with weights as in `compare_auc`. Infinite where the sum of the weights of a class is not
+        larger than its own statistical error, an effective number (sum w)^2 / sum w^2 of at most one event.
+        """
         signal, background = self.passing(weight)
-        if signal[-1] == 0 or background[-1] == 0:
-            raise ValueError("AUC needs signal and background of positive weight; one of them is missing.")
-        step = np.diff(background, prepend=0)
-        half_step = np.diff(signal, prepend=0) / 2
-        return float(np.sum(step * (signal - half_step)) / signal[-1] / background[-1])
+        auc = _area(signal, background)
+        below = 1 - (background - np.diff(background, prepend=0) / 2) / background[-1]  # placements: of a signal event
+        above = (signal - np.diff(signal, prepend=0) / 2) / signal[-1]  # and of a background event
+        squares = self._passing_squares(np.ones(len(self._order)) if weight is None else weight)
+        variance = 0.0
+        for values, total, square in zip((below, above), (signal[-1], background[-1]), squares, strict=True):
+            of_mean = np.sum(np.diff(square, prepend=0) * (values - auc) ** 2) / total**2
+            variance += unbiased(of_mean, square[-1] / total**2)
+        return math.sqrt(variance)
 
     def significance(self, weight: ArrayLike | None = None) -> Significance:
         """As `significance_ratio`."""
         signal, background = self.passing(weight)
-        if signal[-1] == 0:
-            raise ValueError("The significance needs signal of positive weight; there is none.")
+        if not signal[-1] > 0:
+            raise ValueError(
+                f"The significance needs signal whose weights have a sum > 0. Received: a sum of {signal[-1]:g}."
+            )
         total = np.maximum(signal + background, np.finfo(np.float64).tiny)  # 0 / 0 before the first weight
         ratio_squared = (signal / total) * (signal / signal[-1])  # purity times efficiency
+        if weight is not None and np.min(weight) < 0:
+            squares = self._passing_squares(weight)
+            known = np.all([s >= np.sqrt(q) for s, q in zip((signal, background), squares, strict=True)], axis=0)
+            if not known.any():
+                raise ValueError(
+                    "At no cut are the sums of the weights of signal and background at least their statistical errors: "
+                    "the negative weights leave no significance. Give more events."
+                )
+            ratio_squared = np.where(known, ratio_squared, -1.0)
         best = np.argmax(ratio_squared)
         ratio = float(np.sqrt(ratio_squared[best]))
         return Significance(ratio * float(np.sqrt(signal[-1])), float(self.cuts[best]), ratio)
+
+    def _passing_squares(self, weight: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        return self._passing(np.asarray(weight, np.float64).ravel()[self._order] ** 2)
+
+    def _passing(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sums of values (n_events,), in the order of the ranking, as `passing`."""
+        signal = np.where(self._signal, values, 0.0)
+        return np.cumsum(signal)[self._last], np.cumsum(values - signal)[self._last]
+
+
+def _area(signal: np.ndarray, background: np.ndarray) -> float:
+    """Under the ROC curve, of what passes each cut."""
+    if not (signal[-1] > 0 and background[-1] > 0):
+        raise ValueError(
+            "AUC needs signal and background of positive weight. Received: sums of the weights of "
+            f"{signal[-1]:g} and {background[-1]:g}."
+        )
+    step = np.diff(background, prepend=0)
+    half_step = np.diff(signal, prepend=0) / 2
+    return float(np.sum(step * (signal - half_step)) / signal[-1] / background[-1])
+
+
+def unbiased(variance: float, share_squared: float) -> float:
+    """The variance of a mean from that of its sample, times n / (n - 1) of the effective number of events n.
+
+    Args:
+        variance: sum w^2 (value - mean)^2 / (sum w)^2.
+        share_squared: 1 / n = sum w^2 / (sum w)^2; n is at most one where negative weights leave nothing known.
+    """
+    return variance / (1 - share_squared) if share_squared < 1 else math.inf

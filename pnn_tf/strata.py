@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pnn_tf import checks
+
 BALANCES = ("none", "class", "signal", "background", "full")
 WEIGHT_SCALES = ("stratum", "mean", None)
 FEW = 20  # hypotheses, which may have an event each
@@ -146,7 +148,8 @@ def is_continuous(n_points: int, n_events: int) -> bool:
 
 
 def point_name(point: np.ndarray) -> str:
-    return f"{point[0]:g}" if len(point) == 1 else "(" + ", ".join(f"{value:g}" for value in point) + ")"
+    values = [checks.decimal(value) for value in checks.plain(point)]
+    return values[0] if len(values) == 1 else f"({', '.join(values)})"
 
 
 def _parts(name: str, names: Sequence, group: np.ndarray, events: np.ndarray) -> list[tuple[str, np.ndarray]]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 from numpy.typing import ArrayLike
@@ -42,12 +43,19 @@ class ScoreHistogram(keras.metrics.Metric):
         """Adds a batch.
 
         Args:
-            y_true: (n_events,) or (n_events, 1), 1 for signal, 0 for background.
+            y_true: (n_events,) or (n_events, 1), 1 for signal, 0 for background. Of a label y between, the share y
+                counts as signal and 1 - y as background. Another label makes the result NaN.
             y_pred: the scores or logits, of the same size. A NaN makes the result NaN.
             sample_weight: non-negative event weights of the same size; ones if None.
+
+        Raises:
+            ValueError: several scores an event.
         """
-        score = ops.cast(ops.reshape(y_pred, [-1]), "float64")
-        label = ops.cast(ops.reshape(y_true, [-1]), "int32")
+        y_pred = ops.convert_to_tensor(y_pred)
+        if len(y_pred.shape) > 1 and y_pred.shape[-1] not in (None, 1):
+            raise ValueError(f"Expected one score an event, (n_events,) or (n_events, 1). Received: {y_pred.shape}")
+        score, label = (ops.cast(ops.reshape(values, [-1]), "float64") for values in (y_pred, y_true))
+        label = ops.where((label >= 0) & (label <= 1), label, np.nan)
         weight = (
             ops.ones_like(score) if sample_weight is None else ops.cast(ops.reshape(sample_weight, [-1]), "float64")
         )
@@ -55,8 +63,8 @@ class ScoreHistogram(keras.metrics.Metric):
         position = (ops.clip(logit, -LOGIT_LIMIT, LOGIT_LIMIT) / LOGIT_LIMIT + 1) / 2
         weight = ops.where(ops.isnan(position), position, weight)
         column = ops.clip(ops.cast(position * self.n_bins, "int32"), 0, self.n_bins - 1)
-        counts = ops.segment_sum(weight, column + label * self.n_bins, num_segments=2 * self.n_bins)
-        self.counts.assign_add(ops.reshape(counts, [2, self.n_bins]))
+        both = ops.stack([weight * (1 - label), weight * label], axis=1)
+        self.counts.assign_add(ops.transpose(ops.segment_sum(both, column, num_segments=self.n_bins)))
 
     def passing(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Background and signal at or above the lower edge of each bin, from the highest bin down; each (n_bins,)."""
@@ -72,7 +80,8 @@ class StreamingAUC(ScoreHistogram):
     """`roc_auc` over the batches of an epoch.
 
     Events of one bin count as ties, so it differs from the exact value by at most half the probability that a signal
-    and a background event share a bin. 0 until both have been seen. Arguments as `ScoreHistogram`.
+    and a background event share a bin. 0 until both have been seen. With labels smoothed to 1 - a and a it is what it
+    is for such events: of as many of each class, a + (1 - 2 a) times itself. Arguments as `ScoreHistogram`.
 
     >>> metric = StreamingAUC()
     >>> metric.update_state([1, 0, 1, 0], [0.9, 0.5, 0.5, 0.1])

@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from numpy.typing import ArrayLike
 
 from pnn_tf import keras_graph
 from pnn_tf.discriminants import LogOdds
@@ -27,8 +26,8 @@ KNOWN = (
 TOGETHER = 1 << 15  # rows of a hidden layer in one go: enough for all cores of a processor, little in memory
 
 
-def on_grid(model: keras.Model, grid: ArrayLike) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function that gives the model's output at every point of a grid.
+def on_grid(model: keras.Model, features: tf.Tensor, grid: tf.Tensor) -> tf.Tensor:
+    """The model's output for each event at every point of a grid.
 
     In a network of the layers of `parametric_network`, the grid is one more axis: what comes before theta is computed
     once, and functions of theta once for each point rather than for each event. The second is up to half of an
@@ -37,30 +36,30 @@ def on_grid(model: keras.Model, grid: ArrayLike) -> Callable[[tf.Tensor], tf.Ten
 
     Args:
         model: functional, with the inputs `features` and `theta` and one output tensor.
-        grid: (n_points, n_parameters) float32.
+        features: (n_events, n_features) float32; either number may be unknown in a graph.
+        grid: (n_points, n_parameters) float32, likewise.
 
     Returns:
-        A function of features (n_events, n_features) that gives (n_events, n_points) float32, for use in a graph; of a
-        model of several classes (n_events, n_points, n_classes).
+        (n_events, n_points) float32; of a model of several classes (n_events, n_points, n_classes).
     """
-    grid, n_classes = tf.constant(grid, tf.float32), model.outputs[0].shape[-1]
-    if not _is_known(model):
+    n_points, n_classes = tf.shape(grid)[0], model.outputs[0].shape[-1]
+    if not is_known(model):
 
-        def at(features, point):
+        def at(point):
             theta = tf.repeat(point[tf.newaxis], tf.shape(features)[0], axis=0)
             return tf.cast(model({"features": features, "theta": theta}, training=False), tf.float32)
 
         spec = tf.TensorSpec((None, n_classes), tf.float32)
-        return lambda features: _by_event(tf.map_fn(lambda point: at(features, point), grid, fn_output_signature=spec))
+        return _by_event(tf.map_fn(at, grid, fn_output_signature=spec))
 
     def along_grid(features):
         theta = grid[:, tf.newaxis]  # (n_points, 1, n_parameters), beside the events' (n_events, n_features)
         inputs = [{"features": features, "theta": theta}[tensor.name] for tensor in model.inputs]
         (score,) = keras_graph.evaluate(model, inputs, _call)
-        return _by_event(tf.broadcast_to(score, [len(grid), tf.shape(features)[0], n_classes]))
+        return _by_event(tf.broadcast_to(score, [n_points, tf.shape(features)[0], n_classes]))
 
-    shape = (len(grid),) if n_classes == 1 else (len(grid), n_classes)
-    return lambda features: _in_parts(along_grid, features, max(TOGETHER // len(grid), 1), shape)
+    shape = (grid.shape[0],) if n_classes == 1 else (grid.shape[0], n_classes)
+    return _in_parts(along_grid, features, tf.maximum(TOGETHER // tf.maximum(n_points, 1), 1), shape)
 
 
 def _by_event(score: tf.Tensor) -> tf.Tensor:
@@ -69,12 +68,16 @@ def _by_event(score: tf.Tensor) -> tf.Tensor:
     return score[..., 0] if score.shape[-1] == 1 else score
 
 
-def _is_known(model: keras.Model) -> bool:
+def is_known(model: keras.Model) -> bool:
     """Whether theta of one row beside features of many is right in every layer of a model."""
-    return all(type(layer) in KNOWN and layer.compute_dtype == "float32" for layer in model.operations) and all(
-        _feeds_dense_layers(layer)
-        for layer in model.layers
-        if isinstance(layer, (ConcatConditioning, AffineConditioning))
+    return (
+        keras_graph.is_functional(model)
+        and all(type(layer) in KNOWN and layer.compute_dtype == "float32" for layer in model.operations)
+        and all(
+            _feeds_dense_layers(layer)
+            for layer in model.layers
+            if isinstance(layer, (ConcatConditioning, AffineConditioning))
+        )
     )
 
 
@@ -118,7 +121,9 @@ class _Concatenated:
         row = tf.matmul(self.appended, of_appended)
         if layer.use_bias:
             row += layer.bias
-        return layer.activation(tf.matmul(self.x, of_x) + row)
+        # With an axis for the points already: of a product (n_events, units) and a row (1, 1, units), TensorFlow's
+        # optimizer makes one operation whose result has lost that axis.
+        return layer.activation(tf.matmul(self.x, of_x)[tf.newaxis] + row)
 
 
 class _Affine:
@@ -145,7 +150,7 @@ class _Affine:
         return layer.activation(product + row)
 
 
-def _in_parts(function: Callable, events: tf.Tensor, size: int, shape: tuple[int, ...]) -> tf.Tensor:
+def _in_parts(function: Callable, events: tf.Tensor, size: tf.Tensor, shape: tuple[int | None, ...]) -> tf.Tensor:
     """function(events) (n_events, *shape), computed for `size` events after the other."""
     n_parts = tf.maximum((tf.shape(events)[0] + size - 1) // size, 1)
     parts = tf.TensorArray(tf.float32, n_parts, infer_shape=False, element_shape=(None, *shape))

@@ -109,7 +109,7 @@ def too_few(config: Config, events: Events, results: Sequence) -> list[tuple[flo
     signal = validation.label == 1
     smaller = [
         result._replace(
-            n_signal=int(np.count_nonzero(signal & (validation.theta == result.theta).all(axis=1))),
+            n_signal=int(np.count_nonzero(signal & (validation.theta == np.float32(result.theta)).all(axis=1))),
             n_background=int(np.count_nonzero(~signal)),
         )
         for result in results

@@ -177,3 +177,20 @@ def test_what_cannot_be_compared_is_refused():
         compare_auc(label, score, [score, score])
     with pytest.raises(ValueError, match="2, 1 and 2 of them"):
         compare_auc([label, label], [score], [score, score])
+
+
+def test_negative_weights_are_those_of_the_pairs_and_of_the_scatter():
+    """400 samples, whose scatter is known to 3.5 %."""
+    generator = np.random.default_rng(9)
+    label, found = np.arange(400) % 2, []
+    for _ in range(400):
+        truth = generator.normal(label, 1)
+        first, second = (truth + noise * generator.normal(size=400) for noise in (0.3, 0.8))
+        weight = np.where(generator.random(400) < 0.15, -1.0, 1.0)
+        found.append(compare_auc(label, first, second, weight)[:2])
+        expected = pnn_tf.roc_auc(label, first, weight) - pnn_tf.roc_auc(label, second, weight)
+        assert found[-1][0] == pytest.approx(expected, abs=1e-12)
+    values, errors = np.transpose(found)
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(values.std(ddof=1), rel=0.11)  # three standard deviations
+    with pytest.raises(ValueError, match="the sums -1 and 2"):
+        compare_auc([1, 1, 0, 0], [1, 2, 3, 4], [1, 2, 3, 4], [-2, 1, 1, 1])

@@ -94,3 +94,25 @@ def test_it_is_saved_with_its_model(tmp_path):
 def test_a_rate_of_one_is_refused():
     with pytest.raises(ValueError, match=r"rate in \[0, 1\).* Received: rate=1"):
         FastDropout(1)
+
+
+def test_the_state_of_the_random_numbers_is_saved(tmp_path):
+    def network():
+        return keras.Sequential([keras.Input((1000,)), FastDropout(0.25, seed=1), FastDropout(0.0)])
+
+    first, second, x = network(), network(), np.ones((1, 1000), "float32")
+    first(x, training=True)
+    first.save_weights(tmp_path / "some.weights.h5")
+    first.save(tmp_path / "some.keras")
+    second.load_weights(tmp_path / "some.weights.h5")
+    third = keras.saving.load_model(tmp_path / "some.keras")
+    expected = first(x, training=True)
+    for other in (second, third):
+        assert np.array_equal(other(x, training=True), expected)
+    assert not np.array_equal(first(x, training=True), expected)
+
+
+def test_files_without_it_are_read(tmp_path):
+    inputs = keras.Input((3,))
+    keras.Model(inputs, keras.layers.Dropout(0.25)(inputs)).save_weights(tmp_path / "of_keras.weights.h5")
+    keras.Model(inputs, FastDropout(0.25, name="dropout")(inputs)).load_weights(tmp_path / "of_keras.weights.h5")

@@ -6,8 +6,11 @@ import pytest
 from scipy.stats import norm
 
 from pnn_tf import (
+    Ranking,
     ThetaScale,
+    auc_error,
     evaluate_hypotheses,
+    evaluation,
     hold_out,
     parametric_network,
     predict_scores,
@@ -73,7 +76,8 @@ def test_networks_of_every_kind_are_evaluated_alike(conditioning):
     network = parametric_network(2, conditioning=conditioning, units=(4,), affine_start="glorot_uniform", seed=1)
     features = np.random.default_rng(0).normal(size=(10, 2)).astype("float32")
     at_500, at_1000 = scan_theta(network, features, [500.0, 1000.0])
-    assert np.array_equal(at_500, predict_scores(network, features, 500.0))
+    np.testing.assert_allclose(at_500, predict_scores(network, features, 500.0), atol=1e-6)  # float32
+    np.testing.assert_allclose(at_500, predict_scores(network, features, [500.0] * 10), atol=1e-6)
     assert np.array_equal(at_500, at_1000) == (conditioning is None)
 
 
@@ -88,7 +92,8 @@ def test_each_hypothesis_is_its_signal_against_the_whole_background_at_its_theta
         score = np.exp(-((features[kept, 0] - np.float32(result.theta[0])) ** 2))
         signal = label[kept] == 1
         assert (result.n_signal, result.n_background) == (np.sum(signal), 2000)
-        assert result.auc == pytest.approx(roc_auc(signal, score), abs=1e-6)  # float32 scores may tie otherwise
+        assert result.auc == pytest.approx(roc_auc(signal, score, weight[kept]), abs=1e-6)  # float32 may tie otherwise
+        assert result.auc_error == pytest.approx(Ranking(signal, score).auc_error(weight[kept]), rel=1e-5)
         balanced = weight[kept]
         balanced[~signal] *= np.sum(balanced[signal]) / np.sum(balanced[~signal])
         assert result.significance == pytest.approx(significance_ratio(signal, score, balanced), rel=1e-5)
@@ -166,9 +171,7 @@ def test_leaving_the_trained_hull_warns_with_its_ends_also_after_loading(model, 
     network.save(tmp_path / "model.keras")
     x = np.ones((3, 1))
     for one in (network, keras.saving.load_model(tmp_path / "model.keras")):
-        with pytest.warns(
-            UserWarning, match=r"from \[0.1.*\] to \[0.69.*\], .* in 2 of 3 places, .*\[\[0.0\], \[1.0\]\]"
-        ):
+        with pytest.warns(UserWarning, match=r"from \[0.1\] to \[0.7\], .* in 2 of 3 places, .*\[\[0.0\], \[1.0\]\]"):
             predict_scores(one, x, [0.0, 0.5, 1.0])
         with pytest.warns(UserWarning, match="extrapolation"):
             scan_theta(one, x, [0.5, 0.8])
@@ -182,15 +185,13 @@ def test_leaving_the_trained_hull_warns_with_its_ends_also_after_loading(model, 
 def test_what_a_model_inside_a_model_was_trained_on_warns_as_well():
     inner = parametric_network(1, units=(2,), theta_scale=1.0, theta_points=(0.1, 0.7))
     x = np.ones((3, 1))
-    with pytest.warns(
-        UserWarning, match=r"from \[0.1.*\] to \[0.69.*\], that 'outer' was trained on, in 2 of 3 places"
-    ):
+    with pytest.warns(UserWarning, match=r"from \[0.1\] to \[0.7\], that 'outer' was trained on, in 2 of 3 places"):
         predict_scores(inside(inner), x, [0.0, 0.5, 1.0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         predict_scores(inside(inner), x, [0.1, 0.5, 0.7])
         of_a_part = inside(inner, n_parameters=2)  # what the inner model knows is no hull of two parameters
-        assert np.array_equal(predict_scores(of_a_part, x, [[0.5, 9.0]]), predict_scores(inner, x, 0.5))
+        np.testing.assert_allclose(predict_scores(of_a_part, x, [[0.5, 9.0]]), predict_scores(inner, x, 0.5), atol=1e-6)
 
 
 def test_hold_out_removes_the_signal_of_the_hypotheses_alone():
@@ -207,12 +208,14 @@ TWO = [[0.0], [1.0]], [1, 1], [1, 0]
         (lambda m: predict_scores(m, [[np.nan]], 0.0), "features .*NaN .*1 of 1"),
         (lambda m: predict_scores(m, [[0.0], [1.0], [2.0]], [0.0, 1.0]), "3, .*theta .*2"),
         (lambda m: predict_scores(inside(m, 2), [[0.0]], [[1.0]]), "theta of 2 .*Received: 1"),
+        (lambda m: predict_scores(m, np.ones((5, 2)), 0.0), "features of 1 columns, .* Received: 2"),
+        (lambda m: scan_theta(parametric_network(3), np.ones((5, 2)), 750.0), "features of 3 columns, .* Received: 2"),
         (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 0], hypotheses=[2.0]), r"at theta = \[2.0\]"),
         (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 1]), r"theta = \[1.0\].*2 events.* 0 "),
         (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 0], background_weight=0), "a number > 0"),
         (lambda m: evaluate_hypotheses(m, *TWO, background_weight="equal"), "a number > 0. Received: 'equal'"),
         (lambda m: evaluate_hypotheses(m, *TWO, background_weight=None), "a number > 0"),
-        (lambda m: evaluate_hypotheses(m, *TWO, weight=[1, 0]), r"background at theta = \[1.0\] are all 0"),
+        (lambda m: evaluate_hypotheses(m, *TWO, weight=[1, 0]), r"background at theta = \[1.0\] have the sums 1 and 0"),
         (lambda m: evaluate_hypotheses(m, *TWO, hypotheses=[]), "hypotheses of shape"),
         (lambda m: evaluate_hypotheses(m, *TWO, hypotheses=[[1.0, 2.0]]), r"hypotheses of 1 columns.* Received: 2"),
         (lambda m: scan_theta(m, TWO[0], []), "grid of shape"),
@@ -235,3 +238,69 @@ def test_models_with_other_inputs_or_outputs_are_refused():
     features = keras.Input((2,), name="features")
     with pytest.raises(ValueError, match="one output"):
         predict_scores(keras.Model({"features": features}, keras.layers.Dense(2)(features)), np.ones((3, 2)), 0.0)
+
+
+def test_models_of_several_classes_are_refused():
+    x, theta = keras.Input((2,), name="features"), keras.Input((1,), name="theta")
+    z = keras.layers.Concatenate()([x, theta])
+    model = keras.Model({"features": x, "theta": theta}, keras.layers.Dense(3, "softmax")(z))
+    for call in (lambda: predict_scores(model, np.ones((3, 2)), 0.0), lambda: scan_theta(model, np.ones((3, 2)), 0.0)):
+        with pytest.raises(ValueError, match=r"one output, .*\(None, 3\)"):
+            call()
+
+
+def test_the_auc_is_without_weights_where_none_are_given(model):
+    features, theta, label = GaussianOnUniform().sample(500, seed=1)
+    for result in evaluate_hypotheses(model, features, theta, label):
+        assert result.weighted_error is None
+        assert result.auc_error == auc_error(result.auc, result.n_signal, result.n_background)
+
+
+def test_events_of_weight_one_and_of_weight_minus_one_cancel(model):
+    """Events of any kind twice, with opposite weights, and the AUC is that of the others, less well known."""
+    features, theta, label = GaussianOnUniform().sample(2000, seed=3)
+    more = np.concatenate([np.arange(2000), np.arange(300), np.arange(300)])
+    weight = np.repeat([1.0, 0.5, -0.5], [2000, 300, 300])
+    plain = evaluate_hypotheses(model, features, theta, label, weight=np.ones(2000))
+    signed = evaluate_hypotheses(model, features[more], theta[more], label[more], weight=weight)
+    for one, other in zip(plain, signed, strict=True):
+        assert other.auc == pytest.approx(one.auc, abs=1e-6)  # float32 scores may tie otherwise
+        assert other.auc_error > one.auc_error
+        assert other.significance.ratio == pytest.approx(one.significance.ratio, rel=0.02)  # fewer cuts count
+
+
+def test_hypotheses_are_found_by_their_decimals_in_any_precision(model):
+    generator = np.random.default_rng(0)
+    theta = generator.choice([0.1, 0.3, 0.7], 600)
+    features, label = generator.normal(size=(600, 1)), np.arange(600) % 2
+    expected = [(0.1,), (0.3,), (0.7,)]
+    for dtype in (np.float32, np.float64):
+        of_dtype = theta.astype(dtype)
+        results = evaluate_hypotheses(model, features, of_dtype, label)
+        assert [result.theta for result in results] == expected
+        for hypotheses in (np.float32([0.3]), np.float64([0.3]), 0.3, np.float32(0.3)):
+            (result,) = evaluate_hypotheses(model, features, of_dtype, label, hypotheses=hypotheses)
+            assert result == results[1]
+            assert np.array_equal(hold_out(of_dtype, label, hypotheses), (label == 0) | (theta != 0.3))
+    with pytest.raises(ValueError, match=r"theta = \[0.2\]"):
+        evaluate_hypotheses(model, features, theta, label, hypotheses=[0.2])
+    with pytest.raises(ValueError, match=r"theta = \[0.2\]"):
+        hold_out(theta, label, [0.2])
+
+
+def test_a_continuous_theta_is_not_taken_for_hypotheses(model):
+    generator = np.random.default_rng(0)
+    theta = generator.uniform(-2, 2, 2000)
+    features, label = generator.normal(size=(2000, 1)), np.arange(2000) % 2
+    with pytest.raises(ValueError, match="1000 signal events has 1000 values, fewer than 10 events each"):
+        evaluate_hypotheses(model, features, theta, label)
+    assert len(evaluate_hypotheses(model, features, np.round(theta, 1), label)) == 41
+    assert len(evaluate_hypotheses(model, features[:40], theta[:40], label[:40])) == 20  # few events, few hypotheses
+
+
+def test_many_hypotheses_are_scored_in_groups(model, monkeypatch):
+    features, theta, label = GaussianOnUniform().sample(1000, seed=2)
+    expected = evaluate_hypotheses(model, features, theta, label)
+    for n_scores in (1, 1000):  # one hypothesis at a time, two
+        monkeypatch.setattr(evaluation, "MAX_SCORES", n_scores)
+        assert evaluate_hypotheses(model, features, theta, label) == expected

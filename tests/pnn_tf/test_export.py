@@ -183,6 +183,23 @@ def test_without_names_grid_and_calibration(tmp_path):
     export_savedmodel(parametric_network(2, 2, units=(3,), conditioning="concat"), tmp_path)
     assert set(tf.saved_model.load(tmp_path).signatures) == {"serve", "describe", "serving_default"}
     assert set(read_description(tmp_path)["outputs"]) == {"score"}
+
+
+def test_theta_is_described_in_decimals(tmp_path):
+    network = parametric_network(3, units=(4,), theta_scale=1.0, theta_points=[0.1, 0.7])
+    export_savedmodel(network, tmp_path, theta_grid=np.float32([0.1, 0.3]))
+    theta = read_description(tmp_path)["theta"]
+    assert theta["grid"] == [[0.1], [0.3]] and theta["trained_points"] == [[0.1], [0.7]]
+
+
+def test_a_grid_of_one_point_is_served(tmp_path):
+    """TensorFlow's optimizer takes an axis of length one from a sum, see `theta_grid`."""
+    for conditioning in ("concat", "affine"):
+        network = parametric_network(3, units=(8, 4), conditioning=conditioning, affine_start="glorot_uniform")
+        export_savedmodel(network, tmp_path, theta_grid=[750.0])
+        served, x = tf.saved_model.load(tmp_path), np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+        expected = network({"features": x, "theta": np.full((5, 1), 750, "float32")})
+        np.testing.assert_allclose(served.scan(x)["scores"], expected, atol=1e-6)  # float32
     with pytest.raises(ValueError, match=r"feature_names"):
         check_feature_names(tmp_path, ["a", "b"])
 

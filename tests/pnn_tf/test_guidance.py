@@ -38,8 +38,16 @@ def test_bins_have_equal_content_in_weights():
     np.testing.assert_allclose(unweighted.edges, np.quantile(mass, np.linspace(0, 1, 8)), rtol=1e-12)
 
 
-def result(theta, n, auc=0.9):
-    return HypothesisResult((theta,), auc, Significance(1.0, 0.5, 0.9), n, 5 * n)
+def result(theta, n, auc=0.9, weighted_error=None):
+    return HypothesisResult((theta,), auc, Significance(1.0, 0.5, 0.9), n, 5 * n, weighted_error)
+
+
+def test_the_error_of_weighted_events_counts_and_may_be_infinite():
+    few, unknown = too_few_events(
+        [result(0.1, 50_000, 1.01, 0.02), result(0.2, 50_000, 1.3, np.inf), result(0.3, 50_000, 0.9, 0.0019)]
+    )
+    assert few == ((0.1,), 0.02, 50_000, 100 * 50_000)  # ten times the error, a hundred times the events
+    assert unknown.n_needed == np.inf
 
 
 def test_a_few_events_which_separate_perfectly_are_too_few():

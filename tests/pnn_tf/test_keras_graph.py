@@ -73,3 +73,27 @@ def test_evaluate_takes_values_of_any_kind(branched):
 
     values = keras_graph.evaluate(branched, ["a", "b"], call)
     assert sorted(values) == ["add(square(square(a))+b)", "square(square(a))"]
+
+
+def test_the_only_input_is_in_the_structure_of_the_model():
+    x = keras.Input((1,), name="x")
+    y = keras.layers.Dense(1)(x)
+    for structure, expected in ((x, 7), ([x], [7]), ({"x": x}, {"x": 7})):
+        assert keras_graph.as_only_input(keras.Model(structure, y), 7) == expected
+    assert keras_graph.as_only_input(keras.Sequential([x, keras.layers.Dense(1)]), 7) == 7
+
+
+def test_a_model_with_a_call_of_its_own_is_not_functional():
+    class Doubled(keras.Model):
+        def call(self, inputs):
+            return 2 * super().call(inputs)
+
+    class Trained(keras.Model):
+        def train_step(self, data):
+            return {}
+
+    x = keras.Input((1,))
+    y = keras.layers.Dense(1)(x)
+    assert keras_graph.is_functional(keras.Model(x, y)) and keras_graph.is_functional(Trained(x, y))
+    assert not keras_graph.is_functional(Doubled(x, y))
+    assert not keras_graph.is_functional(keras.Sequential([keras.layers.Dense(1)]))

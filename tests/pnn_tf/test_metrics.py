@@ -1,3 +1,4 @@
+import decimal
 import math
 
 import numpy as np
@@ -105,6 +106,21 @@ def test_ams_tends_to_s_over_root_b_and_falls_with_the_regularisation():
     assert ams([s, s], b)[1] == ams(s, b + 10, 0) < ams(s, b, 0)
 
 
+def exact_ams(s, b):
+    s, b = decimal.Decimal(float(s)), decimal.Decimal(float(b))
+    with decimal.localcontext(prec=60):  # s / b = 1e-18 leaves more than 20 digits after the cancellation
+        return float((2 * ((s + b) * (1 + s / b).ln() - s)).sqrt())
+
+
+def test_ams_is_exact_whatever_the_sizes():
+    signal, background = 10.0 ** np.arange(-6, 10), 10.0 ** np.arange(-3, 13, 0.5)
+    signal = np.append(signal, 3.0 * signal)[:, np.newaxis]
+    expected = [[exact_ams(s, b) for b in background] for (s,) in signal]
+    np.testing.assert_allclose(ams(signal, background, 0), expected, rtol=3e-15)  # some roundings of 1e-16
+    assert ams(1e-6, 1e9, 0) == pytest.approx(1e-6 / np.sqrt(1e9), rel=1e-15)  # s / sqrt(b), the next term 2e-16
+    assert ams(0.0, background, 0).tolist() == [0.0] * len(background)
+
+
 def test_the_auc_error_of_a_useless_classifier_is_that_of_the_rank_sum():
     # Without separation the variance of the AUC is known exactly: (n + m + 1) / (12 n m).
     assert auc_error(0.5, 300, 700) == pytest.approx(math.sqrt(1001 / (12 * 300 * 700)), rel=1e-12)
@@ -124,8 +140,84 @@ def test_the_auc_error_is_that_of_repeated_samples():
 
 def test_the_auc_error_vanishes_with_the_overlap_whatever_the_rounding():
     assert auc_error(1.0, 3, 5) == auc_error(0.0, 3, 5) == 0.0
-    for apart in 10.0 ** -np.arange(6, 16):  # a formula of differences, whose variance must not come out below 0
-        assert 0 <= auc_error(1 - apart, 10**6, 10**6) < 1e-5
+    for apart in 2.0 ** -np.arange(20, 53):  # 1 - apart is exact
+        # A = 1 - apart, to first order: A (1 - A) (1 + (m - 1) / 2) / (n m)
+        expected = math.sqrt(apart * (1 + (10**6 - 1) / 2)) / 10**6
+        assert auc_error(1 - apart, 10**6, 10**6) == pytest.approx(expected, rel=4 * apart + 1e-12)
+
+
+def with_negative_weights(generator, n_events=400, share=0.2):
+    """(label, score, weight) as of MC@NLO: weights 1 and -1, or 0.5 and -0.5, in places of either class."""
+    label = np.arange(n_events) % 2
+    score = generator.normal(1.2 * label, 1.0)
+    weight = np.where(generator.random(n_events) < share, -1.0, 1.0) * np.where(label == 1, 1.0, 0.5)
+    return label, score, weight
+
+
+def test_auc_with_negative_weights_is_the_sum_over_pairs():
+    label, score, weight = with_negative_weights(np.random.default_rng(4))
+    for values in (score, np.round(score)):
+        signal, background = label == 1, label == 0
+        above = np.sign(values[signal][:, None] - values[background]) / 2 + 0.5
+        product = weight[signal][:, None] * weight[background]
+        expected = np.sum(above * product) / np.sum(product)
+        assert roc_auc(label, values, weight) == pytest.approx(expected, rel=1e-12)
+        # DeLong's error from the same pairs: the means over the other class, and their weighted scatter.
+        of_signal = (above @ weight[background]) / weight[background].sum()
+        of_background = (weight[signal] @ above) / weight[signal].sum()
+        variance = 0
+        for w, value in ((weight[signal], of_signal), (weight[background], of_background)):
+            n = w.sum() ** 2 / np.sum(w**2)
+            variance += np.sum(w**2 * (value - expected) ** 2) / w.sum() ** 2 * n / (n - 1)
+        assert Ranking(label, values).auc_error(weight) == pytest.approx(np.sqrt(variance), rel=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.25])
+def test_the_error_of_a_weighted_auc_is_that_of_repeated_samples(share):
+    generator = np.random.default_rng(5)
+    found = []
+    for _ in range(1000):
+        label, score, weight = with_negative_weights(generator, share=share)
+        ranking = Ranking(label, score)
+        found.append((ranking.auc(weight), ranking.auc_error(weight)))
+    auc, error = np.transpose(found)
+    # 1000 repetitions determine a standard deviation to 2.2 %: three of them, and a little.
+    assert np.sqrt(np.mean(error**2)) == pytest.approx(auc.std(), rel=0.08)
+    # The AUC of unit Gaussians a distance d apart is Phi(d / sqrt 2).
+    expected = 0.5 * (1 + math.erf(1.2 / 2))
+    assert auc.mean() == pytest.approx(expected, abs=4 * auc.std() / math.sqrt(1000))
+
+
+def test_an_auc_of_weights_that_nearly_cancel_is_not_known():
+    assert Ranking([1, 1, 1, 0], [3, 2, 1, 0]).auc_error([1, -0.9, 0.1, 1]) == math.inf
+
+
+def test_the_error_without_weights_is_that_of_weights_of_one():
+    label, score, _ = samples(300)[2]
+    ranking = Ranking(label, score)
+    assert ranking.auc_error() == pytest.approx(ranking.auc_error(np.full((300, 1), 2.0)), rel=1e-12)
+
+
+def test_cuts_where_negative_weights_cancel_are_not_taken():
+    # At 0.6 the background, 1 - 1, cancels; at 0.4 it is 1, less than its error, the root of 3; at 0.3 both are 2.
+    label = [1, 0, 0, 1, 0, 1, 0, 0]
+    score = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2]
+    weight = [1, 1, -1, 1, 1, 1, 1, 1]
+    assert significance_ratio(label, score, weight) == (pytest.approx(3 / 5**0.5), 0.3, pytest.approx(0.6**0.5))
+
+
+def test_significance_with_negative_weights_is_the_best_over_the_cuts_that_count():
+    label, score, weight = with_negative_weights(np.random.default_rng(6))
+
+    def significance(cut):
+        classes = [weight[(score >= cut) & (label == of)] for of in (1, 0)]
+        s, b = map(np.sum, classes)
+        known = all(np.sum(w) >= np.sqrt(np.sum(w**2)) for w in classes)
+        return s / np.sqrt(s + b) if known and len(classes[0]) else 0.0
+
+    result = significance_ratio(label, score, weight)
+    assert result.ams == pytest.approx(max(map(significance, score)), rel=1e-12)
+    assert result.ams == pytest.approx(significance(result.cut), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +229,13 @@ def test_the_auc_error_vanishes_with_the_overlap_whatever_the_rounding():
         (lambda: roc_auc([1, 0], [np.nan, 0.2]), "score .*NaN .*1 of 2"),
         (lambda: roc_auc([1, 0], [0.1]), "2, .*score .*1"),
         (lambda: roc_auc([1, 2], [0.1, 0.2]), r"label .*\[2\]"),
-        (lambda: roc_auc([1, 0], [0.1, 0.2], [1, -1]), "weights .*1 of 2"),
+        (lambda: roc_auc([1, 0], [0.1, 0.2], [1, -1]), "sums of the weights of 1 and -1"),
+        (lambda: Ranking([1, 0], [0.1, 0.2]).auc_error([-1, 1]), "sums of the weights of -1 and 1"),
+        (lambda: significance_ratio([1, 1, 0], [0.1, 0.3, 0.2], [1, -1, 1]), "a sum of 0"),
+        (lambda: significance_ratio([1, 0, 0], [0.1, 0.3, 0.2], [1, -1, 1]), "no cut"),
+        (lambda: roc_auc([1, 0], ["0.1", "0.2"]), "score to be real numbers.* dtype <U3, such as .*0.1"),
+        (lambda: roc_auc([1, 0], np.array([0.1, None])), "score to be real numbers.* dtype object"),
+        (lambda: roc_auc([1, 0], [0.1, 0.2j]), "score to be real numbers.* dtype complex128"),
         (lambda: roc_auc([1, 0], [0.1, 0.2], [1, np.nan]), "weight .*NaN .*1 of 2"),
         (lambda: roc_auc([], []), r"label .*\(0,\)"),
         (lambda: auc_error(92.77, 100, 100), "auc=92.77"),
@@ -146,6 +244,8 @@ def test_the_auc_error_vanishes_with_the_overlap_whatever_the_rounding():
         (lambda: auc_error(0.9, 100, 0), "n_background=0"),
         (lambda: ams(-1, 1), "signal >= 0"),
         (lambda: ams(1, 0, 0), "> 0"),
+        (lambda: ams(np.nan, 1), "signal >= 0"),
+        (lambda: ams(1, np.inf), "finite"),
     ],
 )
 def test_bad_arguments_are_named(call, message):

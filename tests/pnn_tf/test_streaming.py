@@ -53,6 +53,39 @@ def test_counts_are_those_of_the_weights_and_reset():
     assert metric.result() == 0
 
 
+@pytest.mark.parametrize("column", [False, True])
+def test_a_soft_label_counts_as_a_share_of_each_class(scored, column):
+    label, _, score, weight = (values[:2000] for values in scored)
+    soft = np.where(label == 1, 0.9, 0.1)
+    twice = np.tile(score, 2)
+    hard = np.repeat([1, 0], 2000)
+    shares = np.concatenate([soft, 1 - soft]) * np.tile(weight, 2)
+    shape = (-1, 1) if column else (-1,)
+    for metric, expected in (
+        (StreamingAUC(), roc_auc(hard, twice, shares)),
+        (StreamingSignificance(), significance_ratio(hard, twice, shares).ratio),
+    ):
+        metric.update_state(soft.reshape(shape), score[:, None], weight.reshape(shape))
+        assert float(metric.result()) == pytest.approx(expected, abs=1e-3)  # the width of a bin, as above
+    # Of the same number of each class, smoothing by a makes a + (1 - 2 a) AUC of it, whatever the scores.
+    soft, smooth = StreamingAUC(), StreamingAUC()
+    soft.update_state([1, 1, 0, 0], [0.9, 0.5, 0.5, 0.1])
+    smooth.update_state([0.9, 0.9, 0.1, 0.1], [0.9, 0.5, 0.5, 0.1])
+    assert float(smooth.result()) == pytest.approx(0.1 + 0.8 * float(soft.result()), rel=1e-6)  # of float32
+
+
+def test_a_label_of_neither_class_is_not_hidden():
+    for label in (2, -1, np.nan):
+        metric = StreamingAUC()
+        metric.update_state([1, 0, label], [0.5, 0.2, 0.3])
+        assert np.isnan(metric.result())
+
+
+def test_several_scores_an_event_are_refused():
+    with pytest.raises(ValueError, match=r"one score an event.*\(2, 3\)"):
+        StreamingAUC().update_state([0, 1], np.ones((2, 3)))
+
+
 def test_a_nan_score_is_not_hidden():
     metric = StreamingAUC()
     metric.update_state([1, 0, 1], [0.5, 0.2, np.nan])

@@ -1,10 +1,12 @@
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from pnn_tf import ThetaScale, discriminant, parametric_network, scan_theta
-from pnn_tf.theta_grid import TOGETHER, _is_known, on_grid
+from pnn_tf.theta_grid import TOGETHER, is_known, on_grid
 
 GRID = np.linspace(500, 1500, 7, dtype="float32")[:, None]
 
@@ -48,8 +50,8 @@ MODELS = {
 @pytest.mark.parametrize("kind", MODELS)
 def test_scores_are_those_of_one_point_after_the_other(kind):
     model = MODELS[kind]()
-    assert _is_known(model) == (kind not in ("any other", "operations"))
-    scores = tf.function(on_grid(model, GRID), input_signature=[tf.TensorSpec((None, 3))])
+    assert is_known(model) == (kind not in ("any other", "operations"))
+    scores = tf.function(lambda x: on_grid(model, x, GRID), input_signature=[tf.TensorSpec((None, 3))])
     several_parts = 2 * (TOGETHER // len(GRID)) + 1
     for n_events in (1, several_parts):
         x = features(n_events)
@@ -65,8 +67,8 @@ def test_of_several_classes(dtype):
         model = network(n_classes=3)
     finally:
         keras.config.set_dtype_policy("float32")
-    assert _is_known(model) == (dtype == "float32")
-    scores = tf.function(on_grid(model, GRID), input_signature=[tf.TensorSpec((None, 3))])
+    assert is_known(model) == (dtype == "float32")
+    scores = tf.function(lambda x: on_grid(model, x, GRID), input_signature=[tf.TensorSpec((None, 3))])
     x = features(2 * (TOGETHER // len(GRID)) + 1)
     for i, point in enumerate(GRID):
         expected = model({"features": x, "theta": np.repeat(point[None], len(x), axis=0)})
@@ -77,14 +79,14 @@ def test_of_several_classes(dtype):
 @pytest.mark.parametrize("backgrounds", [(0,), (0, 2)])
 def test_of_a_discriminant(backgrounds):
     model = discriminant(network(n_classes=3), 1, backgrounds)
-    assert _is_known(model)
-    np.testing.assert_allclose(on_grid(model, GRID)(features(5)), scan_theta(model, features(5), GRID).T, atol=1e-6)
+    assert is_known(model)
+    np.testing.assert_allclose(on_grid(model, features(5), GRID), scan_theta(model, features(5), GRID).T, atol=1e-6)
 
 
 def test_of_several_parameters():
     model = network(n_parameters=2, theta_scale=[1000.0, 1.0])
     grid = np.array([[500, 0.0], [500, 1.0], [1000, 0.5]], "float32")
-    np.testing.assert_allclose(on_grid(model, grid)(features(5)), scan_theta(model, features(5), grid).T, atol=1e-6)
+    np.testing.assert_allclose(on_grid(model, features(5), grid), scan_theta(model, features(5), grid).T, atol=1e-6)
 
 
 @pytest.mark.parametrize("conditioning", ["affine", "scale", "shift", "concat"])
@@ -93,7 +95,8 @@ def test_events_are_not_repeated_at_each_point(conditioning):
     model = network(conditioning=conditioning)
     n_products = []
     for n_points in (1, 7):
-        graph = tf.function(on_grid(model, GRID[:n_points])).get_concrete_function(tf.TensorSpec((16, 3))).graph
+        scores = tf.function(partial(on_grid, model, grid=GRID[:n_points]))
+        graph = scores.get_concrete_function(tf.TensorSpec((16, 3))).graph
         (loop,) = [op for op in graph.get_operations() if op.type in ("While", "StatelessWhile")]
         body = graph._get_function(loop.get_attr("body").name).graph
         products = [op for op in body.get_operations() if "MatMul" in op.type]
@@ -110,8 +113,8 @@ def test_layers_of_another_precision_take_the_general_way(policy, atol):
         model = network()
     finally:
         keras.config.set_dtype_policy("float32")
-    assert not _is_known(model)
-    scores = tf.function(on_grid(model, GRID))(features(50))
+    assert not is_known(model)
+    scores = on_grid(model, tf.constant(features(50)), tf.constant(GRID))
     assert scores.dtype == tf.float32
     expected = scan_theta(model, features(50), GRID).T
     np.testing.assert_allclose(scores, expected, atol=atol)

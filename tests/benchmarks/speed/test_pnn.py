@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.data.hepmass import FILES, load_hepmass
-from benchmarks.speed import metrics, paper_memory, pipeline, scan
+from benchmarks.speed import metrics, paper_memory, pipeline, scan, scoring
 
 
 def test_metrics_of_each_kind_of_scores_and_weights():
@@ -23,6 +23,14 @@ def test_scan_and_its_ratio():
         assert row["scan (s)"] > 0
         assert row["scan / point / one theta"] == pytest.approx(row["scan (s)"] / 8 / row["one theta (s)"])
         assert row["scores differ by"] < 1e-6  # float32
+
+
+def test_scoring_and_its_ratios():
+    rows = scoring.run(n_features=3, n_scanned=50, n_points=3, n_evaluated=2000, units=(8, 4), repetitions=1)
+    assert len(rows) == 6
+    for row in rows:
+        assert row["ratio"] == pytest.approx(row["ours (s)"] / row["theirs (s)"])
+        assert row["differ by"] < 1e-3  # ties, which the loop puts in the order they come, and float32
 
 
 def test_batches_and_training_take_turns():
