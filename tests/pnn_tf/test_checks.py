@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pnn_tf import checks
-from pnn_tf.strata import _point_name
+from pnn_tf.strata import point_name
 
 
 def test_plain_numbers_are_the_shortest_decimals_of_the_same_float32():
@@ -18,9 +18,9 @@ def test_plain_numbers_are_the_shortest_decimals_of_the_same_float32():
 
 
 def test_names_of_strata_are_those_decimals():
-    assert _point_name(np.float32([500])) == "500"
-    assert _point_name(np.float32([0.1, 1000.001])) == "(0.1, 1000.001)"
-    assert _point_name(np.float32([1234567])) == "1234567"  # where six digits would be those of its neighbours
+    assert point_name(np.float32([500])) == "500"
+    assert point_name(np.float32([0.1, 1000.001])) == "(0.1, 1000.001)"
+    assert point_name(np.float32([1234567])) == "1234567"  # where six digits would be those of its neighbours
 
 
 def test_a_process_is_looked_at_for_background_alone():

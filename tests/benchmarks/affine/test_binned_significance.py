@@ -54,7 +54,7 @@ def test_weights_count_and_common_bins_never_exceed_the_exact_ratio():
 
 
 @pytest.mark.parametrize(
-    ("label", "score", "message"), [([1, 1], [0.1, 0.2], "missing"), ([1, 0], [0.1, np.nan], "NaN")]
+    ("label", "score", "message"), [([1, 1], [0.1, 0.2], "2 and 0"), ([1, 0], [0.1, np.nan], "NaN")]
 )
 def test_bad_events_are_refused(label, score, message):
     with pytest.raises(ValueError, match=message):
