@@ -128,11 +128,7 @@ def require_background_weight(background_weight: str | float) -> None:
 def as_score(score: ArrayLike, n_events: int) -> np.ndarray:
     """(n_events,) of numbers without NaN; from (n_events,) or (n_events, 1)."""
     score = _as_column("score", score, n_events)
-    if not (np.issubdtype(score.dtype, np.floating) or np.issubdtype(score.dtype, np.integer) or score.dtype == bool):
-        raise ValueError(
-            f"Expected score to be real numbers. Received: dtype {score.dtype}, such as {score[0]!r}. Give "
-            "score.astype(float)."
-        )
+    _require_real("score", score)
     if bad := np.count_nonzero(np.isnan(score)):
         raise ValueError(
             f"score holds NaN in {bad} of {len(score)} events: they have no rank. Has the network diverged?"
@@ -143,6 +139,7 @@ def as_score(score: ArrayLike, n_events: int) -> np.ndarray:
 def as_observable(observable: ArrayLike, n_events: int) -> np.ndarray:
     """(n_events,) finite; from (n_events,) or (n_events, 1)."""
     observable = _as_column("observable", observable, n_events)
+    _require_real("observable", observable)
     _require_finite("observable", observable)
     return observable
 
@@ -196,6 +193,14 @@ def _as_column(argument: str, values: ArrayLike, n_events: int | None) -> np.nda
     if n_events is not None:
         _require_length(argument, values, n_events)
     return values
+
+
+def _require_real(argument: str, values: np.ndarray) -> None:
+    if values.dtype.kind not in "fiub":
+        raise ValueError(
+            f"Expected {argument} to be real numbers. Received: dtype {values.dtype}, such as {values[0]!r}. Convert "
+            f"it, as by {argument}.astype(float)."
+        )
 
 
 def _require_length(argument: str, values: np.ndarray, n_events: int) -> None:

@@ -15,12 +15,9 @@ from pnn_tf import checks
 from pnn_tf.hull import outside_hull, trained_points
 from pnn_tf.metrics import Ranking, Significance, auc_error
 from pnn_tf.scoring import at_own_theta, at_points
-from pnn_tf.strata import distinct
+from pnn_tf.strata import distinct, is_continuous
 
 MAX_SCORES = 1 << 26  # of the background at several hypotheses, kept at a time: 256 MB
-FEW_HYPOTHESES = 20  # up to here, distinct theta are hypotheses however few events they have
-FEW_EVENTS = 10  # signal events a hypothesis, on average, below which theta is taken for continuous: an AUC of 0.9 from
-# so few is known to 0.07 at best
 
 
 class HypothesisResult(NamedTuple):
@@ -68,7 +65,8 @@ def predict_scores(model: keras.Model, features: ArrayLike, theta: ArrayLike, *,
 
     Raises:
         ValueError: NaN or infinite values, lengths that differ, a model with other inputs, with another number of
-            features or parameters or with more than one output, a batch_size below 1.
+            features or parameters or with more than one output, a batch_size that is not an int
+            of at least 1.
     """
     features = checks.as_features(features)
     theta = np.atleast_2d(theta) if np.ndim(theta) == 0 else theta
@@ -129,9 +127,17 @@ def evaluate_hypotheses(
     nuisances = list(checks.as_columns("nuisances", nuisances, theta.shape[1]))
     signal, background = np.flatnonzero(label), np.flatnonzero(label == 0)
     theta_of_signal = theta[signal]
+    if len(signal) == 0 or len(background) == 0:
+        raise ValueError(
+            f"Expected signal and background. Received {len(signal)} events of the one, {len(background)} of the other."
+        )
     if hypotheses is None:
         hypotheses, _ = distinct(theta_of_signal)
-        _require_hypotheses(len(hypotheses), len(signal))
+        if is_continuous(len(hypotheses), len(signal)):
+            raise ValueError(
+                f"theta of the {len(signal)} signal events has {len(hypotheses)} values, as if it were continuous. "
+                "Round it to the middle of bins, such as 100 * np.round(theta / 100), or name the hypotheses meant."
+            )
     else:
         hypotheses = checks.as_points("hypotheses", hypotheses, theta.shape[1])
     warn_outside_hull(model, hypotheses)
@@ -185,15 +191,6 @@ def result_at(
     return HypothesisResult(
         tuple(checks.plain(point).tolist()), ranking.auc(weight), ranking.significance(balanced), *counts, error
     )
-
-
-def _require_hypotheses(n_hypotheses: int, n_signal: int) -> None:
-    if n_hypotheses > FEW_HYPOTHESES and n_signal < FEW_EVENTS * n_hypotheses:
-        raise ValueError(
-            f"theta of the {n_signal} signal events has {n_hypotheses} values, fewer than {FEW_EVENTS} events each: it "
-            "is taken for continuous. Round it to the middle of bins, such as 100 * np.round(theta / 100), or name the "
-            "hypotheses that are meant."
-        )
 
 
 def _text(point: np.ndarray) -> str:

@@ -149,7 +149,7 @@ def balanced_batches(
     signal = ~np.isin(label, backgrounds)
     theta = checks.as_theta(theta, n_events, None if background_theta is None else signal, nuisances)
     if process is not None:
-        process = checks.as_process(process, n_events, label == 0)
+        process = checks.as_process(process, n_events, ~signal)
     if weight is not None:
         weight = checks.as_weight(weight, n_events)
     nuisances = checks.as_columns("nuisances", nuisances, theta.shape[1])

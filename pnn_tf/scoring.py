@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pnn_tf import keras_graph
+from pnn_tf import checks, keras_graph
 from pnn_tf.theta_grid import is_known, on_grid
 
 SEVERAL_OUTPUTS = (
@@ -36,7 +36,7 @@ def at_own_theta(model: keras.Model, features: np.ndarray, theta: np.ndarray, ba
 
     Raises:
         ValueError: a model with other inputs, other numbers of features or parameters, or more than one output; a
-            batch_size below 1.
+            batch_size that is not an int of at least 1.
     """
     names = require_inputs(model, features.shape[1], theta.shape[1])
     if names == {"features"}:
@@ -111,9 +111,7 @@ def require_inputs(model: keras.Model, n_features: int, n_parameters: int) -> se
 
 def _parts(n: int, batch_size: int) -> Iterator[slice]:
     """Slices of n rows, as few as batch_size allows, and as equal: an almost empty one costs as much as a full one."""
-    if not batch_size >= 1:
-        raise ValueError(f"Expected batch_size >= 1. Received: batch_size={batch_size}")
-    edges = np.linspace(0, n, -(-n // batch_size) + 1).astype(int)
+    edges = np.linspace(0, n, -(-n // checks.as_count("batch_size", batch_size)) + 1).astype(int)
     return (slice(start, stop) for start, stop in pairwise(edges))
 
 

@@ -21,7 +21,7 @@ def run(
     n_points: int = 21,
     n_evaluated: int = 1_000_000,
     units: tuple[int, ...] = (300, 150, 100, 50),
-    repetitions: int = 5,
+    repetitions: int = 3,
 ) -> list[dict]:
     """For each kind of network, the ratios of ours to theirs and the differences of the results.
 

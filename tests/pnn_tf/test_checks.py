@@ -39,6 +39,15 @@ def test_a_process_that_is_missing_or_of_another_kind_is_named(process):
         checks.as_process(process, 3, np.ones(3, bool))
 
 
+@pytest.mark.parametrize("check", [checks.as_score, checks.as_observable])
+@pytest.mark.parametrize("values", [["0.1", "0.2"], np.array([0.1, None]), [0.1, 0.2j], np.array(["2026"], "M8[Y]")])
+def test_scores_and_observables_are_real_numbers(check, values):
+    with pytest.raises(ValueError, match=r"to be real numbers.*dtype (<U3|object|complex128|datetime64)"):
+        check(values, len(values))
+    for good in ([1, 2], np.array([True, False]), np.float16([0.1, 0.2])):
+        assert len(check(good, 2)) == 2
+
+
 def test_negative_weights_where_they_are_asked_for():
     assert checks.as_weight([1, -1], 2, signed=True).tolist() == [1, -1]
     with pytest.raises(ValueError, match=r"1 of 2 are.*Drop .*absolute value.*resampling.*AUC"):

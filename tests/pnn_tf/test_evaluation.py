@@ -211,7 +211,8 @@ TWO = [[0.0], [1.0]], [1, 1], [1, 0]
         (lambda m: predict_scores(m, np.ones((5, 2)), 0.0), "features of 1 columns, .* Received: 2"),
         (lambda m: scan_theta(parametric_network(3), np.ones((5, 2)), 750.0), "features of 3 columns, .* Received: 2"),
         (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 0], hypotheses=[2.0]), r"at theta = \[2.0\]"),
-        (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 1]), r"theta = \[1.0\].*2 events.* 0 "),
+        (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 1]), "signal and background.*2 events.* 0 "),
+        (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [0, 0]), "signal and background.*0 events.* 2 "),
         (lambda m: evaluate_hypotheses(m, [[0.0], [1.0]], [1, 1], [1, 0], background_weight=0), "a number > 0"),
         (lambda m: evaluate_hypotheses(m, *TWO, background_weight="equal"), "a number > 0. Received: 'equal'"),
         (lambda m: evaluate_hypotheses(m, *TWO, background_weight=None), "a number > 0"),
@@ -220,7 +221,9 @@ TWO = [[0.0], [1.0]], [1, 1], [1, 0]
         (lambda m: evaluate_hypotheses(m, *TWO, hypotheses=[[1.0, 2.0]]), r"hypotheses of 1 columns.* Received: 2"),
         (lambda m: scan_theta(m, TWO[0], []), "grid of shape"),
         (lambda m: scan_theta(m, TWO[0], [np.nan]), r"grid of shape .* without NaN"),
-        (lambda m: predict_scores(m, TWO[0], 0.0, batch_size=0), "batch_size >= 1"),
+        (lambda m: predict_scores(m, TWO[0], 0.0, batch_size=0), "batch_size to be an int >= 1"),
+        (lambda m: scan_theta(m, TWO[0], 0.0, batch_size=-4), "batch_size to be an int >= 1"),
+        (lambda m: evaluate_hypotheses(m, *TWO, batch_size=128.0), "batch_size to be an int >= 1"),
         (lambda m: hold_out([500], [1], [750]), r"hypotheses.*theta = \[750.0\]"),
         (lambda m: hold_out([[1, 1]], [1], [1]), r"hypotheses of 2 columns.* Received: 1"),
         (lambda m: hold_out([500], [1], []), "hypotheses of shape"),
@@ -292,7 +295,7 @@ def test_a_continuous_theta_is_not_taken_for_hypotheses(model):
     generator = np.random.default_rng(0)
     theta = generator.uniform(-2, 2, 2000)
     features, label = generator.normal(size=(2000, 1)), np.arange(2000) % 2
-    with pytest.raises(ValueError, match="1000 signal events has 1000 values, fewer than 10 events each"):
+    with pytest.raises(ValueError, match="1000 signal events has 1000 values, as if it were continuous"):
         evaluate_hypotheses(model, features, theta, label)
     assert len(evaluate_hypotheses(model, features, np.round(theta, 1), label)) == 41
     assert len(evaluate_hypotheses(model, features[:40], theta[:40], label[:40])) == 20  # few events, few hypotheses
