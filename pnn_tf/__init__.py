@@ -17,6 +17,7 @@ from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
 from pnn_tf.leak import ThetaLeak, theta_leak
 from pnn_tf.metrics import Ranking, Significance, ams, auc_error, roc_auc, significance_ratio
 from pnn_tf.networks import parametric_network
+from pnn_tf.onnx_export import export_onnx
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
 from pnn_tf.score_bins import calibrate
 from pnn_tf.strata import Stratum
@@ -57,6 +58,7 @@ __all__ = [
     "compare_auc",
     "evaluate_hypotheses",
     "events_in_bins",
+    "export_onnx",
     "export_savedmodel",
     "hold_out",
     "hold_out_test",

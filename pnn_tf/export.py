@@ -61,11 +61,11 @@ def export_savedmodel(
         ValueError: a model with other inputs or outputs, or one that does not know them; a wrong number of names or
             units, names that are not distinct or that TensorFlow cannot use; a calibration beside several parameters.
     """
-    n_features, n_parameters = _sizes(model)
-    feature_names = _names("feature_names", feature_names, n_features)
+    n_features, n_parameters = sizes(model)
+    feature_names = names_of("feature_names", feature_names, n_features)
     _require_names_of_inputs(feature_names or ())
-    theta_names = _names("theta_names", theta_names, n_parameters)
-    theta_units = _names("theta_units", theta_units, n_parameters, distinct=False)
+    theta_names = names_of("theta_names", theta_names, n_parameters)
+    theta_units = names_of("theta_units", theta_units, n_parameters, distinct=False)
     if theta_grid is not None:
         theta_grid = checks.as_points("theta_grid", theta_grid, n_parameters)
     if calibration is not None and n_parameters != 1:
@@ -75,7 +75,7 @@ def export_savedmodel(
 
     def serve(features, theta):
         score = tf.cast(model({"features": features, "theta": theta}, training=False), tf.float32)
-        return {"score": _where_finite(score, features, theta)}
+        return {"score": where_finite(score, features, theta)}
 
     def serve_named(columns, theta):
         return serve(tf.stack([columns[name] for name in feature_names], axis=1), theta)
@@ -95,7 +95,7 @@ def export_savedmodel(
         scores = on_grid(model, theta_grid)
 
         def scan(features):
-            return {"scores": _where_finite(scores(features), features)}
+            return {"scores": where_finite(scores(features), features)}
 
         archive.add_endpoint("scan", scan, input_signature=[features])
         outputs["scores"] = "the same at each point of theta's grid: (n_events, n_points)"
@@ -106,16 +106,13 @@ def export_savedmodel(
             "background_density": "p(score | theta, background), for one unit of score: (n_events,)",
             "likelihood_ratio": "signal_density / background_density: (n_events,)",
         }
+    known = described(model, feature_names, theta_names, theta_units)
     text = json.dumps(
         {
-            "features": {"names": feature_names, "shape": [None, n_features], "dtype": "float32"},
-            "theta": {
-                "names": theta_names,
-                "units": theta_units,
-                "shape": [None, n_parameters],
-                "dtype": "float32",
+            "features": known["features"],
+            "theta": known["theta"]
+            | {
                 "grid": None if theta_grid is None else theta_grid.tolist(),
-                "trained_points": next(iter(trained_points(model, n_parameters)), None),
                 "calibrated_range": None if calibration is None else calibration.hypotheses[[0, -1]].tolist(),
             },
             "outputs": outputs,
@@ -164,7 +161,24 @@ def check_feature_names(path: str | os.PathLike, names: Iterable[str]) -> None:
     raise ValueError(f"The features are not those of the SavedModel in {os.fspath(path)}: {what}.")
 
 
-def _where_finite(score: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
+def described(
+    model: keras.Model, feature_names: list[str] | None, theta_names: list[str] | None, theta_units: list[str] | None
+) -> dict:
+    """What goes into a parametric model: its names, units and shapes, and the theta that it was trained on."""
+    n_features, n_parameters = sizes(model, n_outputs=None)
+    return {
+        "features": {"names": feature_names, "shape": [None, n_features], "dtype": "float32"},
+        "theta": {
+            "names": theta_names,
+            "units": theta_units,
+            "shape": [None, n_parameters],
+            "dtype": "float32",
+            "trained_points": next(iter(trained_points(model, n_parameters)), None),
+        },
+    }
+
+
+def where_finite(score: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
     """The score (n_events, n) of events with finite inputs (n_events, m), NaN for others.
 
     A network need not say so itself: TensorFlow's ReLU, in one operation with its product on a CPU, makes 0 of NaN.
@@ -174,19 +188,21 @@ def _where_finite(score: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
     return score
 
 
-def _sizes(model: keras.Model) -> tuple[int, int]:
-    """Numbers of features and of parameters of a parametric model."""
+def sizes(model: keras.Model, n_outputs: int | None = 1) -> tuple[int, int]:
+    """Numbers of features and parameters of a model with one output (n_events, n_outputs); None for any number."""
     inputs = {tensor.name: tensor.shape for tensor in getattr(model, "inputs", None) or ()}
     outputs = [tensor.shape for tensor in getattr(model, "outputs", None) or ()]
-    if set(inputs) != {"features", "theta"} or outputs != [(None, 1)]:
+    expected = [(None, n_outputs or (outputs[0][-1] if outputs else None))]
+    if set(inputs) != {"features", "theta"} or outputs != expected:
         raise ValueError(
-            "Expected a functional model with the inputs 'features' and 'theta' and one output (None, 1). "
+            "Expected a functional model with the inputs 'features' and 'theta' and one output "
+            f"(None, {n_outputs or 'n_outputs'}). "
             f"Received: {type(model).__name__} with the inputs {inputs} and the outputs {outputs}."
         )
     return inputs["features"][1], inputs["theta"][1]
 
 
-def _names(argument: str, names: Iterable[str] | None, expected: int, distinct: bool = True) -> list[str] | None:
+def names_of(argument: str, names: Iterable[str] | None, expected: int, distinct: bool = True) -> list[str] | None:
     """The names as a list, or None."""
     if names is None:
         return None
