@@ -7,6 +7,7 @@ from pnn_tf.agreement import Agreement, HoldOut, hold_out_test
 from pnn_tf.calibration import Bins, Calibration
 from pnn_tf.compare import Difference, compare_auc
 from pnn_tf.curves import RocCurve, roc_curve
+from pnn_tf.decorrelation import DecorrelatedCrossentropy, squared_distance_correlation
 from pnn_tf.dropout import FastDropout
 from pnn_tf.evaluation import HypothesisResult, evaluate_hypotheses, hold_out, predict_scores, scan_theta
 from pnn_tf.events_in_bins import EventsInBins, events_in_bins
@@ -32,6 +33,7 @@ __all__ = [
     "Bins",
     "Calibration",
     "ConcatConditioning",
+    "DecorrelatedCrossentropy",
     "Difference",
     "EventsInBins",
     "FastDropout",
@@ -70,6 +72,7 @@ __all__ = [
     "roc_curve",
     "scan_theta",
     "significance_ratio",
+    "squared_distance_correlation",
     "theta_leak",
     "too_few_events",
 ]
