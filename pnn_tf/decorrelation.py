@@ -45,7 +45,6 @@ def squared_distance_correlation(
     share = tf.math.divide_no_nan(weight, tf.linalg.matvec(together, weight))  # of an event in its group
     a, b = (together * tf.abs(values[:, tf.newaxis] - values) for values in (x, y))
     of_a, of_b, ab, aa, bb = (tf.linalg.matvec(distances, share) for distances in (a, b, a * b, a * a, b * b))
-
     of_event = [of_a, of_b, ab, aa, bb, of_a * of_b, of_a**2, of_b**2]
     in_group = tf.matmul(together, share[:, tf.newaxis] * tf.stack(of_event, axis=1))
     mean_a, mean_b, *means = tf.unstack(in_group, axis=1)
@@ -109,7 +108,7 @@ class DecorrelatedCrossentropy(keras.losses.Loss):
         return keras.losses.binary_crossentropy(y_true[:, :1], y_pred)
 
     def __call__(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> tf.Tensor:
-        y_true, y_pred = tf.convert_to_tensor(y_true), tf.convert_to_tensor(y_pred)
+        y_true, y_pred = tf.cast(y_true, self.dtype), tf.cast(y_pred, self.dtype)
         if y_true.shape.rank != 2 or y_true.shape[1] == 1:
             raise ValueError(
                 "Expected y of shape (n_events, 2 + n): label, observable and what else is the same in events that are "

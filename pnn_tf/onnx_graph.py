@@ -18,6 +18,7 @@ except ImportError as error:
     raise ImportError("export_onnx needs the package onnx: pip install keras-hep[onnx].") from error
 
 OPSET, IR_VERSION = 13, 7  # of 2021: onnxruntime from 1.7 on reads them
+LAST = np.iinfo(np.int64).max  # the end of an axis, whatever its length
 
 # Operations that ONNX has under the same or another name, with the same arguments.
 _SAME = "Abs Add Elu Erf Exp Greater Identity Less Log Mul Neg Pow Reciprocal Relu Reshape Selu Shape Sigmoid Softmax "
@@ -56,7 +57,7 @@ def to_onnx(function: tf.types.experimental.ConcreteFunction, output: str) -> on
     used = set(chain.from_iterable(node.input for node in graph.nodes))
     body = helper.make_graph(
         graph.nodes,
-        function.name,
+        output,
         [_described(tensor.op.name, tensor) for tensor in inputs],
         [_described(output, result)],
         [constant for constant in graph.constants if constant.name in used],
@@ -191,13 +192,12 @@ def _slice(graph, operation, x, *_):
             new.append(n_out)
             n_out += 1
         else:
-            last = np.iinfo(np.int64).max
             if is_set["shrink_axis"]:
-                begin, end, stride = begin, begin + 1 or last, 1
+                end, stride = begin + 1 or LAST, 1
                 dropped.append(axis)
             else:
-                begin = begin if not is_set["begin"] else 0 if stride > 0 else last
-                end = end if not is_set["end"] else last if stride > 0 else -last
+                begin = (0 if stride > 0 else LAST) if is_set["begin"] else begin
+                end = (LAST if stride > 0 else -LAST) if is_set["end"] else end
                 n_out += 1
             slices.append((begin, end, axis, stride))
             axis += 1
@@ -251,8 +251,8 @@ COMPOSED: dict[str, Callable[..., str]] = {
     "LogSoftmax": lambda graph, _, x: graph.add("LogSoftmax", [x], axis=-1),
     "MatMul": _matmul,
     "OnesLike": _filled(1.0),
-    "Relu6": lambda graph, _, x: graph.add("Clip", [x, graph.constant(0.0), graph.constant(6.0)]),
     "Pack": _pack,
+    "Relu6": lambda graph, _, x: graph.add("Clip", [x, graph.constant(0.0), graph.constant(6.0)]),
     "Rsqrt": lambda graph, _, x: graph.add("Reciprocal", [graph.add("Sqrt", [x])]),
     "Square": _square,
     "SquaredDifference": _squared_difference,
