@@ -272,7 +272,7 @@ SAID = (  # what, the number, by which criterion
         *(over(percent("auc"), IDENTICAL, DECORRELATED), between(0, 10), {}),
     ),
     (
-        "A penalty over all masses at once, strong enough to cost as much, leaves the background more shaped",
+        "Over all masses at once the penalty leaves the background more shaped, though it is stronger",
         *(over(DIVERGENCE, AT_ONCE, DECORRELATED), above(0), BITS),
     ),
 )
