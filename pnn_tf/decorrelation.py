@@ -96,8 +96,8 @@ class DecorrelatedCrossentropy(keras.losses.Loss):
     it out. Metrics of `compile` see the columns of y too. The penalty's memory and time grow with the square of the
     batch size.
 
-    A strong penalty from the first step on can end with a score that is constant or falls with signal: train without it
-    for some epochs, then compile anew with it.
+    Under a strong penalty from the first step on the score may fall with signal for many steps: train without it for
+    some epochs, then compile anew with it.
 
     Args:
         strength: of the penalty, not negative. A larger one leaves less of the observable in the score, and less

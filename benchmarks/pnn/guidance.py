@@ -148,6 +148,7 @@ def fall(row: Mapping) -> float:
 
 GIVEN_AWAY = percent(lambda row: row["leak"][0], 1)
 FALL = percent(fall, 1)
+PASSES = percent(lambda row: [s["efficiency"] for s in row["sculpting"]], 1)
 DIVERGENCE = Quantity(lambda row: [s["divergence"] for s in row["sculpting"]], decimals=3)
 
 
@@ -157,10 +158,10 @@ def tables(record: Mapping) -> Iterator[Table]:
     checks = {"given away (%)": GIVEN_AWAY, "fall between (%)": FALL, "mean AUC (%)": percent("auc")}
     yield table(
         "Share of the background in a training batch whose mass alone gives it away, and what comes of it: how deep "
-        "the mean score of the signal falls between hypotheses, the AUC, and how much a cut that passes "
-        "{efficiency:.0%} of the background shapes its reconstructed mass.",
+        "the mean score of the signal falls between hypotheses, the AUC, what part of the background really passes a "
+        "cut at {efficiency:.0%} (more where scores are equal), and how much that shapes its reconstructed mass.",
         "background mass",
-        long(rows, {**checks, "divergence (bits)": DIVERGENCE}),
+        long(rows, {**checks, "passes (%)": PASSES, "divergence (bits)": DIVERGENCE}),
         columns="quantity",
     )
     yield table(

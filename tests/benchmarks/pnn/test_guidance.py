@@ -50,13 +50,13 @@ def test_tables_and_claims_are_made_of_the_rows():
         "auc": [0.8, 0.9],
         "leak": [0.6, 0.1],
         "responses": [{"mass": mass, "grid": grid, "score": score} for mass, score in scores.items()],
-        "sculpting": [{"mass": mass, "divergence": mass / 1000} for mass in scores],
+        "sculpting": [{"mass": mass, "divergence": mass / 1000, "efficiency": 0.1} for mass in scores],
         "too_few": [(500.0, 0.02, 10, 40)],
     }
     assert guidance.fall(row) == pytest.approx(0.25)
     flat = [{**response, "score": [0.5] * 3} for response in row["responses"]]
     names = {IDENTICAL: {"leak": [0.0, 0.0], "responses": flat}, UNIFORM: {}, UNREGULARISED: {}}
-    less = [{"mass": mass, "divergence": 0.01} for mass in scores]
+    less = [{"mass": mass, "divergence": 0.01, "efficiency": 0.1} for mass in scores]
     names |= {DECORRELATED: {"auc": [0.75, 0.85], "sculpting": less}, AT_ONCE: {}}
     rows = [{**row, "row": name, "seed": 1, **more} for name, more in names.items()]
     measured = [claim.measure(rows) for claim in guidance.EXPERIMENT.claims]
@@ -66,6 +66,6 @@ def test_tables_and_claims_are_made_of_the_rows():
     assert {name: estimate.value for name, estimate in few_bits.items()} == {"500 GeV": 0.01, "750 GeV": 0.01}
     assert (cost.value, at_once.value) == pytest.approx((5, 0.615))
     checks, divergence, few = guidance.tables({"rows": rows})
-    assert [cell.ours for cell in checks.lines[1][1]] == pytest.approx([60, 25, 85, 0.625])
+    assert [cell.ours for cell in checks.lines[1][1]] == pytest.approx([60, 25, 85, 10, 0.625])
     assert [cell.ours for cell in divergence.lines[0][1]] == [0.5, 0.75]
     assert few.lines[0][0] == "500 GeV" and [cell.ours for cell in few.lines[0][1]] == [2, 10, 40]
