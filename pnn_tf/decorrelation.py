@@ -37,7 +37,7 @@ def squared_distance_correlation(
             over the groups, by their weight; None for one group.
 
     Returns:
-        A scalar in the type of x, at most 1, around 0 and also below it for independent x and y; 0 for no events. A
+        A scalar in [-1, 1], of the type of x; for independent x and y around 0, also below; 0 for no events. A
         group in which x or y is constant, or of fewer than four events, counts as 0; so does one of few events whose
         weights differ so much that a distance variance comes out negative.
     """
@@ -71,6 +71,7 @@ def squared_distance_correlation(
     smallest = ROUNDING * np.finfo(x.dtype.as_numpy_dtype).eps
     defined = enough & (variances[0] > smallest * sums[10]) & (variances[1] > smallest * sums[15])
     found = tf.where(defined, covariance / tf.sqrt(tf.where(defined, variances[0] * variances[1], one)), zero)
+    found = tf.clip_by_value(found, -1, 1)  # with very different weights it may be beyond
     return tf.math.divide_no_nan(tf.reduce_sum(weight * found), tf.reduce_sum(weight))
 
 
