@@ -222,7 +222,7 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     yield (
         "Background before (grey) and after a cut on the score at three masses. A peak appears where the network is "
         "told to look, also without any signal; with a penalty on the distance correlation of the background's score "
-        "and reconstructed mass at fixed mass, little of it is left.",
+        "and reconstructed mass at fixed mass, much less of it is left.",
         figure,
     )
 
