@@ -8,6 +8,7 @@ from pnn_tf.calibration import Bins, Calibration
 from pnn_tf.classes import ClassResult, evaluate_classes, predict_classes
 from pnn_tf.compare import Difference, compare_auc
 from pnn_tf.curves import RocCurve, roc_curve
+from pnn_tf.decorrelation import DecorrelatedCrossentropy, squared_distance_correlation
 from pnn_tf.discriminants import discriminant
 from pnn_tf.dropout import FastDropout
 from pnn_tf.evaluation import HypothesisResult, evaluate_hypotheses, hold_out, predict_scores, scan_theta
@@ -19,6 +20,7 @@ from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
 from pnn_tf.leak import ThetaLeak, theta_leak
 from pnn_tf.metrics import Ranking, Significance, ams, auc_error, roc_auc, significance_ratio
 from pnn_tf.networks import parametric_network
+from pnn_tf.onnx_export import export_onnx
 from pnn_tf.per_hypothesis import PerHypothesis
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
 from pnn_tf.score_bins import calibrate
@@ -35,6 +37,7 @@ __all__ = [
     "Calibration",
     "ClassResult",
     "ConcatConditioning",
+    "DecorrelatedCrossentropy",
     "Difference",
     "EventsInBins",
     "FastDropout",
@@ -64,6 +67,7 @@ __all__ = [
     "evaluate_classes",
     "evaluate_hypotheses",
     "events_in_bins",
+    "export_onnx",
     "export_savedmodel",
     "hold_out",
     "hold_out_test",
@@ -76,6 +80,7 @@ __all__ = [
     "roc_curve",
     "scan_theta",
     "significance_ratio",
+    "squared_distance_correlation",
     "theta_leak",
     "too_few_events",
 ]

@@ -8,18 +8,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from pnn_tf import checks
 from pnn_tf.calibration import Calibration
-from pnn_tf.hull import trained_points
+from pnn_tf.describing import (
+    class_names_of,
+    decimals,
+    description_of,
+    names_of,
+    outputs_of,
+    require_probability,
+    sizes,
+    where_finite,
+)
 from pnn_tf.theta_grid import on_grid
 
 DESCRIPTION = Path("assets.extra") / "description.json"  # in a SavedModel, the folder for files of its user's own
-PROBED = (1.0, 1e2, 1e4, 1e6)  # sizes of the features and theta that a model's output is tried at
-ROUNDING = 1e-3  # by which an output in [0, 1] may leave it, in a network of low precision
 
 
 def export_savedmodel(
@@ -63,19 +69,16 @@ def export_savedmodel(
 
     Raises:
         ValueError: a model with other inputs or outputs, or one that does not know them, or whose output leaves [0, 1],
-            such as a logit; a wrong number of names or
-            units, names that are not distinct or that TensorFlow cannot use; a calibration beside several parameters or
-            several classes.
+            such as a logit; a wrong number of names or units, names that are not distinct or that TensorFlow cannot
+            use; a calibration beside several parameters or several classes.
     """
-    n_features, n_parameters, n_classes = _sizes(model)
-    _require_probability(model)
-    if n_classes == 1 and class_names is not None:
-        raise ValueError("Expected no class_names for a model of one score, which is that of signal. Received some.")
-    class_names = _names("class_names", class_names, n_classes)
-    feature_names = _names("feature_names", feature_names, n_features)
+    n_features, n_parameters, n_classes = sizes(model)
+    require_probability(model)
+    class_names = class_names_of(class_names, n_classes)
+    feature_names = names_of("feature_names", feature_names, n_features)
     _require_names_of_inputs(feature_names or ())
-    theta_names = _names("theta_names", theta_names, n_parameters)
-    theta_units = _names("theta_units", theta_units, n_parameters, distinct=False)
+    theta_names = names_of("theta_names", theta_names, n_parameters)
+    theta_units = names_of("theta_units", theta_units, n_parameters, distinct=False)
     if theta_grid is not None:
         theta_grid = checks.as_points("theta_grid", theta_grid, n_parameters)
     if calibration is not None and n_parameters != 1:
@@ -90,7 +93,7 @@ def export_savedmodel(
 
     def serve(features, theta):
         score = tf.cast(model({"features": features, "theta": theta}, training=False), tf.float32)
-        return {"score": _where_finite(score, features, theta)}
+        return {"score": where_finite(score, features, theta)}
 
     def serve_named(columns, theta):
         return serve(tf.stack([columns[name] for name in feature_names], axis=1), theta)
@@ -99,9 +102,7 @@ def export_savedmodel(
         signal, background = calibration.densities(serve(features, theta)["score"], theta)
         return {"signal_density": signal, "background_density": background, "likelihood_ratio": signal / background}
 
-    outputs = {"score": "from 0, like background, to 1, like signal: (n_events, 1)"}
-    if n_classes > 1:
-        outputs = {"score": "probability of each class: (n_events, n_classes)"}
+    outputs = outputs_of(n_classes)
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint("serve", serve, input_signature=[features, theta])
@@ -112,7 +113,7 @@ def export_savedmodel(
         grid = tf.constant(theta_grid)
 
         def scan(features):
-            return {"scores": _where_finite(on_grid(model, features, grid), features)}
+            return {"scores": where_finite(on_grid(model, features, grid), features)}
 
         archive.add_endpoint("scan", scan, input_signature=[features])
         shape = "(n_events, n_points)" if n_classes == 1 else "(n_events, n_points, n_classes)"
@@ -124,22 +125,17 @@ def export_savedmodel(
             "background_density": "p(score | theta, background), for one unit of score: (n_events,)",
             "likelihood_ratio": "signal_density / background_density: (n_events,)",
         }
-    text = json.dumps(
+    text = description_of(
+        model,
+        feature_names,
+        theta_names,
+        theta_units,
+        class_names,
         {
-            "features": {"names": feature_names, "shape": [None, n_features], "dtype": "float32"},
-            "theta": {
-                "names": theta_names,
-                "units": theta_units,
-                "shape": [None, n_parameters],
-                "dtype": "float32",
-                "grid": _decimals(theta_grid),
-                "trained_points": _decimals(next(iter(trained_points(model, n_parameters)), None)),
-                "calibrated_range": None if calibration is None else _decimals(calibration.hypotheses[[0, -1]]),
-            },
-            "classes": None if n_classes == 1 else {"names": class_names, "number": n_classes},
-            "outputs": outputs,
+            "grid": decimals(theta_grid),
+            "calibrated_range": None if calibration is None else decimals(calibration.hypotheses[[0, -1]]),
         },
-        indent=1,
+        outputs,
     )
     archive.add_endpoint("describe", lambda: {"description": tf.constant(text)}, input_signature=[])
     archive.write_out(os.fspath(path), verbose=False)
@@ -182,70 +178,6 @@ def check_feature_names(path: str | os.PathLike, names: Iterable[str]) -> None:
     else:
         what = f"the order, or the number, differs; it is {expected}"
     raise ValueError(f"The features are not those of the SavedModel in {os.fspath(path)}: {what}.")
-
-
-def _decimals(points: ArrayLike | None) -> list | None:
-    return None if points is None else checks.plain(points).tolist()
-
-
-def _where_finite(score: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
-    """The score (n_events, ...) of events with finite inputs (n_events, m), NaN for others.
-
-    A network need not say so itself: TensorFlow's ReLU, in one operation with its product on a CPU, makes 0 of NaN.
-    """
-    for values in inputs:
-        finite = tf.reduce_all(tf.math.is_finite(values), axis=1)
-        score = tf.where(tf.reshape(finite, [-1] + [1] * (len(score.shape) - 1)), score, np.nan)
-    return score
-
-
-def _sizes(model: keras.Model) -> tuple[int, int, int]:
-    """Numbers of features, of parameters, and of outputs of a parametric model."""
-    inputs = {tensor.name: tensor.shape for tensor in getattr(model, "inputs", None) or ()}
-    outputs = [tensor.shape for tensor in getattr(model, "outputs", None) or ()]
-    shapes = [*inputs.values(), *outputs]
-    if (
-        set(inputs) != {"features", "theta"}
-        or len(outputs) != 1
-        or any(len(shape) != 2 or shape[1] is None for shape in shapes)
-    ):
-        raise ValueError(
-            "Expected a functional model with the inputs 'features' and 'theta' and one output, (None, 1) or "
-            "(None, n_classes), all of known width. "
-            f"Received: {type(model).__name__} with the inputs {inputs} and the outputs {outputs}."
-        )
-    return inputs["features"][1], inputs["theta"][1], outputs[0][1]
-
-
-def _require_probability(model: keras.Model) -> None:
-    """Refuses a model whose output leaves [0, 1] somewhere, tried at features of the order of 1 to a million.
-
-    A logit does, whatever layer or operation it comes from, unless it is constant.
-    """
-    generator = np.random.default_rng(0)
-    n_events = len(PROBED) * 64
-    probe = {
-        tensor.name: generator.normal(size=(n_events, tensor.shape[1])) * np.repeat(PROBED, 64)[:, np.newaxis]
-        for tensor in model.inputs
-    }
-    output = np.asarray(model({k: v.astype(np.float32) for k, v in probe.items()}, training=False), np.float64)
-    low, high = np.nanmin(output, initial=0), np.nanmax(output, initial=1)
-    if low < -ROUNDING or high > 1 + ROUNDING:
-        raise ValueError(
-            f"Expected a model whose output is a score from 0 to 1, as a sigmoid gives. Received: outputs from {low:g} "
-            f"to {high:g}, as of a logit. Export a model with a sigmoid at its end: "
-            "keras.Model(model.input, keras.layers.Activation('sigmoid')(model.output)); a softmax for several classes."
-        )
-
-
-def _names(argument: str, names: Iterable[str] | None, expected: int, distinct: bool = True) -> list[str] | None:
-    """The names as a list, or None."""
-    if names is None:
-        return None
-    names = [str(name) for name in names]
-    if len(names) != expected or (distinct and len(set(names)) != expected):
-        raise ValueError(f"Expected {expected} {argument}{', all distinct' if distinct else ''}. Received: {names}")
-    return names
 
 
 def _require_names_of_inputs(names: Iterable[str]) -> None:

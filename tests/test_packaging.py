@@ -107,7 +107,8 @@ def annotated(thing) -> list:
 def test_the_oldest_versions_are_those_that_are_allowed():
     setup = configparser.ConfigParser(interpolation=None)
     setup.read(ROOT / "setup.cfg")
-    required = setup["options"]["install_requires"] + setup["options.extras_require"]["plots"]
+    extras = setup["options.extras_require"]
+    required = setup["options"]["install_requires"] + extras["plots"] + extras["onnx"]
     lowest = {}
     for requirement in map(Requirement, required.split("\n")[1:]):
         (lower,) = [bound.version for bound in requirement.specifier if bound.operator == ">="]

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.pnn import guidance
-from benchmarks.pnn.guidance import IDENTICAL, UNIFORM, UNREGULARISED
+from benchmarks.pnn.guidance import AT_ONCE, DECORRELATED, IDENTICAL, UNIFORM, UNREGULARISED
 from tests.benchmarks.silent import Silent
 
 TINY = replace(
     guidance.EXPERIMENT.scales["smoke"],
-    **{"epochs": 2, "units": (8,), "batch_size": 256, "learning_rate": 0.02},
+    **{"epochs": 4, "plain_epochs": 2, "units": (8,), "batch_size": 256, "learning_rate": 0.02},
     **{"grid": (400.0, 1600.0, 13), "error": 0.01, "sample": "hepmass"},
 )
 
@@ -18,8 +18,9 @@ TINY = replace(
 @pytest.mark.slow
 def test_what_is_checked(samples):
     display = Silent()
-    rows = {name: guidance.make_row(TINY, samples, name, 1, display) for name in (IDENTICAL, UNIFORM)}
-    assert display.work == pytest.approx(2)
+    names = (IDENTICAL, UNIFORM, DECORRELATED, AT_ONCE)
+    rows = {name: guidance.make_row(TINY, samples, name, 1, display) for name in names}
+    assert display.work == pytest.approx(4)
     assert rows[IDENTICAL]["leak"][:2] == (0, 0)
     # 128 background events; a thousandth of the range on either side of five masses, two of them at its ends, is 0.008.
     assert rows[UNIFORM]["leak"][0] == pytest.approx(0.992, abs=0.032)
@@ -36,6 +37,8 @@ def test_what_is_checked(samples):
         found = {mass: (error, n_signal, n_needed) for mass, error, n_signal, n_needed in row["too_few"]}
         assert found[500][1:2] == (50,) and found[750][1:2] == (20,)
         assert all(error > 0.01 and n_needed > n_signal for error, n_signal, n_needed in found.values())
+    before, after = (sum(cut["divergence"] for cut in rows[name]["sculpting"]) for name in (IDENTICAL, DECORRELATED))
+    assert after < before
 
 
 def test_tables_and_claims_are_made_of_the_rows():
@@ -47,17 +50,22 @@ def test_tables_and_claims_are_made_of_the_rows():
         "auc": [0.8, 0.9],
         "leak": [0.6, 0.1],
         "responses": [{"mass": mass, "grid": grid, "score": score} for mass, score in scores.items()],
-        "sculpting": [{"mass": mass, "divergence": mass / 1000} for mass in scores],
+        "sculpting": [{"mass": mass, "divergence": mass / 1000, "efficiency": 0.1} for mass in scores],
         "too_few": [(500.0, 0.02, 10, 40)],
     }
     assert guidance.fall(row) == pytest.approx(0.25)
     flat = [{**response, "score": [0.5] * 3} for response in row["responses"]]
     names = {IDENTICAL: {"leak": [0.0, 0.0], "responses": flat}, UNIFORM: {}, UNREGULARISED: {}}
+    less = [{"mass": mass, "divergence": 0.01, "efficiency": 0.1} for mass in scores]
+    names |= {DECORRELATED: {"auc": [0.75, 0.85], "sculpting": less}, AT_ONCE: {}}
     rows = [{**row, "row": name, "seed": 1, **more} for name, more in names.items()]
-    leak, none, fall, more, cuts = (claim.measure(rows) for claim in guidance.EXPERIMENT.claims)
+    measured = [claim.measure(rows) for claim in guidance.EXPERIMENT.claims]
+    leak, none, fall, more, cuts, few_bits, cost, at_once = measured
     assert (leak.value, none.value, more.value) == pytest.approx((60, 0, 0)) and fall.value == pytest.approx(25)
     assert {name: estimate.value for name, estimate in cuts.items()} == {"500 GeV": 0.5, "750 GeV": 0.75}
+    assert {name: estimate.value for name, estimate in few_bits.items()} == {"500 GeV": 0.01, "750 GeV": 0.01}
+    assert (cost.value, at_once.value) == pytest.approx((5, 0.615))
     checks, divergence, few = guidance.tables({"rows": rows})
-    assert [cell.ours for cell in checks.lines[1][1]] == pytest.approx([60, 25, 85, 0.625])
+    assert [cell.ours for cell in checks.lines[1][1]] == pytest.approx([60, 25, 85, 10, 0.625])
     assert [cell.ours for cell in divergence.lines[0][1]] == [0.5, 0.75]
     assert few.lines[0][0] == "500 GeV" and [cell.ours for cell in few.lines[0][1]] == [2, 10, 40]
