@@ -4,7 +4,8 @@ Networks of Baldi et al. 2016 and Anzalone et al. 2022, their balanced training,
 """
 
 from pnn_tf.agreement import Agreement, HoldOut, hold_out_test
-from pnn_tf.calibration import Bins, Calibration
+from pnn_tf.calibrating import calibrate
+from pnn_tf.calibration import Calibration, Densities
 from pnn_tf.compare import Difference, compare_auc
 from pnn_tf.curves import RocCurve, roc_curve
 from pnn_tf.dropout import FastDropout
@@ -18,7 +19,6 @@ from pnn_tf.leak import ThetaLeak, theta_leak
 from pnn_tf.metrics import Ranking, Significance, ams, auc_error, roc_auc, significance_ratio
 from pnn_tf.networks import parametric_network
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
-from pnn_tf.score_bins import calibrate
 from pnn_tf.strata import Stratum
 from pnn_tf.streaming import StreamingAUC, StreamingSignificance
 from pnn_tf.theta import Binned, Identical, Uniform
@@ -28,9 +28,9 @@ __all__ = [
     "Agreement",
     "BalancedBatches",
     "Binned",
-    "Bins",
     "Calibration",
     "ConcatConditioning",
+    "Densities",
     "Difference",
     "EventsInBins",
     "FastDropout",

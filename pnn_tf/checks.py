@@ -92,7 +92,7 @@ def as_count(argument: str, value: int, least: int = 1) -> int:
 
 def as_weight(weight: ArrayLike, n_events: int, dtype: DTypeLike = np.float32) -> np.ndarray:
     """(n_events,) finite and not negative; from (n_events,) or (n_events, 1)."""
-    weight = _as_column("weight", weight, n_events).astype(dtype, copy=False)
+    weight = _as_numbers("weight", weight, n_events).astype(dtype, copy=False)
     _require_finite("weight", weight)
     if negative := np.count_nonzero(weight < 0):
         raise ValueError(
@@ -104,7 +104,7 @@ def as_weight(weight: ArrayLike, n_events: int, dtype: DTypeLike = np.float32) -
 
 def as_score(score: ArrayLike, n_events: int) -> np.ndarray:
     """(n_events,) without NaN; from (n_events,) or (n_events, 1)."""
-    score = _as_column("score", score, n_events)
+    score = _as_numbers("score", score, n_events)
     if bad := np.count_nonzero(np.isnan(score)):
         raise ValueError(
             f"score holds NaN in {bad} of {len(score)} events: they have no rank. Has the network diverged?"
@@ -114,7 +114,7 @@ def as_score(score: ArrayLike, n_events: int) -> np.ndarray:
 
 def as_observable(observable: ArrayLike, n_events: int) -> np.ndarray:
     """(n_events,) finite; from (n_events,) or (n_events, 1)."""
-    observable = _as_column("observable", observable, n_events)
+    observable = _as_numbers("observable", observable, n_events)
     _require_finite("observable", observable)
     return observable
 
@@ -141,6 +141,18 @@ def as_columns(argument: str, columns: Sequence[int], n_columns: int) -> tuple[i
     if len(set(indices)) < len(indices) or not all(0 <= index < n_columns for index in indices):
         raise ValueError(f"Expected {argument} to be distinct columns out of {n_columns}, from 0. Received: {columns}")
     return indices
+
+
+def plain(points: np.ndarray) -> list[float]:
+    """(n,) float32 as Python floats: of each, the shortest decimal that is the same float32, such as 0.1."""
+    return [float(str(point)) for point in np.asarray(points, np.float32)]
+
+
+def _as_numbers(argument: str, values: ArrayLike, n_events: int | None) -> np.ndarray:
+    column = _as_column(argument, values, n_events)
+    if column.dtype.kind not in "biuf":
+        raise ValueError(f"Expected {argument} to hold numbers. Received an array of type {column.dtype}.")
+    return column
 
 
 def _as_column(argument: str, values: ArrayLike, n_events: int | None) -> np.ndarray:
