@@ -4,7 +4,8 @@ Networks of Baldi et al. 2016 and Anzalone et al. 2022, their balanced training,
 """
 
 from pnn_tf.agreement import Agreement, HoldOut, hold_out_test
-from pnn_tf.calibration import Bins, Calibration
+from pnn_tf.calibrating import calibrate
+from pnn_tf.calibration import Calibration, Densities
 from pnn_tf.classes import ClassResult, evaluate_classes, predict_classes
 from pnn_tf.compare import Difference, compare_auc
 from pnn_tf.curves import RocCurve, roc_curve
@@ -23,7 +24,6 @@ from pnn_tf.networks import parametric_network
 from pnn_tf.onnx_export import export_onnx
 from pnn_tf.per_hypothesis import PerHypothesis
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
-from pnn_tf.score_bins import calibrate
 from pnn_tf.strata import Stratum
 from pnn_tf.streaming import StreamingAUC, StreamingSignificance
 from pnn_tf.theta import Binned, Identical, Uniform
@@ -33,11 +33,11 @@ __all__ = [
     "Agreement",
     "BalancedBatches",
     "Binned",
-    "Bins",
     "Calibration",
     "ClassResult",
     "ConcatConditioning",
     "DecorrelatedCrossentropy",
+    "Densities",
     "Difference",
     "EventsInBins",
     "FastDropout",

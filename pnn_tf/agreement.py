@@ -1,33 +1,38 @@
 """A calibration against events that it has not seen: the hold-out test of Baldi et al. 2016, section 4."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import chi2 as distribution
+from scipy.special import expit
+from scipy.stats import kstwobign
 
+from pnn_tf import checks
+from pnn_tf.calibrating import ScoredEvents
 from pnn_tf.calibration import Calibration
-from pnn_tf.score_bins import ScoredEvents
+from pnn_tf.smoothing import Distribution, cubic_weights
 
 
 class Agreement(NamedTuple):
     """A calibration against events of one class that it has not seen.
 
     Attributes:
-        chi2: of the shares in the bins, with the statistical errors of the events and of the calibration.
-        n_dof: number of bins less one, as the shares on both sides add up to 1.
-        p_value: probability of a larger chi2 if the calibration is right.
-        ks: largest difference of the cumulative distributions, over the edges of the bins; in [0, 1].
-        n_effective: number of events with the statistical error of both together, 1 / (1 / n + 1 / n_calibration): by
-            chance alone, ks stays below 1.36 / sqrt(n_effective) in 95 % of all cases.
+        ks: largest difference of the probabilities to have a smaller score, over all scores: the largest error of the
+            efficiency of a cut; in [0, 1].
+        n_effective: number of events with the statistical error of both together, 1 / (1 / n + 1 / n_calibration).
+        p_value: probability of a larger ks by chance alone, of Kolmogorov's distribution.
     """
 
-    chi2: float
-    n_dof: int
-    p_value: float
     ks: float
     n_effective: float
+    p_value: float
+
+    @property
+    def chance(self) -> float:
+        """What ks stays below, by chance alone, in 95 % of all cases."""
+        return float(kstwobign.isf(0.05)) / self.n_effective**0.5
 
 
 class HoldOut(NamedTuple):
@@ -51,9 +56,8 @@ def hold_out_test(
 ) -> HoldOut:
     """How well a calibration describes the scores at a theta that it was made without.
 
-    The statistical error of the calibration is that of the shares of its neighbours, weighted as in the interpolation.
-    The signal of different hypotheses is independent; the background is the same at all, so that its errors are added
-    linearly: an upper limit. It is one for smoothed shares, too. chi2 is then rather too small than too large.
+    The statistical error of the calibration is counted in: of the signal, that of its hypotheses with their weights in
+    the interpolation; of the background, that of all its events. Smoothing makes it rather smaller.
 
     Args:
         calibration: as `calibrate` gives it, without the events below. With signal at `hypothesis` in it, the test is
@@ -67,33 +71,26 @@ def hold_out_test(
         batch_size: number of events computed in one go.
 
     Raises:
-        ValueError: as `calibrate`; a hypothesis outside the calibrated range.
+        ValueError: as `calibrate`; a hypothesis outside the calibrated range, or several.
     """
-    bins, share = calibration.at(hypothesis), calibration.weights(hypothesis)
-    signal, background = ScoredEvents(features, theta, label, weight).scores(model, np.float32(hypothesis), batch_size)
-    variances = (
-        share**2 @ (calibration.signal / calibration.n_signal[:, np.newaxis]),
-        (share @ np.sqrt(calibration.background / calibration.n_background[:, np.newaxis])) ** 2,
-    )
-    n_signal = float(1 / (share**2 @ (1 / calibration.n_signal)))
-    n_background = float(1 / (share @ calibration.n_background**-0.5) ** 2)
-    inner = bins.edges[1:-1]
+    if np.size(hypothesis) != 1:
+        raise ValueError(f"Expected hypothesis to be one number. Received: {hypothesis}")
+    (hypothesis,) = checks.plain(checks.as_points("hypothesis", hypothesis, 1)[:, 0])
+    events = ScoredEvents(model, features, theta, label, weight, batch_size)
+    variance = cubic_weights(calibration.hypotheses, hypothesis) ** 2 @ (1 / calibration.n_signal)
+    signal, background = events.signal(hypothesis), next(events.backgrounds([hypothesis]))
     return HoldOut(
-        float(hypothesis),
-        *(
-            _agreement(expected, variance, n_expected, one.shares(inner), one.n_effective)
-            for expected, variance, n_expected, one in zip(
-                (bins.signal, bins.background), variances, (n_signal, n_background), (signal, background), strict=True
-            )
-        ),
+        hypothesis,
+        _agreement(signal, 1 / variance, lambda score: calibration.cumulative(score, hypothesis)[0]),
+        _agreement(background, calibration.n_background, lambda score: calibration.cumulative(score, hypothesis)[1]),
     )
 
 
-def _agreement(
-    expected: np.ndarray, variance: np.ndarray, n_expected: float, found: np.ndarray, n_found: float
-) -> Agreement:
-    """Shares in bins (n_bins,) as calibrated, with the variance of each, and as found in n_found events."""
-    chi2 = float(np.sum((found - expected) ** 2 / (expected / n_found + variance)))
-    n_dof = len(expected) - 1
-    ks = float(np.abs(np.cumsum(found - expected)).max())
-    return Agreement(chi2, n_dof, float(distribution.sf(chi2, n_dof)), ks, 1 / (1 / n_found + 1 / n_expected))
+def _agreement(events: Distribution, n_calibration: float, cumulative: Callable) -> Agreement:
+    """Compared in the middle between events of different scores: many may share one, where the probability jumps."""
+    logit = np.unique(events.value)
+    if len(logit) > 1:
+        logit = (logit[1:] + logit[:-1]) / 2
+    ks = float(np.abs(events(logit) - cumulative(expit(logit))).max())
+    n_effective = float(1 / (1 / events.n_events + 1 / n_calibration))
+    return Agreement(ks, n_effective, float(kstwobign.sf(ks * n_effective**0.5)))

@@ -106,7 +106,7 @@ def as_count(argument: str, value: int, least: int = 1) -> int:
 
 def as_weight(weight: ArrayLike, n_events: int, dtype: DTypeLike = np.float32, *, signed: bool = False) -> np.ndarray:
     """(n_events,) finite, and not negative unless `signed`; from (n_events,) or (n_events, 1)."""
-    weight = _as_column("weight", weight, n_events).astype(dtype, copy=False)
+    weight = _as_numbers("weight", weight, n_events).astype(dtype, copy=False)
     _require_finite("weight", weight)
     if not signed and (negative := np.count_nonzero(weight < 0)):
         raise ValueError(
@@ -127,8 +127,7 @@ def require_background_weight(background_weight: str | float) -> None:
 
 def as_score(score: ArrayLike, n_events: int) -> np.ndarray:
     """(n_events,) of numbers without NaN; from (n_events,) or (n_events, 1)."""
-    score = _as_column("score", score, n_events)
-    _require_real("score", score)
+    score = _as_numbers("score", score, n_events)
     if bad := np.count_nonzero(np.isnan(score)):
         raise ValueError(
             f"score holds NaN in {bad} of {len(score)} events: they have no rank. Has the network diverged?"
@@ -138,8 +137,7 @@ def as_score(score: ArrayLike, n_events: int) -> np.ndarray:
 
 def as_observable(observable: ArrayLike, n_events: int) -> np.ndarray:
     """(n_events,) finite; from (n_events,) or (n_events, 1)."""
-    observable = _as_column("observable", observable, n_events)
-    _require_real("observable", observable)
+    observable = _as_numbers("observable", observable, n_events)
     _require_finite("observable", observable)
     return observable
 
@@ -184,6 +182,16 @@ def as_columns(argument: str, columns: Sequence[int], n_columns: int) -> tuple[i
     return indices
 
 
+def _as_numbers(argument: str, values: ArrayLike, n_events: int | None) -> np.ndarray:
+    column = _as_column(argument, values, n_events)
+    if column.dtype.kind not in "biuf":
+        raise ValueError(
+            f"Expected {argument} to be real numbers. Received: dtype {column.dtype}, such as {column[0]!r}. Convert "
+            f"it, as by {argument}.astype(float)."
+        )
+    return column
+
+
 def _as_column(argument: str, values: ArrayLike, n_events: int | None) -> np.ndarray:
     values = np.asarray(values)
     if values.ndim == 2 and values.shape[1] == 1:
@@ -193,14 +201,6 @@ def _as_column(argument: str, values: ArrayLike, n_events: int | None) -> np.nda
     if n_events is not None:
         _require_length(argument, values, n_events)
     return values
-
-
-def _require_real(argument: str, values: np.ndarray) -> None:
-    if values.dtype.kind not in "fiub":
-        raise ValueError(
-            f"Expected {argument} to be real numbers. Received: dtype {values.dtype}, such as {values[0]!r}. Convert "
-            f"it, as by {argument}.astype(float)."
-        )
 
 
 def _require_length(argument: str, values: np.ndarray, n_events: int) -> None:

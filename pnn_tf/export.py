@@ -52,7 +52,8 @@ def export_savedmodel(
         calibrated(features, theta): {"signal_density", "background_density", "likelihood_ratio"}, each (n_events,)
             float64; theta outside the calibrated range is refused. With calibration.
         describe(): {"description": a JSON text}: names, shapes and units of what goes in and comes out, theta_grid,
-            trained and calibrated theta. It is also the file assets.extra/description.json, see `read_description`.
+            trained and calibrated theta, the `grid_error` of the calibration. It is also the file
+            assets.extra/description.json, see `read_description`.
 
     An event whose features are not all finite has NaN for its scores and densities, and so has a score at such a theta.
 
@@ -134,6 +135,7 @@ def export_savedmodel(
         {
             "grid": decimals(theta_grid),
             "calibrated_range": None if calibration is None else decimals(calibration.hypotheses[[0, -1]]),
+            "calibration_error": None if calibration is None else calibration.grid_error,
         },
         outputs,
     )

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 
 from pnn_tf.agreement import HoldOut
-from pnn_tf.calibration import Bins
+from pnn_tf.calibration import Densities
 from pnn_tf.compare import Difference
 from pnn_tf.curves import RocCurve
 from pnn_tf.evaluation import HypothesisResult
@@ -24,7 +24,6 @@ from pnn_tf.guidance import Sculpting
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = COLOURS = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
 GREY = "#8c959f"
 DASHES = "-", "--", "-.", ":"
-CHANCE = 1.36  # sqrt(n) times a KS distance is smaller in 95 % of all cases
 
 
 def auc(
@@ -222,7 +221,7 @@ def calibration(
             theta, found = [test.theta for test in ordered], [getattr(test, what) for test in ordered]
             colour = looks[name]["color"]
             axes.plot(theta, [100 * one.ks for one in found], marker="o", color=colour)
-            axes.plot(theta, [100 * CHANCE / np.sqrt(one.n_effective) for one in found], color=colour, ls="--", lw=1)
+            axes.plot(theta, [100 * one.chance for one in found], color=colour, ls="--", lw=1)
         axes.set_title(what)
         axes.set_xlabel(label)
     panels[0].set_ylim(bottom=0)
@@ -233,7 +232,7 @@ def calibration(
 
 
 def densities(
-    bins: Bins,
+    calibrated: Densities,
     found: EventsInBins | None = None,
     *,
     colours: Mapping[str, str] | None = None,
@@ -242,11 +241,10 @@ def densities(
 ) -> FigureBase:
     """p(score | theta) of signal and background as calibrated, lines, and of test events, points with their error.
 
-    They are shown per unit of the score's logit, ln(score / (1 - score)), as scores pile up near 0 and 1. The first and
-    the last bin are left out: they have no end in the logit.
+    They are shown per unit of the score's logit, ln(score / (1 - score)), as scores pile up near 0 and 1.
 
     Args:
-        bins: `calibration.at(theta)`.
+        calibrated: `calibration.at(theta)`.
         found: of `events_in_bins`; none if None.
         colours: of "signal" and "background".
         legend, figure: as of `auc`.
@@ -254,15 +252,14 @@ def densities(
     figure = _figure(figure, (5.0, 3.8))
     axes = figure.subplots()
     colours = {"signal": VERMILION, "background": BLUE} | dict(colours or {})
-    inner = np.asarray(bins.edges)[1:-1]
-    edges = np.log(inner) - np.log1p(-inner)
-    width, middle = np.diff(edges), (edges[1:] + edges[:-1]) / 2
     for what in ("signal", "background"):
-        axes.stairs(np.asarray(getattr(bins, what))[1:-1] / width, edges, color=colours[what], label=what)
+        axes.plot(calibrated.logit, getattr(calibrated, what), color=colours[what], label=what)
         if found is not None:
-            share = np.asarray(getattr(found, what))[1:-1]
+            edges, share = np.asarray(found.edges), np.asarray(getattr(found, what))
+            some, width = share > 0, np.diff(edges)
             error = np.sqrt(share * (1 - share) / getattr(found, f"n_{what}"))
-            axes.errorbar(middle, share / width, error / width, fmt="o", ms=3, color=colours[what])
+            middle, height, bar = (edges[1:] + edges[:-1]) / 2, share / width, error / width
+            axes.errorbar(middle[some], height[some], bar[some], fmt="o", ms=3, color=colours[what])
     axes.set_ylim(bottom=0)
     axes.set_xlabel("logit of the score")
     axes.set_ylabel("density")

@@ -17,8 +17,8 @@ from benchmarks.pnn.recipes import fit
 from benchmarks.style import BLUE, INK, ORANGE, style
 from benchmarks.terminal import Display
 
-ERRORS = {"calibrated": "calibrated", "network": "score / (1 - score)", "bins": "steps of the bins alone"}
-COLOURS = {"calibrated": BLUE, "network": ORANGE, "bins": INK}
+ERRORS = {"calibrated": "calibrated", "network": "score / (1 - score)"}
+COLOURS = {"calibrated": BLUE, "network": ORANGE}
 X = np.linspace(-2.0, 5.0, 141)  # where ratios are kept
 
 
@@ -43,10 +43,10 @@ def toy_row(config, seed: int, display: Display) -> dict:
     """The network is trained, calibrated at theta that it knows, and held against the exact ratio at all.
 
     Returns:
-        What `hold_outs` gives; `errors`, the root mean square difference to the exact probability r / (1 + r) at each
-        of `thetas`, of which `seen` are known: by the score itself, "network", by the calibrated ratio, "calibrated",
-        and by the exact probability, averaged in each bin, "bins", the least that steps can have; and `ratios`, the
-        logarithms of "network", "calibrated" and "exact" ratios at `x`, for each of `thetas`.
+        What `hold_outs` gives at theta that the calibration does not know; `errors`, the root mean square difference to
+        the exact probability r / (1 + r) at each of `thetas`, of which `seen` are known, by the score itself,
+        "network", and by the calibrated ratio, "calibrated"; and `ratios`, the logarithms of "network", "calibrated"
+        and "exact" ratios at `x`, for each of `thetas`.
     """
     known, thetas = config.toy_thetas, sorted(config.toy_thetas + config.toy_unseen)
     recipe = replace(config, epochs=config.toy_epochs, units=config.toy_units, theta_scale=(1.0,), dropout=0.0)
@@ -55,8 +55,7 @@ def toy_row(config, seed: int, display: Display) -> dict:
     calibrating = shifted_gaussian(known, config.n_toy, config.n_toy, seed=1)
     test = shifted_gaussian(tuple(thetas), config.n_toy, config.n_toy, seed=2)
     model, _, _, n_train, _ = fit(recipe, events, "toy", seed, display, work=0.5, conditioning="affine")
-    shown = calibrating.features, calibrating.theta, calibrating.label
-    calibration = pnn_tf.calibrate(model, *shown, n_bins=config.toy_bins)
+    calibration = pnn_tf.calibrate(model, calibrating.features, calibrating.theta, calibrating.label)
 
     def log_ratios(x: np.ndarray, theta: float) -> dict[str, np.ndarray]:
         """By the score as it is, which is the posterior of a perfect network, by its calibration, and exact."""
@@ -65,19 +64,17 @@ def toy_row(config, seed: int, display: Display) -> dict:
         network = logit(np.clip(score, 1e-7, 1 - 1e-7))
         return {"exact": log_ratio(x, theta), "network": network, "calibrated": calibrated}
 
-    errors = {"network": [], "calibrated": [], "bins": []}
+    errors = {"network": [], "calibrated": []}
     ratios = {"exact": [], "network": [], "calibrated": []}
     for theta in thetas:
         x = test.features[(test.label == 0) | (test.theta[:, 0] == np.float32(theta)), 0]
         estimates = {name: expit(ratio) for name, ratio in log_ratios(x, theta).items()}
         exact = estimates.pop("exact")
-        bins = np.digitize(pnn_tf.predict_scores(model, x[:, None], theta), calibration.at(theta).edges[1:-1])
-        estimates["bins"] = (np.bincount(bins, exact) / np.maximum(np.bincount(bins), 1))[bins]
         for name, values in estimates.items():
             errors[name].append(round(float(np.sqrt(np.mean((values - exact) ** 2))), 5))
         for name, values in log_ratios(X, theta).items():
             ratios[name].append(np.round(values, 5).tolist())
-    measured = hold_outs(model, calibrating, test, known[1:-1], config.toy_bins)
+    measured = hold_outs(model, calibrating, test, sorted(config.toy_unseen))
     display.advance(0.5, f"toy, seed {seed}")
     of_toy = {"thetas": thetas, "seen": [theta in known for theta in thetas], "errors": errors}
     return measured | of_toy | {"x": X.round(4).tolist(), "ratios": ratios, "n_train": n_train}
@@ -98,10 +95,10 @@ def toy_figure(row: Mapping) -> Figure:
         left, right = figure.subplots(1, 2)
         left.plot(row["x"], row["ratios"]["exact"][own], color=INK, ls=":", lw=2.4, label="exact")
         for name in ("network", "calibrated"):
-            left.step(row["x"], row["ratios"][name][own], where="mid", color=COLOURS[name], label=ERRORS[name])
+            left.plot(row["x"], row["ratios"][name][own], color=COLOURS[name], label=ERRORS[name])
         for name, said in ERRORS.items():
             errors = 100 * np.array(row["errors"][name])
-            right.plot(thetas, errors, color=COLOURS[name], lw=1, ls=":" if name == "bins" else "-", label=said)
+            right.plot(thetas, errors, color=COLOURS[name], lw=1, label=said)
             right.plot(thetas[seen], errors[seen], "o", color=COLOURS[name])
         left.set(title=rf"$\theta$ = {thetas[own]:g}, unknown to both", xlabel="$x$")
         left.set_ylabel(r"$\ln\ p(x | \theta, s)\,/\,p(x | b)$")

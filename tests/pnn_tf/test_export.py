@@ -21,7 +21,13 @@ from pnn_tf import (
 NAMES = ["jet_pt", "jet_eta", "m_jj"]
 GRID = [500.0, 750.0, 1000.0]
 CALIBRATION = Calibration(
-    [500, 1000], [[0, 0.4, 0.6, 1]] * 2, [[0.2, 0.3, 0.5]] * 2, [[0.6, 0.3, 0.1]] * 2, [100, 100], [1000, 1000]
+    hypotheses=[500, 1000],
+    n_signal=[100, 100],
+    n_background=1000,
+    grid=[500, 750, 1000],
+    knots=[[-1, 0, 1], [-1.5, 0, 1.2], [-2, 0, 2]],
+    signal=[[-3, -2, 0], [-4, -2, 0], [-5, -2, 1]],
+    background=[[-1, 1, 2], [-1, 2, 3], [-1, 3, 4]],
 )
 
 
@@ -130,6 +136,7 @@ def test_it_describes_itself(exported):
         "grid": [[500], [750], [1000]],
         "trained_points": [[500], [1500]],
         "calibrated_range": [500, 1000],
+        "calibration_error": list(CALIBRATION.grid_error),
     }
     assert set(description["outputs"]) == {
         name for signature in served.signatures.values() for name in signature.structured_outputs

@@ -93,30 +93,31 @@ def test_sculpting_draws_densities():
 
 
 def test_calibration_draws_distances_beside_chance():
-    one = pnn_tf.Agreement(1.0, 1, 0.3, 0.02, 400.0)
+    one = pnn_tf.Agreement(0.02, 400.0, 0.3)
     tests = [pnn_tf.HoldOut(m, one, one._replace(ks=0.01)) for m in reversed(MASSES)]
     figure = plots.calibration({"linear": tests})
     signal, background = figure.axes
     np.testing.assert_allclose(signal.lines[0].get_xydata(), [(m, 2) for m in MASSES])
     np.testing.assert_allclose(background.lines[0].get_ydata(), 1)
-    np.testing.assert_allclose(signal.lines[1].get_ydata(), 136 / 20)
+    np.testing.assert_allclose(signal.lines[1].get_ydata(), 135.8 / 20, rtol=1e-4)
     assert labels(figure) == ["linear", "chance, 95 %"]
 
 
-def test_densities_of_inner_bins_with_events():
-    bins = pnn_tf.Bins(np.array([0, 0.2, 0.5, 0.8, 1]), np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.4, 0.3, 0.2, 0.1]))
-    label, score = np.repeat([1, 0], 4), [0.1, 0.3, 0.6, 0.9, 0.1, 0.3, 0.3, 0.6]
-    found = pnn_tf.events_in_bins(bins, label, score, np.repeat([2.0, 1.0], 4))
-    np.testing.assert_allclose(found.background, [0.25, 0.5, 0.25, 0])
+def test_densities_with_events():
+    label, logit = np.repeat([1, 0], 4), np.array([0.1, 0.9, 2.1, 3.0, -1.0, 0.1, 0.9, 2.9])
+    found = pnn_tf.events_in_bins(label, 1 / (1 + np.exp(-logit)), np.repeat([2.0, 1.0], 4), n_bins=4)
+    np.testing.assert_allclose(found.edges, [-1, 0, 1, 2, 3], atol=1e-12)
+    np.testing.assert_allclose(found.background, [0.25, 0.5, 0, 0.25])
     assert found.n_signal == found.n_background == 4
     with pytest.raises(ValueError, match="none of label 1"):
-        pnn_tf.events_in_bins(bins, [1, 0], [0.5, 0.5], [0, 1])
-    figure = plots.densities(bins, found)
+        pnn_tf.events_in_bins([1, 0], [0.5, 0.5], [0, 1])
+    calibrated = pnn_tf.Densities(np.array([-1.0, 1.0, 3.0]), np.array([0.0, 0.5, 0.0]), np.array([0.4, 0.1, 0.1]))
+    figure = plots.densities(calibrated, found._replace(edges=2 * found.edges))
     (axes,) = figure.axes
-    width = np.log(4)  # of both, in the logit
-    np.testing.assert_allclose(axes.patches[0].get_data().values, np.array([0.2, 0.3]) / width)
-    np.testing.assert_allclose(drawn(axes, "o")[:, 1], np.array([0.25, 0.25, 0.5, 0.25]) / width)
-    np.testing.assert_allclose(bars(axes)[2], np.sqrt(0.5 * 0.5 / 4) / width)
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), np.transpose(calibrated[:2]))
+    points = np.array([line.get_xydata() for line in axes.lines if line.get_marker() == "o"][1])
+    np.testing.assert_allclose(points, [(-1, 0.125), (1, 0.25), (5, 0.125)], atol=1e-12)  # where there are events
+    np.testing.assert_allclose(bars(axes)[1], np.sqrt(0.5 * 0.5 / 4) / 2)
     assert labels(figure) == ["signal", "background", "test events"]
 
 

@@ -9,7 +9,7 @@ from scipy.stats import norm
 from benchmarks.claims import Missing
 from benchmarks.data.events import Events
 from benchmarks.pnn import calibration
-from benchmarks.pnn.hold_outs import WAYS
+from benchmarks.pnn.hold_outs import CLASSES, WAYS
 from benchmarks.pnn.shifted_gaussian import log_ratio, shifted_gaussian
 from benchmarks.samples import Samples
 from tests.benchmarks.silent import Silent
@@ -17,8 +17,7 @@ from tests.benchmarks.silent import Silent
 TINY = replace(
     calibration.EXPERIMENT.scales["smoke"],
     **{"epochs": 2, "units": (8,), "dropout": 0.0, "batch_size": 256, "learning_rate": 0.02, "masses": (750.0,)},
-    **{"n_bins": 4, "n_toy": 1500, "toy_thetas": (0.5, 1.5, 2.5), "toy_unseen": (1.0,), "toy_units": (8,)},
-    **{"toy_epochs": 3, "toy_bins": 4},
+    **{"n_toy": 1500, "toy_thetas": (0.5, 1.5, 2.5), "toy_unseen": (1.0,), "toy_units": (8,), "toy_epochs": 3},
 )
 
 
@@ -46,46 +45,52 @@ def test_rows_hold_each_calibration_against_each_class(rows):
     toy, with_all, without = rows
     assert [row["row"] for row in rows] == ["toy", "all masses", "without 750 GeV"]
     assert without["n_train"] < with_all["n_train"]
-    for row, theta in ((toy, 1.5), (with_all, 750), (without, 750)):
+    for row, theta, ways in ((toy, 1.0, ["left out"]), (with_all, 750, WAYS), (without, 750, WAYS)):
         found = [(a["theta"], a["calibration"], a["label"]) for a in row["agreements"]]
-        assert found == [(theta, way, label) for way in WAYS for label in ("signal", "background")]
-        (bins,) = row["bins"]
-        for name in ("signal", "background", "found_signal", "found_background"):
-            assert sum(bins[name]) == pytest.approx(1, abs=1e-5)  # as rounded
-        distance = np.abs(np.cumsum(np.subtract(bins["found_signal"], bins["signal"]))).max()
-        assert row["agreements"][0]["ks"] == pytest.approx(distance, abs=1e-5)
+        assert found == [(theta, way, label) for way in ways for label in CLASSES]
+        (curves,) = row["curves"]
+        for name in CLASSES:
+            assert sum(curves[f"found_{name}"]) == pytest.approx(1, abs=1e-4)  # as rounded
+            # Knots end at some 1 to 3 % of each class; curves go on as exponentials.
+            assert np.trapezoid(curves[name], curves["logit"]) == pytest.approx(0.97, abs=0.035)
+        assert 0 < row["grid_errors"]["background"] < 0.05
     assert toy["thetas"] == [0.5, 1.0, 1.5, 2.5] and toy["seen"] == [True, False, True, True]
-    # Four bins: the probability moves by up to a half within one, uniformly at worst: 0.5 / sqrt(12) = 0.15.
-    assert max(toy["errors"]["calibrated"]) < 0.15
-    assert np.all(np.array(toy["errors"]["bins"]) <= toy["errors"]["calibrated"])
+    # By 1500 events of each class and some eight parameters 2 points; twice that, and the interpolation.
+    assert max(toy["errors"]["calibrated"]) < 0.05
     np.testing.assert_allclose(toy["ratios"]["exact"][2], log_ratio(np.array(toy["x"]), 1.5), atol=1e-4)
 
 
-def agreement(way, ks, p_value=0.5, refused=None):
-    """Of the signal at 750 GeV; 100 / sqrt(n_effective) is 1."""
-    numbers = {"chi2": 8.0, "n_dof": 4, "p_value": p_value, "ks": ks, "n_effective": 10_000.0}
-    numbers = dict.fromkeys(numbers) if refused else numbers
-    return {"theta": 750.0, "calibration": way, "label": "signal", **numbers, "refused": refused}
+def agreement(way, label, ks):
+    """At 750 GeV; what it stays below by chance is 1.358 points."""
+    return {"theta": 750.0, "calibration": way, "label": label, "ks": ks, "n_effective": 10_000.0, "p_value": 0.5}
 
 
 def test_tables_and_claims_are_made_of_the_agreements():
     made_up = {
-        "all masses": [agreement("horizontal", 0.04, 0.001), agreement("vertical", None, refused="a bin")],
-        "without 750 GeV": [agreement("horizontal", 0.01), agreement("vertical", None, refused="a bin")],
+        "all masses": [agreement("left out", "signal", 0.02), agreement("left out", "background", 0.01)],
+        "without 750 GeV": [agreement("left out", "signal", 0.05), agreement("there", "signal", 0.01)],
     }
-    rows = [{"row": name, "seed": 1, "agreements": found} for name, found in made_up.items()]
+    auc = {"all masses": 0.9, "without 750 GeV": 0.88}
+    rows = [
+        {"row": name, "seed": 1, "agreements": found, "curves": [{"theta": 750.0, "auc": auc[name]}]}
+        for name, found in made_up.items()
+    ]
     tables = calibration.tables({"rows": rows})
     each = next(tables)
-    found = dict(zip(each.columns, dict(each.lines)["all masses: signal at 750"], strict=True))
-    assert (found["chi2, left out, horizontal"].ours, found["KS, left out, horizontal"].ours) == (2, 4)
-    assert found["KS by chance, left out"].ours == pytest.approx(1.36)
-    assert np.isnan(found["KS, left out, vertical"].ours)
-    ((name, numbers),) = next(tables).lines
-    assert name == "HEPMASS: left out, horizontal" and [cell.ours for cell in numbers] == [2, 50, 2, 4]
-    assert calibration.passed("HEPMASS", "horizontal")(rows).value == 50
+    lines = dict(each.lines)
+    found = dict(zip(each.columns, lines["without 750 GeV: signal at 750"], strict=True))
+    assert [found[f"KS, {said}"].ours for said in WAYS.values()] == pytest.approx([5, 1])
+    assert found["by chance, with it"].ours == pytest.approx(1.358, abs=1e-3)
+    parts = next(tables)
+    ((name, numbers),) = parts.lines
+    assert name == "signal at 750 GeV" and [cell.ours for cell in numbers] == pytest.approx([2, 5, 3, -2])
+    measure = calibration.beside_chance("all masses", "left out", "signal")
+    assert measure(rows)["at 750"].value == pytest.approx(2 / 1.358, rel=1e-3)
     with pytest.raises(Missing):
-        calibration.passed("HEPMASS", "vertical")(rows)
-    assert calibration.not_knowing(rows).value == pytest.approx(-3)
+        calibration.beside_chance("all masses", "there", "signal")(rows)
+    assert calibration.not_knowing(rows).value == pytest.approx(3)
+    with pytest.raises(Missing):
+        calibration.not_knowing(rows[:1])
 
 
 def test_the_exact_ratio_is_that_of_the_densities():
