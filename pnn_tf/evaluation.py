@@ -55,7 +55,7 @@ def predict_scores(model: keras.Model, features: ArrayLike, theta: ArrayLike, *,
         features: (n_events, n_features).
         theta: (n_events,) or (n_events, n_parameters), in physical units; or one theta for all events, a number or
             (1, n_parameters).
-        batch_size: number of events computed in one go.
+        batch_size: number of events computed in one go, up to an eighth more.
 
     Returns:
         (n_events,) float32.
@@ -105,7 +105,7 @@ def evaluate_hypotheses(
             and `significance_ratio`; ones if None, as in the paper.
         background_weight: a factor on the weights of the background; "balanced" for the one that makes their sum
             that of the hypothesis' signal, as in the paper.
-        batch_size: number of events computed in one go.
+        batch_size: number of events computed in one go, up to an eighth more.
 
     Returns:
         A list with one HypothesisResult per hypothesis, in the order of hypotheses, or sorted.
@@ -204,7 +204,7 @@ def scan_theta(model: keras.Model, features: ArrayLike, grid: ArrayLike, *, batc
         model: as in `predict_scores`.
         features: (n_events, n_features).
         grid: (n_points,) or (n_points, n_parameters) of theta, or a number for one point, in physical units.
-        batch_size: number of events computed in one go.
+        batch_size: number of events computed in one go, up to an eighth more.
 
     Returns:
         (n_points, n_events) float32.

@@ -134,11 +134,16 @@ def test_a_model_that_is_not_used_any_more_is_let_go(kind):
     assert last() is None
 
 
-@pytest.mark.parametrize(("n", "batch_size"), [(1, 10), (10, 10), (11, 10), (16385, 16384), (35, 10)])
-def test_parts_are_few_equal_and_no_larger_than_asked_for(n, batch_size):
-    sizes = [part.stop - part.start for part in _parts(n, batch_size)]
-    assert sum(sizes) == n and len(sizes) == -(-n // batch_size)
-    assert max(sizes) <= batch_size and max(sizes) - min(sizes) <= 1
+@pytest.mark.parametrize(("n", "batch_size"), [(1, 10), (10, 10), (11, 10), (12, 10), (16385, 16384), (35, 10), (3, 1)])
+def test_parts_are_equal_and_hardly_larger_than_asked_for(n, batch_size):
+    parts = list(_parts(n, batch_size))
+    sizes = [part.stop - part.start for part in parts]
+    assert np.array_equal(np.concatenate([np.arange(n)[part] for part in parts]), np.arange(n))
+    assert max(sizes) <= 9 / 8 * batch_size and max(sizes) - min(sizes) <= 1
+
+
+def test_one_event_more_than_a_batch_is_computed_with_it():
+    assert len(list(_parts(16385, 16384))) == len(list(_parts(16384, 16384))) == 1
 
 
 CHILD = """
