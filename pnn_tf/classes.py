@@ -135,7 +135,7 @@ def evaluate_classes(
     opponents = [(each, (each,)) for each in backgrounds] + [(None, backgrounds)]
     pairs = [(signal, *opponent) for signal in signals for opponent in opponents]
     scores = discriminants(model, [(signal, group) for signal, _, group in pairs])
-    results = [[] for _ in pairs]
+    results: list[list[ClassResult]] = [[] for _ in pairs]
     for point in hypotheses:
         shared = np.all(theta[:, nuisances] == point[nuisances], axis=1)
         rows = np.flatnonzero(np.where(is_background, shared, np.all(theta == point, axis=1)))
@@ -146,7 +146,7 @@ def evaluate_classes(
             own = classes == signal
             if own.any():
                 others = np.isin(classes, group)
-                weights = [None if weight is None else weight[rows[chosen]] for chosen in (own, others)]
+                weights = None if weight is None else (weight[rows[own]], weight[rows[others]])
                 found = result_at(point, (score[own], score[others]), weights, background_weight)
                 of_pair.append(ClassResult(found.theta, signal, background, found.auc, found.auc_error, *found[2:5]))
     return [result for of_pair in results for result in of_pair]

@@ -160,7 +160,7 @@ def evaluate_hypotheses(
             of_others = at_points(model, features, others, hypotheses[chosen], batch_size)
             for j, own, other_scores in zip(chosen, owns[start:], of_others, strict=False):
                 (own_scores,) = at_points(model, features, own, hypotheses[[j]], batch_size)
-                weights = (None, None) if weight is None else (weight[own], weight[others])
+                weights = None if weight is None else (weight[own], weight[others])
                 results[j] = result_at(hypotheses[j], (own_scores, other_scores), weights, background_weight)
     return [results[j] for j in range(len(hypotheses))]
 
@@ -168,13 +168,13 @@ def evaluate_hypotheses(
 def result_at(
     point: np.ndarray,
     scores: tuple[np.ndarray, np.ndarray],
-    weights: tuple[np.ndarray | None, np.ndarray | None],
+    weights: tuple[np.ndarray, np.ndarray] | None,
     background_weight: str | float,
 ) -> HypothesisResult:
     """Of the scores, and the weights, of the signal and the background of a hypothesis."""
-    counts = [len(of_class) for of_class in scores]
+    counts = n_signal, n_background = len(scores[0]), len(scores[1])
     ranking = Ranking(np.repeat(np.array([1, 0], np.uint8), counts), np.concatenate(scores))
-    sums = counts if weights[0] is None else [of_class.sum() for of_class in weights]
+    sums = counts if weights is None else [of_class.sum() for of_class in weights]
     factor = background_weight
     if background_weight == "balanced":
         if not (sums[0] > 0 and sums[1] > 0):
@@ -183,13 +183,15 @@ def result_at(
                 f"{sums[1]:g}: no factor balances them. Give other weights, or background_weight a number."
             )
         factor = sums[0] / sums[1]
-    weight, error = None, None
-    if weights[0] is not None:
-        weight = np.concatenate(weights)
-        error = ranking.auc_error(weight)
+    weight = None if weights is None else np.concatenate(weights)
     balanced = np.repeat([1.0, factor], counts) * (1 if weight is None else weight)
     return HypothesisResult(
-        tuple(checks.plain(point).tolist()), ranking.auc(weight), ranking.significance(balanced), *counts, error
+        tuple(checks.plain(point).tolist()),
+        ranking.auc(weight),
+        ranking.significance(balanced),
+        n_signal,
+        n_background,
+        None if weight is None else ranking.auc_error(weight),
     )
 
 

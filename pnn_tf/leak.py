@@ -90,8 +90,8 @@ def theta_leak(
             f"Expected more than {N_NEIGHBOURS} events of each class: chance is larger than any leak of fewer. "
             f"Received: {len(signal)} signal, {len(background)} background"
         )
-    alone = [_alone(*pair, tolerance).share for pair in ((background, signal), (signal, background))]
-    return ThetaLeak(*alone, _auc_of_theta(theta, label))
+    of_background, of_signal = _alone(background, signal, tolerance), _alone(signal, background, tolerance)
+    return ThetaLeak(of_background.share, of_signal.share, _auc_of_theta(theta, label))
 
 
 def require_shared_theta(signal: np.ndarray, background: np.ndarray, strategy: ThetaStrategy | None) -> None:

@@ -239,7 +239,7 @@ def _is_finite(graph, _, x):
 
 
 # From (graph, operation, *names of its inputs) to the name of its output.
-COMPOSED: dict[str, Callable[..., str]] = {
+COMPOSED: dict[str, Any] = {
     "All": _all,
     "Cast": _cast,
     "ConcatV2": _concatenate,

@@ -18,5 +18,5 @@ def at_least_float32(policy: str | dict | keras.DTypePolicy | None = None) -> ke
     Returns:
         float32 in place of a policy that computes in float16 or bfloat16, mixed or not; any other as it is.
     """
-    policy = keras.dtype_policies.get(policy)
-    return keras.DTypePolicy("float32") if policy.compute_dtype in LOW else policy
+    found: keras.DTypePolicy = keras.dtype_policies.get(policy)
+    return keras.DTypePolicy("float32") if found.compute_dtype in LOW else found

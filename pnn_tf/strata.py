@@ -87,7 +87,7 @@ def stratify(
         events = order[label[order] == of_class]
         if len(events) == 0:
             raise ValueError(f"The stratum {name!r} is empty, and balance={balance!r} needs it. Or use balance='none'.")
-        if balance not in (kind, "full") or (kind == "background" and process is None):
+        if balance not in (kind, "full"):
             groups.append([(name, events)])
         elif kind == "signal":
             points, group = distinct(theta[events])
@@ -98,6 +98,8 @@ def stratify(
                     "'background'."
                 )
             groups.append(_parts(name, [point_name(point) for point in points], group, events))
+        elif process is None:
+            groups.append([(name, events)])
         else:
             names, group = np.unique(process[events], return_inverse=True)
             groups.append(_parts(name, names, group, events))
@@ -134,10 +136,13 @@ def scale_weights(weight: np.ndarray | None, strata: Strata, weight_scale: str |
 
 def distinct(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sorted distinct rows of (n, n_parameters), and for each row the index of its own among them."""
-    code = np.zeros(len(points), dtype=np.int64)
+    code, n_codes = np.zeros(len(points), dtype=np.int64), 1
     for column in points.T:
         values, inverse = np.unique(column, return_inverse=True)
-        code = code * len(values) + inverse
+        if n_codes * len(values) >= 2**63:  # of Python's integers, which do not overflow
+            code = np.unique(code, return_inverse=True)[1]
+            n_codes = int(code.max()) + 1
+        code, n_codes = code * len(values) + inverse, n_codes * len(values)
     _, first, group = np.unique(code, return_index=True, return_inverse=True)
     return points[first], group
 
