@@ -7,6 +7,7 @@ from pnn_tf.agreement import Agreement, HoldOut, hold_out_test
 from pnn_tf.calibrating import calibrate
 from pnn_tf.calibration import Calibration, Densities
 from pnn_tf.classes import ClassResult, evaluate_classes, predict_classes
+from pnn_tf.columns import FeatureNames
 from pnn_tf.compare import Difference, compare_auc
 from pnn_tf.curves import RocCurve, roc_curve
 from pnn_tf.decorrelation import DecorrelatedCrossentropy, squared_distance_correlation
@@ -41,6 +42,7 @@ __all__ = [
     "Difference",
     "EventsInBins",
     "FastDropout",
+    "FeatureNames",
     "HoldOut",
     "HypothesisResult",
     "Identical",
