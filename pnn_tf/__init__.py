@@ -25,6 +25,8 @@ from pnn_tf.networks import parametric_network
 from pnn_tf.onnx_export import export_onnx
 from pnn_tf.per_hypothesis import PerHypothesis
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
+from pnn_tf.sharded import sharded_batches
+from pnn_tf.shards import LeftOut
 from pnn_tf.strata import Stratum
 from pnn_tf.streaming import StreamingAUC, StreamingSignificance
 from pnn_tf.theta import Binned, Identical, Uniform
@@ -46,6 +48,7 @@ __all__ = [
     "HoldOut",
     "HypothesisResult",
     "Identical",
+    "LeftOut",
     "PerHypothesis",
     "Ranking",
     "RocCurve",
@@ -81,6 +84,7 @@ __all__ = [
     "roc_auc",
     "roc_curve",
     "scan_theta",
+    "sharded_batches",
     "significance_ratio",
     "squared_distance_correlation",
     "theta_leak",
