@@ -7,6 +7,7 @@ from pnn_tf.agreement import Agreement, HoldOut, hold_out_test
 from pnn_tf.calibrating import calibrate
 from pnn_tf.calibration import Calibration, Densities
 from pnn_tf.classes import ClassResult, evaluate_classes, predict_classes
+from pnn_tf.columns import FeatureNames
 from pnn_tf.compare import Difference, compare_auc
 from pnn_tf.curves import RocCurve, roc_curve
 from pnn_tf.decorrelation import DecorrelatedCrossentropy, squared_distance_correlation
@@ -24,6 +25,8 @@ from pnn_tf.networks import parametric_network
 from pnn_tf.onnx_export import export_onnx
 from pnn_tf.per_hypothesis import PerHypothesis
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
+from pnn_tf.sharded import sharded_batches
+from pnn_tf.shards import LeftOut
 from pnn_tf.strata import Stratum
 from pnn_tf.streaming import StreamingAUC, StreamingSignificance
 from pnn_tf.theta import Binned, Identical, Uniform
@@ -41,9 +44,11 @@ __all__ = [
     "Difference",
     "EventsInBins",
     "FastDropout",
+    "FeatureNames",
     "HoldOut",
     "HypothesisResult",
     "Identical",
+    "LeftOut",
     "PerHypothesis",
     "Ranking",
     "RocCurve",
@@ -79,6 +84,7 @@ __all__ = [
     "roc_auc",
     "roc_curve",
     "scan_theta",
+    "sharded_batches",
     "significance_ratio",
     "squared_distance_correlation",
     "theta_leak",

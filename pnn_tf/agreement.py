@@ -12,6 +12,7 @@ from scipy.stats import kstwobign
 from pnn_tf import checks
 from pnn_tf.calibrating import ScoredEvents
 from pnn_tf.calibration import Calibration
+from pnn_tf.columns import Features
 from pnn_tf.smoothing import Distribution, cubic_weights
 
 
@@ -46,7 +47,7 @@ class HoldOut(NamedTuple):
 def hold_out_test(
     calibration: Calibration,
     model: keras.Model,
-    features: ArrayLike,
+    features: Features,
     theta: ArrayLike,
     label: ArrayLike,
     hypothesis: float,
@@ -63,7 +64,7 @@ def hold_out_test(
         calibration: as `calibrate` gives it, without the events below. With signal at `hypothesis` in it, the test is
             one of the calibration itself, without interpolation.
         model: the one that was calibrated.
-        features: (n_events, n_features).
+        features: (n_events, n_features) or a table of columns, as in `predict_scores`.
         theta: (n_events,) or (n_events, 1), in physical units; of background it is not looked at.
         label: (n_events,) 1 for signal, 0 for background.
         hypothesis: the theta to test at, a number.

@@ -9,6 +9,7 @@ from scipy.special import expit
 
 from pnn_tf import checks
 from pnn_tf.calibration import Calibration, score_logit
+from pnn_tf.columns import Features, trained_names
 from pnn_tf.evaluation import scan_theta
 from pnn_tf.smoothing import Distribution, cubic_weights, of_events, smooth_pair
 
@@ -18,7 +19,7 @@ ENOUGH = 50  # events of a class; the least to calibrate with
 
 def calibrate(
     model: keras.Model,
-    features: ArrayLike,
+    features: Features,
     theta: ArrayLike,
     label: ArrayLike,
     *,
@@ -36,7 +37,7 @@ def calibrate(
 
     Args:
         model: as in `predict_scores`, with a score in [0, 1].
-        features: (n_events, n_features).
+        features: (n_events, n_features) or a table of columns, as in `predict_scores`.
         theta: (n_events,) or (n_events, 1), in physical units; of background it is not looked at.
         label: (n_events,) 1 for signal, 0 for background.
         hypotheses: (n_hypotheses,) to calibrate at; None for every theta that signal has.
@@ -99,14 +100,14 @@ class ScoredEvents:
     def __init__(
         self,
         model: keras.Model,
-        features: ArrayLike,
+        features: Features,
         theta: ArrayLike,
         label: ArrayLike,
         weight: ArrayLike | None,
         batch_size: int,
     ):
         self._model, self._batch_size = model, batch_size
-        features = checks.as_features(features)
+        features = checks.as_features(features, trained_names(model))
         n_events = len(features)
         label = checks.as_label(label, n_events)
         theta = checks.as_theta(theta, n_events, label)

@@ -9,16 +9,23 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from pnn_tf.columns import Features, names_of, stacked
+
 CHUNK = 1 << 16  # rows looked at in one go, so that a check needs no second array of the size of the data
 
 
-def as_features(features: ArrayLike) -> np.ndarray:
-    """(n_events, n_features) float32, all finite."""
+def as_features(features: Features, names: Sequence[str] | None = None) -> np.ndarray:
+    """(n_events, n_features) float32, all finite; of a table of columns those with the names, or all."""
+    if np.ma.is_masked(features):
+        raise ValueError("features are masked in some events. Drop them, or fill in values.")
+    names = names_of(features) if names is None else names
     with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused below
-        features = np.asarray(features, dtype=np.float32)
+        features = np.asarray(stacked(features, names), dtype=np.float32)
     if features.ndim != 2 or features.size == 0:
         raise ValueError(f"Expected features of shape (n_events, n_features), not empty. Received: {features.shape}")
-    _require_finite("features", features)
+    if names is not None and features.shape[1] != len(names):
+        raise ValueError(f"Expected {len(names)} features, {list(names)}. Received: {features.shape[1]}")
+    _require_finite("features", features, names)
     return features
 
 
@@ -210,7 +217,7 @@ def _require_length(argument: str, values: np.ndarray, n_events: int) -> None:
         )
 
 
-def _require_finite(argument: str, values: np.ndarray) -> None:
+def _require_finite(argument: str, values: np.ndarray, names: Sequence[str] | None = None) -> None:
     bad_rows = []
     for start in range(0, len(values), CHUNK):
         finite = np.isfinite(values[start : start + CHUNK])
@@ -218,11 +225,11 @@ def _require_finite(argument: str, values: np.ndarray) -> None:
             bad_rows.append(start + np.flatnonzero(~finite.reshape(len(finite), -1).all(axis=1)))
     if bad_rows:
         rows = np.concatenate(bad_rows)
-        columns = ""
+        where = ""
         if values.ndim == 2:
-            bad = ~np.isfinite(values[rows]).all(axis=0)
-            columns = f" in the columns {np.flatnonzero(bad).tolist()}"
+            bad = np.flatnonzero(~np.isfinite(values[rows]).all(axis=0)).tolist()
+            where = f" in the columns {bad if names is None else [names[i] for i in bad]}"
         raise ValueError(
             f"{argument} holds NaN or infinite values in {len(rows)} of {len(values)} events (the first rows: "
-            f"{rows[:5].tolist()}){columns}. Drop these events or replace the values."
+            f"{rows[:5].tolist()}){where}. Drop these events or replace the values."
         )

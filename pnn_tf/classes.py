@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pnn_tf import checks
+from pnn_tf.columns import Features, trained_names
 from pnn_tf.discriminants import discriminants, number_of_classes
 from pnn_tf.evaluation import result_at, warn_outside_hull
 from pnn_tf.metrics import Significance
@@ -42,15 +43,13 @@ class ClassResult(NamedTuple):
     n_background: int
 
 
-def predict_classes(
-    model: keras.Model, features: ArrayLike, theta: ArrayLike, *, batch_size: int = 16384
-) -> np.ndarray:
+def predict_classes(model: keras.Model, features: Features, theta: ArrayLike, *, batch_size: int = 16384) -> np.ndarray:
     """The outputs of a network of several classes for events at given theta.
 
     Args:
         model: functional, with the named inputs `features` and `theta`, or `features` alone, and one output (n_events,
             n_classes).
-        features: (n_events, n_features).
+        features: (n_events, n_features) or a table of columns, as in `predict_scores`.
         theta: (n_events,) or (n_events, n_parameters), in physical units; or one theta for all events, a number or
             (1, n_parameters).
         batch_size: number of events computed in one go.
@@ -65,7 +64,7 @@ def predict_classes(
         ValueError: as `predict_scores`; a model that is not one of several classes.
     """
     number_of_classes(model)
-    features = checks.as_features(features)
+    features = checks.as_features(features, trained_names(model))
     theta = np.atleast_2d(theta) if np.ndim(theta) == 0 else theta
     theta = checks.as_theta(theta, 1 if np.shape(theta)[0] == 1 else len(features))
     warn_outside_hull(model, theta)
@@ -74,7 +73,7 @@ def predict_classes(
 
 def evaluate_classes(
     model: keras.Model,
-    features: ArrayLike,
+    features: Features,
     theta: ArrayLike,
     label: ArrayLike,
     *,
@@ -91,7 +90,7 @@ def evaluate_classes(
 
     Args:
         model: as in `predict_classes`.
-        features: (n_events, n_features).
+        features: (n_events, n_features) or a table of columns, as in `predict_scores`.
         theta: (n_events,) or (n_events, n_parameters), in physical units; of the backgrounds only the nuisances are
             looked at, the rest may be NaN.
         label: (n_events,) the class, from 0 to n_classes - 1.
@@ -112,7 +111,7 @@ def evaluate_classes(
             all, of its classes, a hypothesis that no signal has, a background without events at one.
     """
     n_classes = number_of_classes(model)
-    features = checks.as_features(features)
+    features = checks.as_features(features, trained_names(model))
     label = checks.as_classes(label, len(features), n_classes)
     backgrounds = checks.as_columns("backgrounds", backgrounds, n_classes)
     signals = [each for each in range(n_classes) if each not in backgrounds]

@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from pnn_tf import checks
+from pnn_tf.columns import trained_names
 from pnn_tf.hull import trained_points
 
 PROBED = (1.0, 1e2, 1e4, 1e6)  # sizes of the features and theta that a model's output is tried at
@@ -119,6 +120,15 @@ def names_of(argument: str, names: Iterable[str] | None, expected: int, distinct
     names = [str(name) for name in names]
     if len(names) != expected or (distinct and len(set(names)) != expected):
         raise ValueError(f"Expected {expected} {argument}{', all distinct' if distinct else ''}. Received: {names}")
+    return names
+
+
+def feature_names_of(names: Iterable[str] | None, model: keras.Model, n_features: int) -> list[str] | None:
+    """The names, or those known to the model, which may be given others but not another order."""
+    known = trained_names(model)
+    names = names_of("feature_names", known if names is None else names, n_features)
+    if known is not None and names != known and sorted(names or ()) == sorted(known):
+        raise ValueError(f"Expected feature_names in the order of the training, {known}. Received: {names}")
     return names
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pnn_tf import checks
+from pnn_tf.columns import Features, trained_names
 from pnn_tf.hull import outside_hull, trained_points
 from pnn_tf.metrics import Ranking, Significance, auc_error
 from pnn_tf.scoring import at_own_theta, at_points
@@ -47,12 +48,13 @@ class HypothesisResult(NamedTuple):
         return auc_error(self.auc, self.n_signal, self.n_background)
 
 
-def predict_scores(model: keras.Model, features: ArrayLike, theta: ArrayLike, *, batch_size: int = 16384) -> np.ndarray:
+def predict_scores(model: keras.Model, features: Features, theta: ArrayLike, *, batch_size: int = 16384) -> np.ndarray:
     """The model's output for events at given theta.
 
     Args:
         model: a Keras model with the named inputs `features` and `theta`, or `features` alone, and one output.
-        features: (n_events, n_features).
+        features: (n_events, n_features), or a table of columns, of which a model with feature names takes those that it
+            was trained with, by name, and another all as they come.
         theta: (n_events,) or (n_events, n_parameters), in physical units; or one theta for all events, a number or
             (1, n_parameters).
         batch_size: number of events computed in one go, up to an eighth more.
@@ -64,11 +66,11 @@ def predict_scores(model: keras.Model, features: ArrayLike, theta: ArrayLike, *,
         UserWarning: theta outside the convex hull of what the model was trained on, if the model knows it.
 
     Raises:
-        ValueError: NaN or infinite values, lengths that differ, a model with other inputs, with another number of
-            features or parameters or with more than one output, a batch_size that is not an int
-            of at least 1.
+        ValueError: NaN or infinite values, a column that is missing or does not hold numbers, lengths that differ, a
+            model with other inputs, with another number of features or parameters or with more than one output, a
+            batch_size that is not an int of at least 1.
     """
-    features = checks.as_features(features)
+    features = checks.as_features(features, trained_names(model))
     theta = np.atleast_2d(theta) if np.ndim(theta) == 0 else theta
     theta = checks.as_theta(theta, 1 if np.shape(theta)[0] == 1 else len(features))
     warn_outside_hull(model, theta)
@@ -79,7 +81,7 @@ def predict_scores(model: keras.Model, features: ArrayLike, theta: ArrayLike, *,
 
 def evaluate_hypotheses(
     model: keras.Model,
-    features: ArrayLike,
+    features: Features,
     theta: ArrayLike,
     label: ArrayLike,
     *,
@@ -93,7 +95,7 @@ def evaluate_hypotheses(
 
     Args:
         model: as in `predict_scores`.
-        features: (n_events, n_features).
+        features: as in `predict_scores`.
         theta: (n_events,) or (n_events, n_parameters), in physical units; of background only the nuisances are looked
             at, the rest may be NaN.
         label: (n_events,) 1 for signal, 0 for background.
@@ -118,7 +120,7 @@ def evaluate_hypotheses(
             hypotheses=None where theta of signal looks continuous, a background_weight that is neither "balanced" nor
             a positive number, weights of a class whose sum is not positive, nuisances that are not columns of theta.
     """
-    features = checks.as_features(features)
+    features = checks.as_features(features, trained_names(model))
     label = checks.as_label(label, len(features))
     theta = checks.as_theta(theta, len(features), label, nuisances)
     if weight is not None:
@@ -199,12 +201,12 @@ def _text(point: np.ndarray) -> str:
     return str(checks.plain(point).tolist())
 
 
-def scan_theta(model: keras.Model, features: ArrayLike, grid: ArrayLike, *, batch_size: int = 16384) -> np.ndarray:
+def scan_theta(model: keras.Model, features: Features, grid: ArrayLike, *, batch_size: int = 16384) -> np.ndarray:
     """The model's output for each event as a function of theta.
 
     Args:
         model: as in `predict_scores`.
-        features: (n_events, n_features).
+        features: as in `predict_scores`.
         grid: (n_points,) or (n_points, n_parameters) of theta, or a number for one point, in physical units.
         batch_size: number of events computed in one go, up to an eighth more.
 
@@ -217,7 +219,7 @@ def scan_theta(model: keras.Model, features: ArrayLike, grid: ArrayLike, *, batc
     Raises:
         ValueError: as `predict_scores`; no point.
     """
-    features = checks.as_features(features)
+    features = checks.as_features(features, trained_names(model))
     grid = checks.as_points("grid", grid)
     warn_outside_hull(model, grid)
     return at_points(model, features, np.arange(len(features)), grid, batch_size)

@@ -17,6 +17,7 @@ from pnn_tf.describing import (
     class_names_of,
     decimals,
     description_of,
+    feature_names_of,
     names_of,
     outputs_of,
     require_probability,
@@ -62,21 +63,22 @@ def export_savedmodel(
         path: directory to write; what is there is replaced.
         theta_grid: (n_points,) or (n_points, n_parameters) for `scan`, in physical units.
         calibration: of this model, by `calibrate`.
-        feature_names: one a feature, in the order of the columns; of ASCII letters, digits and underscores, a letter
-            first, different also where case is ignored; not "self", "theta" or a keyword of Python.
+        feature_names: one a feature, in the order of the columns; None for those that the model remembers. Of ASCII
+            letters, digits and underscores, a letter first, different also where case is ignored; not "self", "theta"
+            or a keyword of Python.
         theta_names: one a parameter.
         theta_units: one a parameter, such as "GeV".
         class_names: one a class, of a model of several.
 
     Raises:
         ValueError: a model with other inputs or outputs, or one that does not know them, or whose output leaves [0, 1],
-            such as a logit; a wrong number of names or units, names that are not distinct or that TensorFlow cannot
-            use; a calibration beside several parameters or several classes.
+            such as a logit; a wrong number of names or units, names that are not distinct, that TensorFlow cannot
+            use, or the model's own in another order; a calibration beside several parameters or several classes.
     """
     n_features, n_parameters, n_classes = sizes(model)
     require_probability(model)
     class_names = class_names_of(class_names, n_classes)
-    feature_names = names_of("feature_names", feature_names, n_features)
+    feature_names = feature_names_of(feature_names, model, n_features)
     _require_names_of_inputs(feature_names or ())
     theta_names = names_of("theta_names", theta_names, n_parameters)
     theta_units = names_of("theta_units", theta_units, n_parameters, distinct=False)

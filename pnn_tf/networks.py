@@ -1,13 +1,14 @@
 """Networks of Baldi et al. 2016 and Anzalone et al. 2022: one classifier for a whole range of theta."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pnn_tf import checks
+from pnn_tf.columns import FeatureNames
 from pnn_tf.dropout import FastDropout
 from pnn_tf.layers import Activation, AffineConditioning, ConcatConditioning, Initializer, ThetaScale
 from pnn_tf.precision import at_least_float32
@@ -30,6 +31,7 @@ def parametric_network(
     theta_points: ArrayLike | None = None,
     feature_mean: ArrayLike | None = None,
     feature_variance: ArrayLike | None = None,
+    feature_names: Iterable[str] | None = None,
     kernel_initializer: Initializer = "glorot_uniform",
     affine_start: str = "identity",
     kernel_l2: float = 1e-4,
@@ -67,6 +69,8 @@ def parametric_network(
         feature_mean: (n_features,) subtracted from the features inside the model; None for features that are
             standardised already.
         feature_variance: (n_features,) positive; the features are divided by its root. Given with feature_mean.
+        feature_names: (n_features,) names of the features, such as `batches.feature_names`. Kept with the model: it
+            takes the columns of tables by them. None for features in the order of the training.
         kernel_initializer: of the Dense layers; biases start at zero.
         affine_start: "identity" for affine layers that start with scale 1 and shift 0, as if there were none;
             "glorot_uniform" for random kernels and no biases, as Anzalone et al. 2022, section 6.3. Through the
@@ -89,8 +93,9 @@ def parametric_network(
         ValueError: an unknown conditioning or affine_start; n_features, n_parameters or units that are not whole
             numbers of at least 1, n_classes below 2, no hidden layer; a dropout outside [0, 1), an L2 penalty that is
             negative or not finite; only one of feature_mean and feature_variance, or one that is not of n_features
-            finite numbers, a variance that is not positive; a theta_scale, theta_offset or theta_points for another
-            number of parameters, a theta_scale that is not positive, theta_points that are empty or not finite.
+            finite numbers, a variance that is not positive; feature_names that are not n_features distinct ones; a
+            theta_scale, theta_offset or theta_points for another number of parameters, a theta_scale that is not
+            positive, theta_points that are empty or not finite.
 
     >>> parametric_network(27).count_params()
     76151
@@ -132,7 +137,7 @@ def parametric_network(
     full = at_least_float32()
     features = keras.Input((n_features,), dtype=full.compute_dtype, name="features")
     theta = keras.Input((n_parameters,), dtype=full.compute_dtype, name="theta")
-    z = features
+    z = features if feature_names is None else FeatureNames(feature_names, name="feature_names")(features)
     if feature_mean is not None:
         z = keras.layers.Normalization(mean=feature_mean, variance=feature_variance, dtype=full, name="standardise")(z)
     if conditioning is not None:

@@ -7,7 +7,15 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from pnn_tf.describing import class_names_of, description_of, names_of, require_probability, sizes, where_finite
+from pnn_tf.describing import (
+    class_names_of,
+    description_of,
+    feature_names_of,
+    names_of,
+    require_probability,
+    sizes,
+    where_finite,
+)
 
 
 def export_onnx(
@@ -34,7 +42,7 @@ def export_onnx(
     Args:
         model: functional, with the inputs `features` and `theta` and one output (n_events, n_outputs).
         path: file to write; what is there is replaced.
-        feature_names: one a feature, in the order of the columns.
+        feature_names: one a feature, in the order of the columns; None for those that the model remembers.
         theta_names: one a parameter.
         theta_units: one a parameter, such as "GeV".
         class_names: one a class, of a model of several. Names, units and trained theta go into the file's metadata, as
@@ -43,7 +51,8 @@ def export_onnx(
     Raises:
         ImportError: the package onnx is not installed.
         ValueError: a model with other inputs or outputs, whose output leaves [0, 1], such as a logit, or with an
-            operation that is not translated; a wrong number of names or units, names that are not distinct.
+            operation that is not translated; a wrong number of names or units, names that are not distinct, or the
+            model's own in another order.
     """
     from pnn_tf import onnx_graph  # here, since it needs the package onnx
 
@@ -51,7 +60,7 @@ def export_onnx(
     require_probability(model)
     text = description_of(
         model,
-        names_of("feature_names", feature_names, n_features),
+        feature_names_of(feature_names, model, n_features),
         names_of("theta_names", theta_names, n_parameters),
         names_of("theta_units", theta_units, n_parameters, distinct=False),
         class_names_of(class_names, n_classes),

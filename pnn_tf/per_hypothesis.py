@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pnn_tf import checks
+from pnn_tf.columns import Features
 from pnn_tf.evaluation import HypothesisResult, evaluate_hypotheses
 
 
@@ -39,7 +40,7 @@ class PerHypothesis(keras.callbacks.Callback):
 
     def __init__(
         self,
-        features: ArrayLike,
+        features: Features,
         theta: ArrayLike,
         label: ArrayLike,
         *,

@@ -14,8 +14,10 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from pnn_tf import checks
+from pnn_tf.columns import Features, names_of
 from pnn_tf.leak import require_shared_theta
 from pnn_tf.round_robin import with_replacement, without_replacement
+from pnn_tf.shards import LeftOut
 from pnn_tf.strata import Stratum, scale_weights, stratify
 from pnn_tf.theta import ThetaStrategy
 
@@ -35,13 +37,17 @@ class BalancedBatches:
         strata: name, size and quota per batch of each stratum.
         batch_size: number of events of a batch, the sum of the quotas.
         steps_per_epoch: number of batches that hold as many events as the data; `model.fit` needs it.
+        feature_names: of the columns of features, in order, for `parametric_network`; None if they came as an array.
+        left_out: what `sharded_batches` did not use, and why.
     """
 
     strata: tuple[Stratum, ...]
     batch_size: int
     steps_per_epoch: int
-    _block: Callable = field(repr=False)  # from the number of a block to its batches, stacked
-    _n_steps: int = field(repr=False)
+    feature_names: list[str] | None
+    left_out: tuple[LeftOut, ...]
+    _blocks: Callable[[int], tf.data.Dataset] = field(repr=False)  # of stacked batches, from the block of a number on
+    _n_steps: int = field(repr=False)  # batches of a block
 
     @property
     def dataset(self) -> tf.data.Dataset:
@@ -58,14 +64,14 @@ class BalancedBatches:
         block, skipped = divmod(operator.index(step), self._n_steps)
         if block < 0:
             raise ValueError(f"Expected step >= 0. Received: step={step}")
-        stream = tf.data.Dataset.counter(block).map(self._block).prefetch(2).unbatch().skip(skipped)
+        stream = self._blocks(block).prefetch(2).unbatch().skip(skipped)
         options = tf.data.Options()
         options.experimental_optimization.apply_default_optimizations = False  # they would copy the data once more
         return stream.with_options(options)
 
 
 def balanced_batches(
-    features: ArrayLike,
+    features: Features,
     theta: ArrayLike,
     label: ArrayLike,
     *,
@@ -100,7 +106,7 @@ def balanced_batches(
     once, into one tensor that all batches are gathered from.
 
     Args:
-        features: (n_events, n_features).
+        features: (n_events, n_features), or a table of columns, such as a dict or a DataFrame, as they come.
         theta: (n_events,) or (n_events, n_parameters), in physical units; what background_theta replaces may be NaN.
         label: (n_events,) 1 for signal, 0 for background; or the class from 0 to n_classes - 1.
         batch_size: number of events of a batch.
@@ -141,6 +147,7 @@ def balanced_batches(
     signal 750 1 1.0
     background 3 2.0
     """
+    feature_names = names_of(features)
     features = checks.as_features(features)
     n_events = len(features)
     batch_size, n_classes = checks.as_count("batch_size", batch_size), checks.as_count("n_classes", n_classes, 2)
@@ -153,7 +160,7 @@ def balanced_batches(
     if weight is not None:
         weight = checks.as_weight(weight, n_events)
     nuisances = checks.as_columns("nuisances", nuisances, theta.shape[1])
-    _check_strategy(background_theta, features, theta, nuisances)
+    check_strategy(background_theta, features, theta, nuisances)
     rng = np.random.default_rng(seed)
     row_seed, theta_seed = (int(number) for number in rng.integers(2**63, size=2))
     strata = stratify(
@@ -167,33 +174,60 @@ def balanced_batches(
         order=rng.permutation(np.arange(n_events, dtype=np.int32)),
     )
     weight = scale_weights(weight, strata, weight_scale)
-    resampled = background_theta is not None and background_theta.sampled
-    if background_theta is not None and not resampled:
+    if background_theta is not None and not background_theta.sampled:
         drawn = background_theta.draw(n_events, [theta_seed, 0], features)
-        theta = np.where(signal[:, np.newaxis], theta, _joined(drawn, theta, nuisances))
-    _check_theta(theta, signal, background_theta, features, nuisances)
+        theta = np.where(signal[:, np.newaxis], theta, joined(drawn, theta, nuisances))
+    check_theta(theta, signal, background_theta, features, nuisances)
 
     n_steps = max(1, ROWS_PER_BLOCK // batch_size)
     n_rows = n_steps * batch_size
+    finished = finisher(
+        background_theta, theta_seed, nuisances, ~np.isin(np.arange(n_classes), backgrounds), batch_size
+    )
     draw_places = (with_replacement if replacement else without_replacement)(strata.sizes, strata.n_strata, row_seed)
     event_at = _tensor(strata.event_at)
     columns = [_tensor(column) for column in (label, theta, features, weight) if column is not None]
-    is_signal = tf.constant(~np.isin(np.arange(n_classes), backgrounds))
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
     def block(number):
         event = tf.gather(event_at, draw_places(number * n_rows + tf.range(n_rows, dtype=tf.int64)))
-        label, theta, features, *weight = [tf.gather(column, event) for column in columns]
-        if resampled:
-            drawn = background_theta.draw(n_rows, [theta_seed, number], features)
+        return finished(number, *[tf.gather(column, event) for column in columns])
+
+    def blocks(first):
+        return tf.data.Dataset.counter(first).map(block)
+
+    steps_per_epoch = math.ceil(n_events / batch_size)
+    return BalancedBatches(strata.strata, batch_size, steps_per_epoch, feature_names, (), blocks, n_steps)
+
+
+def finisher(
+    strategy: ThetaStrategy | None, seed: int, nuisances: Sequence[int], is_signal: np.ndarray, batch_size: int
+) -> Callable:
+    """What makes batches of the events of a block, given its number, label, theta, features and, if any, weight.
+
+    Args:
+        strategy: by which background gets its theta, if it is sampled.
+        seed: of the strategy.
+        nuisances: columns of theta that background keeps.
+        is_signal: (n_classes,) bool.
+        batch_size: number of events of a batch.
+
+    Returns:
+        A function for use in a graph, which gives elements of `BalancedBatches`, stacked.
+    """
+    is_signal = tf.constant(is_signal)
+
+    def finished(number, label, theta, features, *weight):
+        if strategy is not None and strategy.sampled:
+            drawn = strategy.draw(label.shape[0], [seed, number], features)
             signal = tf.gather(is_signal, tf.cast(label, tf.int32))[:, tf.newaxis]
-            theta = tf.where(signal, theta, _joined(drawn, theta, nuisances))
+            theta = tf.where(signal, theta, joined(drawn, theta, nuisances))
         label = tf.cast(label, tf.float32)[:, tf.newaxis]
-        stacked = [tf.reshape(x, [n_steps, batch_size, *x.shape[1:]]) for x in (features, theta, label, *weight)]
+        stacked = [tf.reshape(x, [-1, batch_size, *x.shape[1:]]) for x in (features, theta, label, *weight)]
         features, theta, label, *weight = stacked
         return {"features": features, "theta": theta}, label, *weight
 
-    return BalancedBatches(strata.strata, batch_size, math.ceil(n_events / batch_size), block, n_steps)
+    return finished
 
 
 def _tensor(array: np.ndarray) -> tf.Tensor:
@@ -208,13 +242,13 @@ def _tensor(array: np.ndarray) -> tf.Tensor:
     return tf.experimental.dlpack.from_dlpack(copy.__dlpack__())
 
 
-def _joined(drawn: tf.Tensor, own: tf.Tensor, nuisances: Sequence[int]) -> tf.Tensor:
+def joined(drawn: tf.Tensor, own: tf.Tensor, nuisances: Sequence[int]) -> tf.Tensor:
     """(n, n_parameters): the nuisances of `own`, and in the other columns those of `drawn`, in order."""
     columns = iter(tf.unstack(drawn, axis=1))
     return tf.stack([own[:, i] if i in nuisances else next(columns) for i in range(own.shape[1])], axis=1)
 
 
-def _check_strategy(
+def check_strategy(
     strategy: ThetaStrategy | None, features: np.ndarray, theta: np.ndarray, nuisances: Sequence[int]
 ) -> None:
     if strategy is None:
@@ -235,7 +269,7 @@ def _check_strategy(
         raise ValueError(f"background_theta={strategy} reads column {column} of {features.shape[1]} features.")
 
 
-def _check_theta(
+def check_theta(
     theta: np.ndarray,
     signal: np.ndarray,
     strategy: ThetaStrategy | None,

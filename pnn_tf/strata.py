@@ -74,29 +74,18 @@ def stratify(
         ValueError: an unknown balance, a class without events, "background" without process, signal whose theta is
             continuous where it is to be balanced.
     """
-    if balance not in BALANCES:
-        raise ValueError(f"Expected balance to be one of {', '.join(BALANCES)}. Received: balance={balance!r}")
-    if balance == "background" and process is None:
-        raise ValueError("balance='background' needs process, the background process of each event. Or use 'class'.")
+    require_balance(balance, process is not None)
     if balance == "none":
         return Strata((Stratum("all", len(order), float(batch_size)),), [1], order)
     groups = []
-    for of_class in sorted(range(n_classes), key=lambda of_class: of_class in backgrounds):
-        kind = "background" if of_class in backgrounds else "signal"
-        name = kind if n_classes == 2 else f"{kind} {of_class}"
+    for of_class, kind, name in named_classes(n_classes, backgrounds):
         events = order[label[order] == of_class]
-        if len(events) == 0:
-            raise ValueError(f"The stratum {name!r} is empty, and balance={balance!r} needs it. Or use balance='none'.")
+        require_events(name, balance, len(events))
         if balance not in (kind, "full"):
             groups.append([(name, events)])
         elif kind == "signal":
             points, group = distinct(theta[events])
-            if is_continuous(len(points), len(events)):
-                raise ValueError(
-                    f"balance={balance!r} makes equal parts of the hypotheses, but theta of {name!r} has "
-                    f"{len(points)} values in {len(events)} events, as if it were continuous. Use balance='class', or "
-                    "'background'."
-                )
+            require_hypotheses(name, balance, len(points), len(events))
             groups.append(_parts(name, [point_name(point) for point in points], group, events))
         elif process is None:
             groups.append([(name, events)])
@@ -113,25 +102,68 @@ def stratify(
 
 def scale_weights(weight: np.ndarray | None, strata: Strata, weight_scale: str | None) -> np.ndarray | None:
     """Weights (n_events,) float32, scaled to a mean of 1 in each stratum, or altogether, or not; None for none."""
+    if weight is None:
+        require_scale(weight_scale)
+        return weight
+    sorted_weight = weight[strata.event_at].astype(np.float64)
+    sums = np.add.reduceat(sorted_weight, np.cumsum([0, *strata.sizes[:-1]]))
+    scaled = np.empty_like(weight)
+    scaled[strata.event_at] = sorted_weight / np.repeat(mean_weights(strata.strata, sums, weight_scale), strata.sizes)
+    return scaled
+
+
+def mean_weights(strata: Sequence[Stratum], sums: np.ndarray, weight_scale: str | None) -> np.ndarray:
+    """What weights are divided by in each stratum, (n_strata,) float64, given the sum of the weights in each."""
+    require_scale(weight_scale)
+    sizes = np.array([stratum.size for stratum in strata])
+    if weight_scale is None:
+        return np.ones(len(strata))
+    means = sums / sizes if weight_scale == "stratum" else np.full(len(strata), np.sum(sums) / sizes.sum())
+    if not means.all():
+        raise ValueError(
+            f"The weights of the stratum {strata[int(np.argmin(means))].name!r} are all 0, so that there is no scale "
+            "that gives them a mean of 1. Leave these events out, or use weight_scale=None."
+        )
+    return means
+
+
+def named_classes(n_classes: int, backgrounds: Sequence[int]) -> list[tuple[int, str, str]]:
+    """Each class with its kind, "signal" or "background", and its name; signal first."""
+    classes = sorted(range(n_classes), key=lambda of_class: of_class in backgrounds)
+    kinds = ["background" if of_class in backgrounds else "signal" for of_class in classes]
+    names = kinds if n_classes == 2 else [f"{kind} {of_class}" for kind, of_class in zip(kinds, classes, strict=True)]
+    return list(zip(classes, kinds, names, strict=True))
+
+
+def require_balance(balance: str, has_process: bool) -> None:
+    """Refuses a balance that there is not, or not without processes."""
+    if balance not in BALANCES:
+        raise ValueError(f"Expected balance to be one of {', '.join(BALANCES)}. Received: balance={balance!r}")
+    if balance == "background" and not has_process:
+        raise ValueError("balance='background' needs process, the background process of each event. Or use 'class'.")
+
+
+def require_scale(weight_scale: str | None) -> None:
+    """Refuses a scale of weights that there is not."""
     if weight_scale not in WEIGHT_SCALES:
         raise ValueError(
             f"Expected weight_scale to be one of {', '.join(map(repr, WEIGHT_SCALES))}. Received: {weight_scale!r}"
         )
-    if weight is None or weight_scale is None:
-        return weight
-    sorted_weight = weight[strata.event_at].astype(np.float64)
-    starts = np.cumsum([0, *strata.sizes[:-1]]) if weight_scale == "stratum" else [0]
-    sizes = np.diff([*starts, len(weight)])
-    means = np.add.reduceat(sorted_weight, starts) / sizes
-    if not means.all():
-        name = strata.strata[int(np.argmin(means))].name
+
+
+def require_events(name: str, balance: str, n_events: int) -> None:
+    """Refuses a class without events."""
+    if n_events == 0:
+        raise ValueError(f"The stratum {name!r} is empty, and balance={balance!r} needs it. Or use balance='none'.")
+
+
+def require_hypotheses(name: str, balance: str, n_points: int, n_events: int) -> None:
+    """Refuses a continuous theta where equal parts by theta are asked for."""
+    if is_continuous(n_points, n_events):
         raise ValueError(
-            f"The weights of the stratum {name!r} are all 0, so that there is no scale that gives them a mean of 1. "
-            "Leave these events out, or use weight_scale=None."
+            f"balance={balance!r} makes equal parts of the hypotheses, but theta of {name!r} has {n_points} values in "
+            f"{n_events} events, as if it were continuous. Use balance='class', or 'background'."
         )
-    scaled = np.empty_like(weight)
-    scaled[strata.event_at] = sorted_weight / np.repeat(means, sizes)
-    return scaled
 
 
 def distinct(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from pnn_tf import keras_graph
+from pnn_tf.columns import FeatureNames
 from pnn_tf.discriminants import LogOdds
 from pnn_tf.dropout import FastDropout
 from pnn_tf.layers import AffineConditioning, ConcatConditioning, ThetaScale
@@ -18,6 +19,7 @@ KNOWN = (
     keras.layers.Dropout,
     FastDropout,
     keras.layers.Normalization,
+    FeatureNames,
     ThetaScale,
     AffineConditioning,
     ConcatConditioning,

@@ -20,7 +20,7 @@ def run(n_events: int = 1_000_000, n_features: int = 27, batch_size: int = 1024,
 
     from pnn_tf import parametric_network
 
-    stream = _stream(n_events, n_features, batch_size=batch_size)
+    stream = random_batches(n_events, n_features, batch_size=batch_size)
     constant = tf.data.Dataset.from_tensors(next(iter(stream))).repeat()
     network = parametric_network(n_features, seed=1)
     network.compile(keras.optimizers.Adam(3e-4), "binary_crossentropy", steps_per_execution=min(32, steps))
@@ -56,13 +56,13 @@ def _peaks(n_events, n_features):
     """After a stream of 10 000 events, TensorFlow at work, and after this one."""
     peaks = []
     for n in (10_000, n_events):
-        for _ in _stream(n, n_features).take(100):
+        for _ in random_batches(n, n_features).take(100):
             pass
         peaks.append(bytes_in_use())
     return peaks
 
 
-def _stream(n_events, n_features, **options):
+def random_batches(n_events, n_features, **options):
     """Random events: half signal, hypotheses in equal parts."""
     from pnn_tf import Identical, balanced_batches
 

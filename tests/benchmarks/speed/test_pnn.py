@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.data.hepmass import FILES, load_hepmass
-from benchmarks.speed import metrics, paper_memory, pipeline, scan, scoring
+from benchmarks.speed import metrics, paper_memory, pipeline, scan, scoring, sharded
 
 
 def test_metrics_of_each_kind_of_scores_and_weights():
@@ -39,6 +39,23 @@ def test_batches_and_training_take_turns():
     assert all(row["CPU us/event"] > 0 for row in rows)
     for row in rows:
         assert row["rate / that of one batch repeated"] == pytest.approx(row["k events/s"] / constant["k events/s"])
+
+
+def test_files_and_memory_take_turns():
+    memory, *rows = sharded.run(
+        n_events=2000, n_features=2, batch_size=20, steps=4, row_group=100, buffer_events=100_000, repetitions=1
+    )
+    assert [row["row"].split(",")[0] for row in rows] == ["training", "files alone"] * 2
+    for row in rows:
+        assert row["rate / that of training, memory"] == pytest.approx(row["k events/s"] / memory["k events/s"])
+
+
+@pytest.mark.slow
+def test_memory_of_files_does_not_grow_with_the_events():
+    few, many = sharded.run_memory(n_events=(400_000, 4_000_000), buffer_events=100_000)
+    assert many["events (MB)"] == 10 * few["events (MB)"] == pytest.approx(464)
+    grown = many["above TensorFlow and pyarrow (MB)"] - few["above TensorFlow and pyarrow (MB)"]
+    assert grown < few["events (MB)"]  # of the 418 MB that the events take more
 
 
 @pytest.mark.slow
