@@ -16,8 +16,7 @@ CHUNK = 1 << 16  # rows looked at in one go, so that a check needs no second arr
 
 def as_features(features: Features, names: Sequence[str] | None = None) -> np.ndarray:
     """(n_events, n_features) float32, all finite; of a table of columns those with the names, or all."""
-    if np.ma.is_masked(features):
-        raise ValueError("features are masked in some events. Drop them, or fill in values.")
+    _require_unmasked("features", features)
     names = names_of(features) if names is None else names
     with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused below
         features = np.asarray(stacked(features, names), dtype=np.float32)
@@ -36,6 +35,7 @@ def as_theta(
 
     With label, background is looked at in the columns of the nuisances alone: what it has in others need not be finite.
     """
+    _require_unmasked("theta", theta)
     theta = np.asarray(theta, dtype=np.float32)
     if theta.ndim == 1:
         theta = theta[:, np.newaxis]
@@ -200,6 +200,7 @@ def _as_numbers(argument: str, values: ArrayLike, n_events: int | None) -> np.nd
 
 
 def _as_column(argument: str, values: ArrayLike, n_events: int | None) -> np.ndarray:
+    _require_unmasked(argument, values)
     values = np.asarray(values)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -208,6 +209,12 @@ def _as_column(argument: str, values: ArrayLike, n_events: int | None) -> np.nda
     if n_events is not None:
         _require_length(argument, values, n_events)
     return values
+
+
+def _require_unmasked(argument: str, values: ArrayLike) -> None:
+    """Refuses masked values, which an array without its mask would take for numbers."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{argument} is masked in some events. Drop these events, or fill in values.")
 
 
 def _require_length(argument: str, values: np.ndarray, n_events: int) -> None:

@@ -54,3 +54,13 @@ def test_negative_weights_where_they_are_asked_for():
         checks.as_weight([1, -1], 2)
     with pytest.raises(ValueError, match="NaN"):
         checks.as_weight([1, np.nan], 2, signed=True)
+
+
+@pytest.mark.parametrize(
+    "check", [checks.as_theta, checks.as_label, checks.as_score, checks.as_process, checks.as_weight]
+)
+def test_masked_values_are_not_taken_for_numbers(check):
+    values = np.ma.masked_array([1.0, 0.0, 999.0], [False, False, True])
+    more = {checks.as_process: (3, np.ones(3, bool)), checks.as_theta: (), checks.as_label: ()}.get(check, (3,))
+    with pytest.raises(ValueError, match="is masked in some events"):
+        check(values, *more)
