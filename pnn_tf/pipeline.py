@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from pnn_tf import checks
 from pnn_tf.columns import Features, names_of
 from pnn_tf.leak import require_shared_theta
-from pnn_tf.round_robin import with_replacement, without_replacement
+from pnn_tf.round_robin import steps_of_block, with_replacement, without_replacement
 from pnn_tf.shards import LeftOut
 from pnn_tf.strata import Stratum, scale_weights, stratify
 from pnn_tf.theta import ThetaStrategy
@@ -179,18 +179,20 @@ def balanced_batches(
         theta = np.where(signal[:, np.newaxis], theta, joined(drawn, theta, nuisances))
     check_theta(theta, signal, background_theta, features, nuisances)
 
-    n_steps = max(1, ROWS_PER_BLOCK // batch_size)
+    n_steps = steps_of_block(batch_size, strata.n_strata, ROWS_PER_BLOCK)
     n_rows = n_steps * batch_size
     finished = finisher(
         background_theta, theta_seed, nuisances, ~np.isin(np.arange(n_classes), backgrounds), batch_size
     )
-    draw_places = (with_replacement if replacement else without_replacement)(strata.sizes, strata.n_strata, row_seed)
+    draw_places = (with_replacement if replacement else without_replacement)(
+        strata.sizes, strata.n_strata, n_rows, row_seed
+    )
     event_at = _tensor(strata.event_at)
     columns = [_tensor(column) for column in (label, theta, features, weight) if column is not None]
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
     def block(number):
-        event = tf.gather(event_at, draw_places(number * n_rows + tf.range(n_rows, dtype=tf.int64)))
+        event = tf.gather(event_at, draw_places(number))
         return finished(number, *[tf.gather(column, event) for column in columns])
 
     def blocks(first):

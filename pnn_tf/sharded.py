@@ -22,7 +22,7 @@ from pnn_tf.pipeline import (
     finisher,
     joined,
 )
-from pnn_tf.round_robin import stratum_and_rank, without_replacement
+from pnn_tf.round_robin import steps_of_block, stratum_and_rank, without_replacement
 from pnn_tf.shard_index import FoundStrata, RowGroup, events_of, index
 from pnn_tf.shard_stream import Columns, Stream
 from pnn_tf.strata import mean_weights, require_balance, require_scale
@@ -135,7 +135,7 @@ def sharded_batches(
     divisor = np.ones(max(numbers) + 1)
     if weight is not None:
         divisor[numbers] = mean_weights(strata, np.array([events.weight_sums[n] for n in numbers]), weight_scale)
-    n_steps = max(1, ROWS_PER_BLOCK // batch_size)
+    n_steps = steps_of_block(batch_size, n_strata, ROWS_PER_BLOCK)
     shapes = [(), (len(theta),), (len(features),), *([()] if weight is not None else [])]
     source = _Source(
         events.row_groups,
@@ -219,13 +219,13 @@ class _Source:
         self._streamed = [i for i, size in enumerate(sizes) if size > self._capacity]
         held_sizes = [1 if i in self._streamed else size for i, size in enumerate(sizes)]  # 1 is a place to be ignored
         self._held = self._hold(held_sizes)
-        places = without_replacement(held_sizes, n_strata, seed)
+        places = without_replacement(held_sizes, n_strata, n_rows, seed)
         none_held = len(self._streamed) == len(sizes)
 
         @tf.function(input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
         def layout(number):
             rows = number * n_rows + tf.range(n_rows, dtype=tf.int64)
-            return *stratum_and_rank(rows, n_strata), rows if none_held else places(rows)
+            return *stratum_and_rank(rows, n_strata), rows if none_held else places(number)
 
         self._layout = layout
 
