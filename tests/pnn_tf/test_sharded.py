@@ -205,7 +205,7 @@ def test_no_more_events_are_held_than_the_buffer_says(tmp_path, monkeypatch):
             super().__init__(*arguments)
             buffers.append(len(self._columns[0]))
 
-    monkeypatch.setattr("pnn_tf.sharded.Stream", Recorded)
+    monkeypatch.setattr("pnn_tf.shard_source.Stream", Recorded)
     batches = from_files(write(tmp_path, make_events()))
     take(batches.dataset, 2)
     held = min(stratum.size for stratum in batches.strata)
