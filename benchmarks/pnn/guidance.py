@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 import pnn_tf
 from benchmarks.affine.networks import M_WWBB, m_wwbb_scale
-from benchmarks.claims import Claim, Estimate, above, below, between, over_seeds, over_trainings
+from benchmarks.claims import Claim, Estimate, Missing, above, below, between, over_seeds, over_trainings
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass_imb import imbalanced
 from benchmarks.experiment import Experiment
@@ -186,9 +186,12 @@ def tables(record: Mapping) -> Iterator[Table]:
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
     """Mean score of signal against the mass that the network is told, a panel a network; and sculpted background."""
     first = {row["row"]: row for row in reversed(record["rows"])}
+    told = [name for name in TOLD if name in first]
+    shown = [name for name in (IDENTICAL, DECORRELATED) if name in first]
+    if not told or not shown:
+        raise Missing(f"not finished: {', '.join(TOLD)}")
     with style():
         figure = Figure(figsize=(10.2, 3.6))
-        told = [name for name in TOLD if name in first]
         panels = figure.subplots(1, len(told), sharey=True, squeeze=False)[0]
         for axes, name in zip(panels, told, strict=True):
             for found in first[name]["responses"]:
@@ -208,7 +211,6 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         "extrapolates and `predict_scores` warns.",
         figure,
     )
-    shown = [name for name in (IDENTICAL, DECORRELATED) if name in first]
     with style():
         figure = Figure(figsize=(10.2, 4.0))
         for part, name in zip(figure.subfigures(1, len(shown), squeeze=False)[0], shown, strict=True):
