@@ -52,10 +52,11 @@ def test_files_and_memory_take_turns():
 
 @pytest.mark.slow
 def test_memory_of_files_does_not_grow_with_the_events():
-    few, many = sharded.run_memory(n_events=(400_000, 4_000_000), buffer_events=100_000)
-    assert many["events (MB)"] == 10 * few["events (MB)"] == pytest.approx(464)
+    few, many = sharded.run_memory(n_events=(1_000_000, 4_000_000), buffer_events=100_000)
+    assert many["events (MB)"] == 4 * few["events (MB)"] == pytest.approx(464)
     grown = many["above TensorFlow and pyarrow (MB)"] - few["above TensorFlow and pyarrow (MB)"]
-    assert grown < few["events (MB)"]  # of the 418 MB that the events take more
+    # The events take 348 MB more. What allocators keep differs by some tens of MB from run to run.
+    assert grown < (many["events (MB)"] - few["events (MB)"]) / 4
 
 
 @pytest.mark.slow
