@@ -234,6 +234,12 @@ def _squared_difference(graph, _, x, y):
     return _square(graph, _, graph.add("Sub", [x, y]))
 
 
+def _select(graph, operation, condition, x, y):
+    if operation.inputs[0].shape.rank != operation.inputs[1].shape.rank:  # a row for each condition: not as in Where
+        raise ValueError(f"export_onnx knows Select, in {operation.name!r}, for arguments of one rank. Use tf.where.")
+    return graph.add("Where", [condition, x, y])
+
+
 def _is_finite(graph, _, x):
     return graph.add("Less", [graph.add("Abs", [x]), graph.constant(np.inf)])
 
@@ -254,6 +260,7 @@ COMPOSED: dict[str, Any] = {
     "Pack": _pack,
     "Relu6": lambda graph, _, x: graph.add("Clip", [x, graph.constant(0.0), graph.constant(6.0)]),
     "Rsqrt": lambda graph, _, x: graph.add("Reciprocal", [graph.add("Sqrt", [x])]),
+    "Select": _select,
     "Square": _square,
     "SquaredDifference": _squared_difference,
     "Squeeze": _squeeze,

@@ -106,6 +106,9 @@ LAYERS = {
         [getattr(keras.ops, f)(x, axis=1, keepdims=True) for f in ("max", "min", "mean", "sum", "prod")] + [theta]
     ),
     "reshape": lambda x, theta: keras.layers.Flatten()(keras.layers.Reshape((3, 1))(x) * theta[:, None]),
+    "select": lambda x, theta: keras.layers.Lambda(
+        lambda x: tf.raw_ops.Select(condition=x > 0, x=x, y=2 * x), output_shape=(3,)
+    )(x),
     "where": lambda x, theta: keras.ops.where(x > 0, x, theta) + keras.ops.cast(x >= theta, "float32"),
 }
 
@@ -160,6 +163,12 @@ def test_it_describes_itself(tmp_path):
     [
         (lambda x, theta: keras.ops.cumsum(x, axis=1), r"operation Cumsum of TensorFlow, in '.*'.* export_savedmodel"),
         (lambda x, theta: keras.layers.Lambda(lambda x: x[: tf.shape(x)[0]], output_shape=(3,))(x), "to be constants"),
+        (
+            lambda x, theta: keras.layers.Lambda(
+                lambda x: tf.raw_ops.Select(condition=x[:, 0] > 0, x=x, y=2 * x), output_shape=(3,)
+            )(x),
+            "of one rank",
+        ),
     ],
 )
 def test_what_is_not_translated_is_refused(tmp_path, layers, message):
