@@ -75,6 +75,21 @@ class Recipe:
             seed=seed,
         )
 
+    def batches(
+        self, events: Events, background_theta, seed: int, nuisances: tuple[int, ...] = ()
+    ) -> pnn_tf.BalancedBatches:
+        """Batches of training events, with the strategy, the seed and the nuisances of `train`."""
+        return pnn_tf.balanced_batches(
+            events.features,
+            events.theta,
+            events.label,
+            batch_size=self.batch_size,
+            balance=self.balance,
+            background_theta=background_theta,
+            nuisances=nuisances,
+            seed=seed,
+        )
+
     def optimizer(self, n_steps: int) -> keras.optimizers.Optimizer:
         """A new optimiser, for epochs of `n_steps`."""
         return keras.optimizers.Adam(self.learning_rate)
@@ -118,16 +133,7 @@ def train(
     training, validation = events.split(recipe.validation_fraction, seed)
     if conditioning is None and background_theta is None:
         background_theta = pnn_tf.Identical(events.hypotheses)  # which nobody is told
-    batches = pnn_tf.balanced_batches(
-        training.features,
-        training.theta,
-        training.label,
-        batch_size=recipe.batch_size,
-        balance=recipe.balance,
-        background_theta=background_theta,
-        nuisances=nuisances,
-        seed=seed,
-    )
+    batches = recipe.batches(training, background_theta, seed, nuisances)
     n_steps = batches.steps_per_epoch
     shape = training.features.shape[1], training.theta.shape[1]
     model = _fresh_network(recipe, shape, conditioning, n_steps, seed)

@@ -28,15 +28,7 @@ def decorrelated(
         epochs: how many.
     """
     training, _ = events.split(recipe.validation_fraction, seed)
-    batches = pnn_tf.balanced_batches(
-        training.features,
-        training.theta,
-        training.label,
-        batch_size=recipe.batch_size,
-        balance=recipe.balance,
-        background_theta=pnn_tf.Identical(events.hypotheses),
-        seed=seed,
-    )
+    batches = recipe.batches(training, pnn_tf.Identical(events.hypotheses), seed)
     column, n_steps = events.names.index(M_WWBB), batches.steps_per_epoch
 
     def target(x, label):

@@ -85,8 +85,7 @@ def make_row(config: Config, samples: Samples, name: str, seed: int, display: Di
         model = decorrelated(config, model, events, seed, *penalty, epochs=config.epochs - plain)
         display.advance(1 - plain / config.epochs, f"{name}, seed {seed}: decorrelated")
     results = pnn_tf.evaluate_hypotheses(model, test.features, test.theta, test.label)
-    batch = {"batch_size": config.batch_size, "balance": config.balance, "background_theta": background_theta}
-    batches = pnn_tf.balanced_batches(events.features, events.theta, events.label, seed=seed, **batch)
+    batches = config.batches(events, background_theta, seed)
     x, label = next(batches.dataset.as_numpy_iterator())
     grid, masses = np.linspace(*config.grid), hypotheses[:, 0].tolist()
     responses = []
