@@ -9,6 +9,7 @@ from taylor.coefficients import TaylorCoefficients, taylor_coefficients
 from taylor.features import FeatureSet
 from taylor.importance import mean_abs_coefficients
 from taylor.monitor import MonitorRecord, TaylorMonitor, read_monitor
+from taylor.outputs import ImportanceOfOutputs, importance_of_outputs
 from taylor.over_theta import ImportanceOverTheta, importance_over_theta
 from taylor.result import RankedFeature, TaylorImportance
 from taylor.rules import rule
@@ -17,6 +18,7 @@ from taylor.steps import NoRule
 
 __all__ = [
     "FeatureSet",
+    "ImportanceOfOutputs",
     "ImportanceOverTheta",
     "MonitorRecord",
     "NoRule",
@@ -25,6 +27,7 @@ __all__ = [
     "TaylorCoefficients",
     "TaylorImportance",
     "TaylorMonitor",
+    "importance_of_outputs",
     "importance_over_theta",
     "mean_abs_coefficients",
     "read_monitor",

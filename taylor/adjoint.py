@@ -19,9 +19,9 @@ import tensorflow as tf
 from taylor import keras_graph
 from taylor.chunks import on_gpu
 from taylor.features import FeatureSet
-from taylor.response import Response
+from taylor.response import Response, largest
 from taylor.rules import apply_rule
-from taylor.steps import Curvature, Elementwise, NoRule, Softmax, Step, Variable
+from taylor.steps import Centred, Curvature, Elementwise, NoRule, Softmax, Step, Variable
 
 CACHED = 100_000  # numbers in a Jacobian that several of fit into a core's second-level cache
 
@@ -33,19 +33,21 @@ class Pairs(NamedTuple):
     positions: np.ndarray
 
     def products(self, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-        """left[i] * right[j] for each pair, from (inputs, ...) to (pairs, ...)."""
+        """left[i] * right[j] for each pair, from (..., inputs, n) to (..., pairs, n)."""
         i, j = self.positions.T
-        return tf.gather(left, i) * tf.gather(right, j)
+        return tf.gather(left, i, axis=-2) * tf.gather(right, j, axis=-2)
 
     def entries(self, matrices: tf.Tensor) -> tf.Tensor:
-        """The entry of each pair, from (n_events, inputs, inputs) to (pairs, n_events)."""
-        size = len(self.inputs)
+        """The entry of each pair, from (n_events, n, inputs, inputs) to (n, pairs, n_events)."""
+        n, size = matrices.shape[1], len(self.inputs)
         i, j = self.positions.T
-        return tf.gather(tf.transpose(tf.reshape(matrices, (-1, size * size))), i * size + j)
+        rows = tf.transpose(tf.reshape(matrices, (-1, n * size * size)))
+        positions = size * size * np.arange(n)[:, None] + i * size + j
+        return tf.gather(rows, positions)
 
 
 def adjoint(response: Response, features: FeatureSet) -> Callable:
-    """A function from the model's input tensors to the partial derivatives (n_events, n_features).
+    """A function from the model's input tensors to the partial derivatives (n_events, n_outputs n_features).
 
     Raises:
         NoRule: a model or an order that this engine does not cover; by the function itself where a layer is unknown.
@@ -62,10 +64,10 @@ def adjoint(response: Response, features: FeatureSet) -> Callable:
         step, variables = network_steps(response, tensors, inputs)
         gradient, hessian = _derivatives(step, response, variables, pairs)
         if hessian is None:
-            hessian = tf.zeros((len(pairs.positions), 1), gradient.dtype)
+            hessian = tf.zeros((response.n_outputs, len(pairs.positions), 1), gradient.dtype)
         n_events = tf.shape(variables[0].value)[0]
-        rows = [tf.broadcast_to(r, (r.shape[0], n_events)) for r in (tf.gather(gradient, first), hessian)]
-        return features.in_order(rows)
+        rows = tf.gather(gradient, first, axis=1), hessian
+        return features.in_order([tf.broadcast_to(r, (*r.shape[:2], n_events)) for r in rows])
 
     return compute
 
@@ -110,41 +112,74 @@ def _has_step(structure: Any) -> bool:
 
 
 def _derivatives(step: Step, response: Response, variables: list[Variable], pairs: Pairs):
-    """Gradient (n_inputs, n_events) and second derivatives (n_pairs, n_events) of one unit; None if those vanish."""
-    column = response.column
-    unit = tf.one_hot([column], step.units, dtype=step.value.dtype)
+    """Gradients (n_outputs, n_inputs, n_events) and second derivatives (n_outputs, n_pairs, n_events); None if zero."""
+    if response.winning:
+        units = largest(step.value)[None]
+    else:
+        units = tf.one_hot(response.columns, step.units, dtype=step.value.dtype)[:, None]  # the same for all events
     if response.target == "logit" or not isinstance(step, (Elementwise, Softmax)):
-        return _of_sum(step, unit, variables, pairs)
-    z = step.parents[0]
+        return _of_sums(step, units, variables, pairs)
+    (z,) = step.parents
     if isinstance(step, Softmax):
-        p = step.value
-        gradient, hessian = _of_sum(z, p[:, column, None] * (unit - p), variables, pairs)
-        bent = p[:, column] * _softmax_curvature(p, unit, z, variables, pairs)
-        return gradient, bent if hessian is None else hessian + bent
+        return _of_softmax(step.value, units, z, response, variables, pairs)
     # y = f(z) by the chain rule: f' enters with the weights, where it is one product a unit instead of one a pair.
-    first = step.first[:, column, None]
-    second = None if step.second is None else step.second[:, column, None]
-    gradient, hessian = _of_sum(z, unit, variables, pairs, first)
+    first = tf.reduce_sum(step.first * units, axis=-1)  # (n_outputs, n_events)
+    gradient, hessian = _of_sums(z, units, variables, pairs, lambda weight: first[..., None] * weight)
     terms = [] if hessian is None else [hessian]
-    if second is not None:
-        among = tf.gather(gradient, pairs.inputs)
-        terms.append(pairs.products(second[:, 0] * among, among))
-    return first[:, 0] * gradient, tf.add_n(terms) if terms else None
+    if step.second is not None and len(pairs.positions):
+        among = tf.gather(gradient, pairs.inputs, axis=1)
+        second = tf.reduce_sum(step.second * units, axis=-1)[:, None]
+        terms.append(pairs.products(second * among, among))
+    return first[:, None] * gradient, tf.add_n(terms) if terms else None
 
 
-def _of_sum(step: Step, adjoint_of_step: tf.Tensor, variables: list[Variable], pairs: Pairs, factor=None):
-    """Gradient and second derivatives of sum_u adjoint[u] value[u], the adjoints taken as constants.
+def _of_softmax(
+    p: tf.Tensor, units: tf.Tensor, z: Step, response: Response, variables: list[Variable], pairs: Pairs
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Gradients and second derivatives of softmax(z), from one backward pass for all units of z.
 
-    The second derivatives are multiplied by `factor` (n_events, 1), if there is one; the gradient is not.
+    With d f = f_k - sum_l p_l f_l, the derivatives of p_k are p_k d(J) and p_k d(H + dJ dJ^T), with the Jacobians J and
+    the second derivatives H of z: what is made for one output serves all.
     """
-    adjoints = _pull_back(step, adjoint_of_step)
+    of_units = tf.transpose(p)[:, None]  # (units, 1, n_events)
+    chosen = tf.reduce_sum(p * units, axis=-1)[:, None]  # (n_outputs, 1, n_events)
+
+    def mean(values):  # (units, n, n_events)
+        return tf.add_n(tf.unstack(of_units * values))
+
+    def differences(values):
+        if response.winning:
+            of_outputs = tf.reduce_sum(tf.transpose(units, (2, 0, 1)) * values, axis=0)[None]
+        else:
+            of_outputs = tf.gather(values, response.columns)
+        return chosen * (of_outputs - mean(values))
+
+    def weights(values):  # (units, n_events or 1, n)
+        return tf.transpose(differences(tf.transpose(values, (0, 2, 1))), (0, 2, 1))
+
+    each = tf.eye(z.units, dtype=p.dtype)[:, None]
+    gradients, hessian = _of_sums(z, each, variables, pairs, weights)
+    if len(pairs.positions) == 0:
+        return differences(gradients), None
+    away = tf.gather(gradients, pairs.inputs, axis=1)
+    away -= mean(away)
+    bent = differences(pairs.products(away, away))
+    return differences(gradients), bent if hessian is None else hessian + bent
+
+
+def _of_sums(step: Step, units: tf.Tensor, variables: list[Variable], pairs: Pairs, weights: Callable | None = None):
+    """Gradients and second derivatives of sum_u units[u] value[u], the `units` (n, n_events or 1, units) as constants.
+
+    The second derivatives are of what `weights` makes of the sums: their adjoints at each step go through it.
+    """
+    adjoints = _pull_back(step, units)
     gradient = _gradient(adjoints, variables)
     if len(pairs.positions) == 0:
         return gradient, None
     curvatures = [term for other, adjoint in adjoints.items() for term in other.curvature(adjoint)]
-    if factor is not None:
-        curvatures = [Curvature(left, right, factor * weight) for left, right, weight in curvatures]
-    return gradient, _hessian(curvatures, pairs) if curvatures else None
+    if weights is not None:
+        curvatures = [Curvature(left, right, weights(weight)) for left, right, weight in curvatures]
+    return gradient, _hessian(curvatures, variables, pairs) if curvatures else None
 
 
 def _pull_back(step: Step, adjoint_of_step: tf.Tensor) -> dict[Step, tf.Tensor]:
@@ -169,14 +204,14 @@ def _ancestors(step: Step) -> list[Step]:
 
 
 def _gradient(adjoints: dict[Step, tf.Tensor], variables: list[Variable]) -> tf.Tensor:
-    """(n_inputs, n_events), or (n_inputs, 1) where it is the same for all events; zero in an input that is not used."""
-    column = tf.zeros_like(next(adjoints[v] for v in variables if v in adjoints)[:, :1])
-    columns = [adjoints[v] if v in adjoints else tf.tile(column, (1, v.units)) for v in variables]
-    return tf.transpose(tf.concat(columns, axis=1))
+    """(n, n_inputs, n_events), or (n, n_inputs, 1) where the same for all events; zero in an input that is not used."""
+    column = tf.zeros_like(next(adjoints[v] for v in variables if v in adjoints)[..., :1])
+    columns = [adjoints[v] if v in adjoints else tf.tile(column, (1, 1, v.units)) for v in variables]
+    return tf.transpose(tf.concat(columns, axis=2), (0, 2, 1))
 
 
-def _hessian(curvatures: list[Curvature], pairs: Pairs) -> tf.Tensor:
-    """(n_pairs, n_events) sum of the terms."""
+def _hessian(curvatures: list[Curvature], variables: list[Variable], pairs: Pairs) -> tf.Tensor:
+    """(n_outputs, n_pairs, n_events) sum of the terms."""
     steps = list(dict.fromkeys(s for c in curvatures for step in (c.left, c.right) for s in _ancestors(step)))
     jacobians: dict[Step, tf.Tensor] = {}
     for step in steps:  # those that are the same for all events
@@ -186,12 +221,27 @@ def _hessian(curvatures: list[Curvature], pairs: Pairs) -> tf.Tensor:
     for term in curvatures:
         if term.left in jacobians and term.right in jacobians:
             products = _products(jacobians[term.left], jacobians[term.right], pairs)
-            terms.append(tf.matmul(products, term.weight, transpose_b=True))
+            n_outputs, _, units = term.weight.shape
+            rows = tf.matmul(products, tf.reshape(term.weight, (-1, units)), transpose_b=True)
+            terms.append(tf.transpose(tf.reshape(rows, (rows.shape[0], n_outputs, -1)), (1, 0, 2)))
+        elif isinstance(term.left, Centred) and term.left.units <= len(pairs.inputs):
+            terms.append(_pulled_term(term, variables, pairs))
         else:
             of_events.append(term)
     if of_events:
-        terms.append(pairs.entries(_event_matrices(of_events, [s for s in steps if s not in jacobians], jacobians)))
+        steps = list(dict.fromkeys(s for c in of_events for step in (c.left, c.right) for s in _ancestors(step)))
+        terms.append(_of_event_matrices(of_events, [s for s in steps if s not in jacobians], jacobians, pairs))
     return tf.add_n(terms)
+
+
+def _pulled_term(term: Curvature, variables: list[Variable], pairs: Pairs) -> tf.Tensor:
+    """(n_outputs, n_pairs, n_events) a square with few units, whose Jacobian is cheaper by a backward pass for each."""
+    each = tf.eye(term.left.units, dtype=term.weight.dtype)[:, None]
+    rows = tf.gather(_gradient(_pull_back(term.left, each), variables), pairs.inputs, axis=1)
+    weights = tf.transpose(term.weight, (2, 0, 1))[:, :, None]  # (units, n_outputs, 1, n_events)
+    return tf.add_n(
+        [w * pairs.products(row, row) for w, row in zip(tf.unstack(weights), tf.unstack(rows), strict=True)]
+    )
 
 
 def _products(left: tf.Tensor, right: tf.Tensor, pairs: Pairs) -> tf.Tensor:
@@ -201,11 +251,14 @@ def _products(left: tf.Tensor, right: tf.Tensor, pairs: Pairs) -> tf.Tensor:
     return (pairs.products(left, right) + pairs.products(right, left)) / 2
 
 
-def _event_matrices(terms: list[Curvature], steps: list[Step], common: dict[Step, tf.Tensor]) -> tf.Tensor:
-    """(n_events, inputs, inputs) sum of the terms whose Jacobians differ from event to event.
+def _of_event_matrices(
+    terms: list[Curvature], steps: list[Step], common: dict[Step, tf.Tensor], pairs: Pairs
+) -> tf.Tensor:
+    """(n_outputs, n_pairs, n_events) sum of the terms whose Jacobians differ from event to event.
 
     Block after block of events, small enough for its Jacobians to stay in the processor's cache: 1.4 times faster.
     """
+    n_outputs, n_inputs = terms[0].weight.shape[0], len(pairs.inputs)
 
     def matrices(block: list[tf.Tensor]) -> tf.Tensor:
         block = iter(block)
@@ -214,19 +267,23 @@ def _event_matrices(terms: list[Curvature], steps: list[Step], common: dict[Step
             jacobians[step] = step.push([jacobians[p] for p in step.parents], [next(block) for _ in step.slopes])
         products = []
         for left, right, _ in terms:
-            product = tf.matmul(jacobians[left] * next(block)[:, None, :], jacobians[right], transpose_b=True)
+            weighted = jacobians[left][..., None, :, :] * next(block)[:, :, None]
+            weighted = tf.reshape(weighted, (-1, n_outputs * n_inputs, left.units))
+            product = tf.matmul(weighted, jacobians[right], transpose_b=True)
+            product = tf.reshape(product, (-1, n_outputs, n_inputs, n_inputs))
             products.append(product if left is right else (product + tf.linalg.matrix_transpose(product)) / 2)
         return tf.add_n(products)
 
-    tensors = [slope for step in steps for slope in step.slopes] + [term.weight for term in terms]
-    n_inputs = next(iter(common.values())).shape[0]
+    tensors = [slope for step in steps for slope in step.slopes]
     n_events = tensors[0].shape[0]
+    tensors += [tf.transpose(term.weight, (1, 0, 2)) for term in terms]
     n_block = _block_size(n_inputs * max(step.units for step in steps))
     if n_events is None or n_events % n_block or n_events <= n_block:
-        return matrices(tensors)
-    blocks = [tf.reshape(tf.broadcast_to(t, (n_events, t.shape[1])), (-1, n_block, t.shape[1])) for t in tensors]
+        return pairs.entries(matrices(tensors))
+    blocks = [tf.broadcast_to(t, (n_events, *t.shape[1:])) for t in tensors]
+    blocks = [tf.reshape(t, (-1, n_block, *t.shape[1:])) for t in blocks]
     result = tf.map_fn(matrices, blocks, fn_output_signature=tensors[0].dtype)
-    return tf.reshape(result, (n_events, n_inputs, n_inputs))
+    return pairs.entries(tf.reshape(result, (n_events, n_outputs, n_inputs, n_inputs)))
 
 
 def _block_size(n_values: int) -> int:
@@ -234,18 +291,3 @@ def _block_size(n_values: int) -> int:
     if on_gpu():
         return 1 << 30
     return 1 << max(int(np.log2(CACHED / n_values)), 0)
-
-
-def _softmax_curvature(p: tf.Tensor, unit: tf.Tensor, z: Step, variables: list[Variable], pairs: Pairs) -> tf.Tensor:
-    """sum_lm C[l, m] J_l J_m of each pair, where p_k C is the second derivative of softmax.
-
-    C = v v^T + p p^T - diag p with v = 1_k - p.
-    """
-    units = tf.eye(z.units, dtype=p.dtype)
-    rows = [_gradient(_pull_back(z, units[m, None]), variables) for m in range(z.units)]
-    rows = [tf.gather(row, pairs.inputs) for row in rows]  # J_m, (inputs, n_events)
-    weights = tf.unstack(p, axis=1)
-    mean = tf.add_n([w * row for w, row in zip(weights, rows, strict=True)])
-    away = tf.add_n([unit[0, m] * row for m, row in enumerate(rows)]) - mean
-    spread = tf.add_n([w * pairs.products(row, row) for w, row in zip(weights, rows, strict=True)])
-    return pairs.products(away, away) + pairs.products(mean, mean) - spread

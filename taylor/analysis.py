@@ -17,7 +17,7 @@ from taylor.chunks import SMALLEST, in_blocks, on_gpu
 from taylor.closed_form import closed_form
 from taylor.compiled import compiled
 from taylor.features import FeatureSet, n_features
-from taylor.response import Events, Response
+from taylor.response import Events, Outputs, Response
 from taylor.steps import NoRule
 from taylor.warning import warn
 
@@ -44,14 +44,14 @@ class Analysis:
     def __init__(self, response: Response, features: FeatureSet, scale: tuple | None, engine: str):
         self.response, self.features = response, features
         factors = features.factors if scale is None else features.factors * features.powers_of(np.array(scale))
-        self._factors = tf.constant(factors, response.dtype)
+        self._factors = tf.constant(np.tile(factors, response.n_outputs), response.dtype)
         self._automatic = engine == "auto"
         self.engine = ("adjoint" if features.order <= 2 else "closed_form") if self._automatic else engine
         self._derivatives: Any = None  # a function of tensors, once it is tried out
 
     @tf.autograph.experimental.do_not_convert
     def coefficients(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Taylor coefficients (n_events, n_features) from one tensor for each of the model's inputs; a graph."""
+        """Taylor coefficients (n_events, n_columns) from one tensor for each of the model's inputs; a graph."""
         return self._derivatives(tensors) * self._factors
 
     @cached_property
@@ -71,7 +71,7 @@ class Analysis:
                 return self.coefficients([t if one else next(block) for t, one in zip(tensors, common, strict=True)])
 
             values = tf.map_fn(of_block, blocks, fn_output_signature=self.response.dtype, parallel_iterations=1)
-            return tf.reshape(values, (n_events, len(self.features)))
+            return tf.reshape(values, (n_events, self.n_columns))
 
         return compiled(coefficients, jit_compile=self.jit_compile)
 
@@ -79,6 +79,11 @@ class Analysis:
     def respond(self) -> Callable:
         """The response itself (n_events,), compiled."""
         return tf.function(self.response, autograph=False)
+
+    @property
+    def n_columns(self) -> int:
+        """The number of coefficients of an event: the features of one output after those of another."""
+        return self.response.n_outputs * len(self.features)
 
     @property
     def jit_compile(self) -> bool:
@@ -89,7 +94,7 @@ class Analysis:
     def block_size(self) -> int:
         """Events to compute together, a power of two: few enough for what is made of them to stay in the cache."""
         n_inputs, order = len(self.features.names), self.features.order
-        widest = n_inputs**order if self.engine == "autodiff" else len(self.features)
+        widest = self.response.n_outputs * n_inputs**order if self.engine == "autodiff" else self.n_columns
         n_values, most = GPU_BLOCK if on_gpu() else CPU_BLOCK
         return int(np.clip(2 ** np.round(np.log2(n_values / widest)), SMALLEST, most))
 
@@ -137,7 +142,7 @@ def analysis_of(
     x: Events,
     *,
     order: int = 2,
-    output: int | Sequence[int | str] = 0,
+    output: int | str | Sequence[int | str] | Outputs = 0,
     target: str = "output",
     inputs: str | Sequence[str] | None = None,
     names: Sequence[str] | None = None,

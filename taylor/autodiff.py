@@ -10,7 +10,7 @@ from taylor.response import Response
 
 
 def autodiff(response: Response, features: FeatureSet) -> Callable:
-    """A function from the model's input tensors to the partial derivatives (n_events, n_features).
+    """A function from the model's input tensors to the partial derivatives (n_events, n_outputs n_features).
 
     Each order differentiates only those derivatives of the order below that a feature needs, and each of them once,
     whatever the order of its inputs.
@@ -30,7 +30,7 @@ def autodiff(response: Response, features: FeatureSet) -> Callable:
         columns = []
         for order, derivatives in enumerate(_derivatives(respond, x, needed), start=1):
             wanted = np.array([needed[order - 1].index(tuple(index)) for index in features.of_order(order)], np.int64)
-            columns.append(tf.transpose(tf.gather(derivatives, wanted, axis=1)))
+            columns.append(tf.transpose(tf.gather(derivatives, wanted, axis=2), (1, 2, 0)))
         return features.in_order(columns)
 
     return compute
@@ -47,20 +47,25 @@ def _needed(features: FeatureSet) -> list[list[tuple[int, ...]]]:
 
 
 def _derivatives(respond: Callable, x: tf.Tensor, needed: list[list[tuple[int, ...]]]) -> list[tf.Tensor]:
-    """One tensor (n_events, len(needed)) an order."""
+    """One tensor (n_events, n_outputs, len(needed)) an order."""
     with tf.GradientTape() as tape:
         tape.watch(x)
         if len(needed) == 1:
-            total = tf.reduce_sum(respond(x))
+            lower = respond(x)
         else:
             below = _derivatives(respond, x, needed[:-1])
             prefixes = sorted({index[:-1] for index in needed[-1]})
-            lower = tf.gather(below[-1], [needed[-2].index(prefix) for prefix in prefixes], axis=1)
+            lower = tf.gather(below[-1], [needed[-2].index(prefix) for prefix in prefixes], axis=2)
+            n_outputs = lower.shape[1]
+            lower = tf.reshape(lower, (-1, n_outputs * len(prefixes)))
     if len(needed) == 1:
-        gradient = tape.gradient(total, x, unconnected_gradients="zero")
-        return [tf.gather(gradient, [i for (i,) in needed[0]], axis=1)]
-    rows = tape.batch_jacobian(lower, x, unconnected_gradients="zero")  # (n_events, prefixes, inputs)
+        if lower.shape.rank == 1:
+            rows = tape.gradient(lower, x, unconnected_gradients="zero")[:, None]
+        else:
+            rows = tape.batch_jacobian(lower, x, unconnected_gradients="zero")
+        return [tf.gather(rows, [i for (i,) in needed[0]], axis=2)]
+    rows = tape.batch_jacobian(lower, x, unconnected_gradients="zero")  # (n_events, outputs * prefixes, inputs)
     n_inputs = x.shape[1]
     positions = [prefixes.index(index[:-1]) * n_inputs + index[-1] for index in needed[-1]]
-    flat = tf.reshape(rows, (-1, len(prefixes) * n_inputs))
-    return [*below, tf.gather(flat, positions, axis=1)]
+    flat = tf.reshape(rows, (-1, n_outputs, len(prefixes) * n_inputs))
+    return [*below, tf.gather(flat, positions, axis=2)]

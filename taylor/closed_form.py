@@ -22,19 +22,24 @@ from taylor.steps import Elementwise, Linear, NoRule, Product, Scale, Softmax, S
 
 
 def closed_form(response: Response, features: FeatureSet) -> Callable:
-    """A function from the model's input tensors to the partial derivatives (n_events, n_features).
+    """A function from the model's input tensors to the partial derivatives (n_events, n_outputs n_features).
 
     Raises:
         NoRule: a network of another kind; by the function itself where only its layers show that.
     """
     if not response.has_graph:
         raise NoRule(f"{type(response.model).__name__} is neither a functional nor a Sequential model")
+    if response.winning:
+        raise NoRule("the closed form is of one output, not of the largest of several")
     inputs = np.unique([i for index in features.indices for i in index])
     orders = range(1, features.order + 1)
 
     def compute(tensors):
         step, _ = network_steps(response, tensors, inputs)
-        column = slice(response.column, response.column + 1)
+        outputs = [of_output(step, slice(column, column + 1)) for column in response.columns]
+        return features.in_order([tf.stack(of_order) for of_order in zip(*outputs, strict=True)])
+
+    def of_output(step, column):
         if response.target == "logit" or isinstance(step, Linear):
             inner, outer = HiddenLayer(step, column, inputs), None
         elif isinstance(step, Elementwise):
@@ -43,7 +48,7 @@ def closed_form(response: Response, features: FeatureSet) -> Callable:
             outer = derivatives(step.function, z, value, features.order)
         else:
             raise NoRule(f"the closed form has no {type(step).__name__.lower()} as its last step")
-        return features.in_order([_chain_rule(outer, inner, features.of_order(k)) for k in orders])
+        return [_chain_rule(outer, inner, features.of_order(k)) for k in orders]
 
     return compute
 

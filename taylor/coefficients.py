@@ -49,7 +49,7 @@ def taylor_coefficients(
     x: Events,
     *,
     order: int = 2,
-    output: int | Sequence[int | str] = 0,
+    output: int | str | Sequence[int | str] = 0,
     target: str = "output",
     inputs: str | Sequence[str] | None = None,
     names: Sequence[str] | None = None,
@@ -67,7 +67,8 @@ def taylor_coefficients(
         x: events, as the model takes them: (n_events, n_inputs), or a dict or list of such arrays. An input that is not
             analysed may have one row for all events, such as a `theta` of shape (1, n_parameters).
         order: highest order, at least 1.
-        output: column of the model's output; for a model of several output tensors a pair (name or position, column).
+        output: column of the model's output, or "winning" for the largest one at each event, the first of equal ones;
+            for a model of several output tensors a pair (name or position, one of these).
         target: "output", or "logit" for the argument of the last sigmoid or softmax.
         inputs: names of the model's inputs to analyse; the others are held fixed. By default "features" if there is an
             input of that name, else all.

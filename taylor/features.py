@@ -103,13 +103,18 @@ class FeatureSet:
         return np.array([index for index in self.indices if len(index) == order], np.int64).reshape(-1, order)
 
     def in_order(self, by_order: Sequence) -> tf.Tensor:
-        """(n_events, n_features) from one tensor (n, n_events) for each order, with the features of that order.
+        """(n_events, n_outputs n_features), output after output.
 
         Features come as rows, since work along contiguous events is faster; XLA makes the transposition free.
+
+        Args:
+            by_order: a tensor (n_outputs, n, n_events) for each order, with the features of that order.
         """
-        together = tf.concat(by_order, axis=0)
+        together = tf.concat(by_order, axis=1)
         order = np.argsort(np.concatenate([self.positions(k) for k in range(1, len(by_order) + 1)]))
-        return tf.transpose(together if (np.diff(order) > 0).all() else tf.gather(together, order))
+        if (np.diff(order) < 0).any():
+            together = tf.gather(together, order, axis=1)
+        return tf.transpose(tf.reshape(together, (together.shape[0] * len(self), -1)))
 
     def powers_of(self, scale: np.ndarray) -> np.ndarray:
         """(n_features,) product of `scale` (n_inputs,) over the inputs of each feature."""

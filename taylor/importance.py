@@ -26,7 +26,7 @@ def mean_abs_coefficients(
     bootstrap: int = 0,
     seed: int = 0,
     names: Sequence[str] | None = None,
-    output: int | Sequence[int | str] = 0,
+    output: int | str | Sequence[int | str] = 0,
     target: str = "output",
     inputs: str | Sequence[str] | None = None,
     features: Iterable[int | str | Sequence[int | str]] | None = None,

@@ -1,6 +1,7 @@
 """The response of a network: one of its outputs, as a function of those inputs that are analysed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import keras
@@ -11,26 +12,43 @@ from numpy.typing import ArrayLike
 from taylor import keras_graph
 
 TARGETS = ("output", "logit")
+WINNING = "winning"  # in place of a column: the one with the largest output at each event
 
 # Events in memory, as a model takes them: one array, or one for each of its inputs.
 Events: TypeAlias = ArrayLike | tf.Tensor | Mapping[str, ArrayLike | tf.Tensor] | Sequence[ArrayLike | tf.Tensor]
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """Several columns of one output tensor, to be analysed together.
+
+    Attributes:
+        tensor: name or position of the output tensor.
+        columns: those wanted; None for all.
+    """
+
+    tensor: int | str = 0
+    columns: tuple[int, ...] | None = None
+
+
 class Response:
-    """One output of a Keras model, and the inputs that it is to be differentiated in.
+    """One output of a Keras model, or several of one output tensor, and the inputs to differentiate in.
 
     Args:
         model: any Keras model on flat events: inputs (n_events, width), outputs (n_events, n_outputs) or (n_events,).
         inputs: names of the model's inputs to analyse, in the order wanted; the others are held fixed at the values of
             each event. None for the only input, for "features" in a parametric model, else for all.
-        output: column of the output to analyse; for a model of several output tensors a pair (name or position,
-            column).
+        output: column of the output to analyse, or "winning" for the largest one at each event; for a model of several
+            output tensors a pair (name or position, one of these). `Outputs` for several columns.
         target: "output", or "logit" for what goes into the last sigmoid or softmax.
 
     Attributes:
         input_names: names of all inputs of the model, in its own order.
         analysed: positions among them of the analysed ones.
         has_graph: whether the model's layers and their connections can be read.
+        tensor: position of the output tensor.
+        columns: those of it that are analysed; all if only the winning one is, None if their number is unknown.
+        winning: whether the response is the largest output at each event.
 
     Raises:
         TypeError: not a Keras model.
@@ -43,7 +61,7 @@ class Response:
         model: keras.Model,
         *,
         inputs: Sequence[str] | None = None,
-        output: int | Sequence[int | str] = 0,
+        output: int | str | Sequence[int | str] | Outputs = 0,
         target: str = "output",
     ):
         if not isinstance(model, keras.Model):
@@ -60,7 +78,8 @@ class Response:
         self.input_names = _input_names(model) if self.has_graph else ("x",)
         self.analysed = _analysed(self.input_names, inputs)
         _check_model(model, self.has_graph)
-        self.tensor, self.column = self._output(output)
+        self.winning = (output[1] if isinstance(output, (tuple, list)) else output) == WINNING
+        self.tensor, self.columns = self._output(output)
         self._last = self._last_operation() if target == "logit" else None
 
     @property
@@ -68,22 +87,36 @@ class Response:
         """That of the model's output."""
         return tf.as_dtype(self.model.outputs[self.tensor].dtype if self.has_graph else self.model.compute_dtype)
 
+    @property
+    def n_outputs(self) -> int:
+        """How many outputs are analysed at each event."""
+        return 1 if self.winning else len(self.columns)
+
     def __call__(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The response (n_events,) to one tensor for each of `input_names`, at inference."""
+        """The response to one tensor for each of `input_names`, at inference.
+
+        Returns:
+            (n_events,) for one output, (n_events, n_outputs) for several.
+        """
         if self._last is not None:
             layer, argument = self._last
             (z,) = keras_graph.evaluate(self.model, list(tensors), _call, outputs=[argument])
-            return operation_without_activation(layer, z)[:, self.column]
+            return self._chosen(operation_without_activation(layer, z))
         if self.has_graph:
             structure = keras.tree.pack_sequence_as(_input_structure(self.model), list(tensors))
             results = keras.tree.flatten(self.model(structure, training=False))
         else:
             results = keras.tree.flatten(self.model(tensors[0], training=False))
         result = results[self.tensor]
-        if result.shape.rank == 1:
-            return result
-        _require_column(self.column, result.shape[1])
-        return result[:, self.column]
+        return self._chosen(result[:, None] if result.shape.rank == 1 else result)
+
+    def _chosen(self, values: tf.Tensor) -> tf.Tensor:
+        """The analysed ones of all columns (n_events, width)."""
+        if self.winning:
+            return tf.reduce_sum(tf.where(largest(values) > 0, values, 0), axis=1)
+        for column in self.columns:
+            _require_column(column, values.shape[1])
+        return values[:, self.columns[0]] if len(self.columns) == 1 else tf.gather(values, self.columns, axis=1)
 
     def arrange(self, x: Events) -> tuple:
         """Events as one array or tensor for each of `input_names`; nothing is copied.
@@ -125,10 +158,19 @@ class Response:
             names += [stem] if len(self.analysed) > 1 and width == 1 else [f"{stem}{k + 1}" for k in range(width)]
         return tuple(names)
 
-    def _output(self, output: int | Sequence[int | str]) -> tuple[int, int]:
-        tensor, column = output if isinstance(output, (tuple, list)) else (0, output)
+    def _output(self, output: int | str | Sequence[int | str] | Outputs) -> tuple[int, tuple[int, ...] | None]:
+        if isinstance(output, Outputs):
+            tensor, columns = output.tensor, output.columns
+        else:
+            tensor, column = output if isinstance(output, (tuple, list)) else (0, output)
+            columns = None if self.winning else (column,)
         if not self.has_graph:
-            return tensor, column
+            if columns is None and not self.winning:
+                raise ValueError(
+                    f"Expected outputs as columns, or as {{name: column}}: {type(self.model).__name__} does not say "
+                    "how many it has."
+                )
+            return tensor, columns
         names = getattr(self.model, "output_names", ["output"])  # a Sequential model has one
         tensor = names.index(tensor) if tensor in names else tensor
         if tensor not in range(len(names)):
@@ -136,8 +178,11 @@ class Response:
         shape = self.model.outputs[tensor].shape
         if len(shape) > 2:
             raise ValueError(f"Expected a model with outputs of shape (n_events, n_outputs). Received: {shape}")
-        _require_column(column, shape[1] if len(shape) == 2 else 1)
-        return tensor, column
+        width = shape[1] if len(shape) == 2 else 1
+        columns = tuple(range(width)) if columns is None else columns
+        for column in columns:
+            _require_column(column, width)
+        return tensor, columns
 
     def _last_operation(self) -> tuple[keras.Operation, keras.KerasTensor]:
         """The layer of the last activation, and the symbolic tensor that it is called on."""
@@ -160,6 +205,11 @@ def operation_without_activation(layer: keras.Layer, x: tf.Tensor) -> tf.Tensor:
         return x
     z = x @ tf.convert_to_tensor(layer.kernel)
     return z if layer.bias is None else z + tf.convert_to_tensor(layer.bias)
+
+
+def largest(values: tf.Tensor) -> tf.Tensor:
+    """(n_events, width) 1 for the largest value of each event, the first of equal ones, and 0 for the others."""
+    return tf.one_hot(tf.argmax(values, axis=1), values.shape[1], dtype=values.dtype)
 
 
 def _call(operation: keras.Operation, *arguments: Any, **keywords: Any) -> Any:

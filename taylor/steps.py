@@ -6,6 +6,8 @@ A network is a graph of steps. A step carries its value (n_events, units) and th
     pull        the adjoints of its parents, given its own (the derivative of the output in this step's value)
     curvature   what its own second derivative adds to the Hessian of the output
 
+Adjoints are those of one or several outputs: (n_outputs, n_events, units), with one row for all events where they are
+the same.
 A Jacobian is (n_events, n_inputs, units), or (n_inputs, units) as long as it is the same for all events, as it is up to
 the first activation.
 """
@@ -29,7 +31,7 @@ class Curvature(NamedTuple):
     Attributes:
         left: a step.
         right: a step of the same width; the same one for a square.
-        weight: (n_events, units).
+        weight: (n_outputs, n_events, units).
     """
 
     left: "Step"
@@ -59,7 +61,7 @@ class Step:
         raise NotImplementedError
 
     def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """The adjoints (n_events, units) that this step gives to its parents, from its own."""
+        """The adjoints (n_outputs, n_events, units) that this step gives to its parents, from its own."""
         raise NotImplementedError
 
     def curvature(self, adjoint: tf.Tensor) -> Iterator[Curvature]:
@@ -103,7 +105,8 @@ class Linear(Step):
         return tf.reshape(rows, (-1, jacobian.shape[1], self.units))
 
     def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return (tf.matmul(adjoint, self.kernel, transpose_b=True),)
+        rows = tf.matmul(tf.reshape(adjoint, (-1, self.units)), self.kernel, transpose_b=True)  # one large product
+        return (tf.reshape(rows, (adjoint.shape[0], -1, rows.shape[1])),)
 
 
 class Scale(Step):
@@ -144,13 +147,41 @@ class Elementwise(Step):
 
 
 class Softmax(Step):
-    """Softmax over the units; only as the last step, whose derivatives the engine makes from those of its parent."""
+    """Softmax p over the units.
+
+    The second derivative of sum_k a_k p_k is sum_k b_k c_k c_k^T with b = p (a - a.p), the Jacobian c of z - p.z at
+    fixed p, and z the parent.
+    """
 
     def __init__(self, parent: Step):
         super().__init__(tf.nn.softmax(parent.value), parent)
+        self.slopes = (self.value,)
+        self._centred = Centred(parent, self.value)
+
+    def push(self, jacobians: list[tf.Tensor], slopes: Sequence[tf.Tensor]) -> tf.Tensor:
+        (p,) = slopes
+        return _scaled(_centred(*jacobians, p), p)
 
     def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        raise NoRule("a softmax before the last layer has no rule")
+        return (self.value * (adjoint - tf.reduce_sum(self.value * adjoint, axis=-1, keepdims=True)),)
+
+    def curvature(self, adjoint: tf.Tensor) -> Iterator[Curvature]:
+        yield Curvature(self._centred, self._centred, *self.pull(adjoint))
+
+
+class Centred(Step):
+    """z - p.z for each unit of z, with fixed weights p (n_events, units)."""
+
+    def __init__(self, parent: Step, weight: tf.Tensor):
+        super().__init__(parent.value - tf.reduce_sum(weight * parent.value, axis=-1, keepdims=True), parent)
+        self.slopes = (weight,)
+
+    def push(self, jacobians: list[tf.Tensor], slopes: Sequence[tf.Tensor]) -> tf.Tensor:
+        return _centred(*jacobians, *slopes)
+
+    def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        (weight,) = self.slopes
+        return (adjoint - weight * tf.reduce_sum(adjoint, axis=-1, keepdims=True),)
 
 
 class Product(Step):
@@ -206,6 +237,10 @@ class Concatenation(Step):
     def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
         blocks = tf.split(adjoint, self.widths, axis=-1)
         return tuple(block for block, part in zip(blocks, self.parts, strict=True) if part is not None)
+
+
+def _centred(jacobian: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    return jacobian - tf.reduce_sum(jacobian * weight[:, None, :], axis=-1, keepdims=True)
 
 
 def _scaled(jacobian: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:

@@ -50,6 +50,12 @@ class Sums(NamedTuple):
     n_bad_inputs: tf.Tensor
     n_bad_responses: tf.Tensor
 
+    def of_output(self, k: int, n_features: int) -> "Sums":
+        """Those of one of several outputs, whose columns follow each other."""
+        columns = slice(k * n_features, (k + 1) * n_features)
+        fields = ("wt", "w2t", "w2t2", "cwt")
+        return self._replace(**{field: getattr(self, field)[..., columns] for field in fields})
+
 
 @lru_cache(maxsize=32)
 def make_summation(analysis: Analysis) -> Callable:
@@ -87,15 +93,15 @@ def make_summation(analysis: Analysis) -> Callable:
             added = sum_block(tensors, weight, copies)
             return i + 1, Sums(*(total + more for total, more in zip(sums, added, strict=True)))
 
-        sums = _no_sums(weight.shape[1], len(analysis.features), copies.shape[1])
+        sums = _no_sums(weight.shape[1], analysis.n_columns, copies.shape[1])
         return tf.while_loop(lambda i, _: i < n_blocks, add_block, (0, sums), parallel_iterations=1)[1]
 
     return compiled(sum_chunk, jit_compile=analysis.jit_compile)
 
 
-def _no_sums(n_regions: int, n_features: int, n_replicas: int) -> Sums:
-    of_region, of_feature = (n_regions,), (n_regions, n_features)
-    of_replicas = (n_regions, n_replicas), (n_regions, n_replicas, n_features)
+def _no_sums(n_regions: int, n_columns: int, n_replicas: int) -> Sums:
+    of_region, of_feature = (n_regions,), (n_regions, n_columns)
+    of_replicas = (n_regions, n_replicas), (n_regions, n_replicas, n_columns)
     shapes = (of_region, of_region, of_region, of_feature, of_feature, of_feature, *of_replicas, (), ())
     return Sums(*(tf.zeros(shape, tf.float64) for shape in shapes))
 
