@@ -52,7 +52,7 @@ class Analysis:
         self._automatic = engine == "auto"
         self.engine = ("adjoint" if features.order <= 2 else "closed_form") if self._automatic else engine
         self._derivatives: Any = None  # a function of tensors, once it is tried out
-        self._made: dict[Callable, Any] = {}
+        self._made: dict[tuple, Any] = {}
 
     @tf.autograph.experimental.do_not_convert
     def coefficients(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -204,13 +204,14 @@ def _kept_of(model: keras.Model) -> _Kept:
 
 
 def kept_with_analysis(make: Callable) -> Callable:
-    """Decorator of a function of an analysis: its result is made once, and goes when the analysis does."""
+    """Decorator of a function of an analysis: each result is made once, and goes when the analysis does."""
 
     @wraps(make)
-    def kept(analysis: Analysis) -> Any:
-        if make not in analysis._made:
-            analysis._made[make] = make(analysis)
-        return analysis._made[make]
+    def kept(analysis: Analysis, *arguments: Any) -> Any:
+        key = make, *arguments
+        if key not in analysis._made:
+            analysis._made[key] = make(analysis, *arguments)
+        return analysis._made[key]
 
     return kept
 
