@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, wraps
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 import keras
 import numpy as np
@@ -17,7 +18,9 @@ from taylor.chunks import SMALLEST, in_blocks, on_gpu
 from taylor.closed_form import closed_form
 from taylor.compiled import compiled
 from taylor.features import FeatureSet, n_features
+from taylor.network_state import State, state_of
 from taylor.response import Events, Outputs, Response
+from taylor.rules import RULES
 from taylor.steps import NoRule
 from taylor.warning import warn
 
@@ -26,6 +29,7 @@ N_TRIED = 8  # events that a model is tried with
 CPU_BLOCK = (1 << 18, 1 << 12)  # numbers in the largest array of a block, and events: about what stays in the cache
 GPU_BLOCK = (1 << 25, 1 << 16)
 BLOCKS_IN_CHUNK = 8
+N_KEPT = 16  # analyses of one model, and responses
 
 
 class Analysis:
@@ -48,6 +52,7 @@ class Analysis:
         self._automatic = engine == "auto"
         self.engine = ("adjoint" if features.order <= 2 else "closed_form") if self._automatic else engine
         self._derivatives: Any = None  # a function of tensors, once it is tried out
+        self._made: dict[tuple, Any] = {}
 
     @tf.autograph.experimental.do_not_convert
     def coefficients(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -152,11 +157,13 @@ def analysis_of(
 ) -> tuple[Analysis, tuple]:
     """The analysis that the public functions' arguments describe, and `x` as one array for each input of the model.
 
-    Arguments as `taylor_coefficients`. The last few analyses are kept, with what was compiled for them.
+    Arguments as `taylor_coefficients`. The last few analyses of a model are kept, with what was compiled for them, as
+    long as the model is there and its state is the same.
     """
     if engine not in (*ENGINES, "auto"):
         raise ValueError(f"Expected engine to be 'auto' or one of {tuple(ENGINES)}. Received: engine={engine!r}")
-    response = _response(model, _hashable(inputs), _hashable(output), target)
+    kept = _kept_of(model)
+    response = kept.response(state_of(model), _hashable(inputs), _hashable(output), target)
     parts = response.arrange(x)
     columns = response.column_names(x)
     names = columns if names is None else tuple(names)
@@ -171,14 +178,47 @@ def analysis_of(
         scale = tuple(_deviations(response) if isinstance(scale, str) else np.asarray(scale, float).tolist())
         if len(scale) != len(names) or not all(np.isfinite(scale)) or not all(np.array(scale) > 0):
             raise ValueError(f"Expected scale with {len(names)} positive numbers, one an input. Received: {scale}")
-    analysis = _analysis(response, chosen, scale, engine)
-    return analysis, parts
+    return kept.analysis(response, chosen, scale, engine, tuple(RULES.items())), parts
 
 
-_response = lru_cache(maxsize=32)(
-    lambda model, inputs, output, target: Response(model, inputs=inputs, output=output, target=target)
-)
-_analysis = lru_cache(maxsize=32)(Analysis)
+class _Kept:
+    """The last responses and analyses of one model, which none of them keeps alive."""
+
+    def __init__(self, model: keras.Model):
+        reference = ref(model)
+
+        def response(state: State, inputs, output, target) -> Response:
+            return Response(reference(), inputs=inputs, output=output, target=target).let_go()
+
+        def analysis(response, features, scale, engine, rules) -> Analysis:
+            return Analysis(response, features, scale, engine)
+
+        self.response = lru_cache(maxsize=N_KEPT)(response)
+        self.analysis = lru_cache(maxsize=N_KEPT)(analysis)
+
+
+_KEPT: WeakKeyDictionary = WeakKeyDictionary()
+
+
+def _kept_of(model: keras.Model) -> _Kept:
+    try:
+        return _KEPT.get(model) or _KEPT.setdefault(model, _Kept(model))
+    except TypeError:  # a number or a list has no weak references: Response says what was expected
+        Response(model)
+        raise
+
+
+def kept_with_analysis(make: Callable) -> Callable:
+    """Decorator of a function of an analysis: each result is made once, and goes when the analysis does."""
+
+    @wraps(make)
+    def kept(analysis: Analysis, *arguments: Any) -> Any:
+        key = make, *arguments
+        if key not in analysis._made:
+            analysis._made[key] = make(analysis, *arguments)
+        return analysis._made[key]
+
+    return kept
 
 
 def require_memory(n_bytes: float, what: str, way_out: str) -> None:

@@ -4,6 +4,7 @@ The only file of this package that uses what Keras keeps private.
 """
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -97,3 +98,27 @@ def _nodes(model: keras.Model, outputs: list) -> Iterator:
 def _node_of(tensor: keras.KerasTensor) -> Any:
     operation, index, _ = tensor._keras_history
     return operation._inbound_nodes[index]
+
+
+@lru_cache(maxsize=1)
+def bookkeeping() -> frozenset[str]:
+    """Names of the attributes of any layer or model that its response does not depend on, or that repeat others."""
+    of_weights = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "embeddings", "recurrent")
+    names = {
+        *(f"{weight}_{kind}" for weight in of_weights for kind in ("initializer", "regularizer", "constraint")),
+        *("_compile_config", "_compiled_trainable_state", "_eval_epoch_iterator", "history", "optimizer"),
+        *("stop_training", "stop_evaluating", "stop_predicting"),
+        # A graph of layers never changes: its outputs stand for it, or the layers of a Sequential model.
+        *(
+            "_functional",
+            "_inputs",
+            "_inputs_struct",
+            "_outputs_struct",
+            "_nodes",
+            "_nodes_by_depth",
+            "_operations_by_depth",
+        ),
+    }
+    bare = keras.Model(name="bare")
+    bare._maybe_initialize_trackable()
+    return frozenset((names | set(vars(bare))) - {"_dtype_policy", "_layers", "autocast"})

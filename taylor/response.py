@@ -1,6 +1,7 @@
 """The response of a network: one of its outputs, as a function of those inputs that are analysed."""
 
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -73,7 +74,8 @@ class Response:
                 "Expected a model with known inputs. Received: a Sequential without. Begin it with keras.Input((n,)), "
                 "or call it on events before."
             )
-        self.model, self.target = model, target
+        self._model: Callable[[], keras.Model | None] = lambda: model
+        self.target = target
         self.has_graph = keras_graph.has_graph(model)
         self.input_names = _input_names(model) if self.has_graph else ("x",)
         self.analysed = _analysed(self.input_names, inputs)
@@ -81,6 +83,19 @@ class Response:
         self.winning = (output[1] if isinstance(output, (tuple, list)) else output) == WINNING
         self.tensor, self.columns = self._output(output)
         self._last = self._last_operation() if target == "logit" else None
+
+    @property
+    def model(self) -> keras.Model:
+        """The Keras model."""
+        model = self._model()
+        if model is None:
+            raise ReferenceError("The model of this response is no longer there. Keep it in a variable of its own.")
+        return model
+
+    def let_go(self) -> "Response":
+        """Itself, from now on without keeping the model alive: for what is kept as long as the model is there."""
+        self._model = weakref.ref(self.model)
+        return self
 
     @property
     def dtype(self) -> tf.DType:

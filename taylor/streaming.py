@@ -8,14 +8,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache, reduce
+from functools import reduce
 from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from taylor.analysis import Analysis
+from taylor.analysis import Analysis, kept_with_analysis
 from taylor.chunks import in_blocks
 from taylor.compiled import compiled
 
@@ -57,7 +57,7 @@ class Sums(NamedTuple):
         return self._replace(**{field: getattr(self, field)[..., columns] for field in fields})
 
 
-@lru_cache(maxsize=32)
+@kept_with_analysis
 def make_summation(analysis: Analysis) -> Callable:
     """The compiled function from (tensors, weight, copies) of a chunk to its Sums.
 
