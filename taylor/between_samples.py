@@ -14,6 +14,8 @@ from taylor.shifts import Estimates, combinations, sum_over_shifts
 from taylor.variation import assembled, expansion_of, varied_parts, warn_of_remainder, weights_of
 from taylor.variation_result import VariationImportance
 
+FEWEST = 20  # events in a sample: a replica is without any once in 5e8
+
 
 def importance_between_samples(
     model: keras.Model,
@@ -62,7 +64,7 @@ def importance_between_samples(
         UserWarning: the remainder is large.
 
     Raises:
-        ValueError: NaN, a wrong shape, negative weights, samples that are the same.
+        ValueError: NaN, a wrong shape, negative weights, fewer than 20 events in a sample.
     """
     if not isinstance(bootstrap, int) or bootstrap < 2:
         raise ValueError(f"Expected bootstrap, the number of replicas, to be at least 2. Received: {bootstrap!r}")
@@ -117,6 +119,11 @@ def importance_between_samples(
 
 def _weights(parts: Sequence, analysed: Sequence[int], weight: ArrayLike | None, name: str) -> np.ndarray:
     weight = weights_of(weight, count_events(parts, analysed), name)
+    if np.count_nonzero(weight) < FEWEST:
+        raise ValueError(
+            f"Expected {name} of at least {FEWEST} events other than 0, for errors by a bootstrap. Received: "
+            f"{np.count_nonzero(weight)}."
+        )
     if (weight < 0).any():
         raise ValueError(
             f"Expected {name} without negative numbers, which make no distribution to move events to. Received: "

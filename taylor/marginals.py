@@ -19,7 +19,7 @@ def marginal_maps(source: np.ndarray, target: np.ndarray) -> Callable[[np.ndarra
         target: (n_target, n_columns).
 
     >>> maps = marginal_maps(np.array([[1.0], [2.0], [2.0]]), np.array([[30.0], [10.0], [50.0]]))
-    >>> maps(np.ones(3), np.ones(3)).tolist()
+    >>> maps(np.ones(3), np.ones(3)).round(6).tolist()
     [[10.0], [40.0], [40.0]]
     """
     columns = [_sorted(one, other) for one, other in zip(source.T, target.T, strict=True)]
