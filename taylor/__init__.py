@@ -5,6 +5,7 @@ Taylor coefficients of a network's output in its inputs, and their means over ev
 arXiv:1803.08782.
 """
 
+from taylor.between_samples import importance_between_samples
 from taylor.coefficients import TaylorCoefficients, taylor_coefficients
 from taylor.features import FeatureSet
 from taylor.importance import mean_abs_coefficients
@@ -15,8 +16,11 @@ from taylor.result import RankedFeature, TaylorImportance
 from taylor.rules import rule
 from taylor.selection import Selection, select_features
 from taylor.steps import NoRule
+from taylor.variation import importance_to_variation
+from taylor.variation_result import Contribution, VariationImportance
 
 __all__ = [
+    "Contribution",
     "FeatureSet",
     "ImportanceOfOutputs",
     "ImportanceOverTheta",
@@ -27,8 +31,11 @@ __all__ = [
     "TaylorCoefficients",
     "TaylorImportance",
     "TaylorMonitor",
+    "VariationImportance",
+    "importance_between_samples",
     "importance_of_outputs",
     "importance_over_theta",
+    "importance_to_variation",
     "mean_abs_coefficients",
     "read_monitor",
     "rule",

@@ -18,6 +18,7 @@ from taylor.features import FeatureSet
 from taylor.monitor import MonitorRecord
 from taylor.over_theta import ImportanceOverTheta
 from taylor.result import TaylorImportance
+from taylor.variation_result import VariationImportance
 
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = COLOURS = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
 DASHES = "-", "--", "-.", ":"
@@ -217,6 +218,59 @@ def over_theta(
     axes.set_ylabel(MEAN)
     if legend:
         _legend(figure, [Line2D([], [], **look) for look in looks.values()])
+    return figure
+
+
+def variation(
+    result: VariationImportance,
+    n: int = 15,
+    *,
+    relative: bool = False,
+    colours: Mapping | None = None,
+    legend: bool = True,
+    figure: FigureBase | None = None,
+) -> FigureBase:
+    """Bars of the features that carry most of a change, with signs and standard errors, down to the change itself.
+
+    Below the features come, hatched, the sum of those that are not shown, the remainder, and between samples what is
+    beyond the marginals; then the change, which is the sum of all bars above it.
+
+    Args:
+        result: of `importance_to_variation` or `importance_between_samples`, or a part of it such as `half_difference`.
+        n: number of features.
+        relative: in per cent of the change, with the errors of the shares.
+        colours: of the orders, 1 and 2.
+        legend, figure: as of `ranking`.
+    """
+    ranked = result.ranking()
+    lines, others = ranked[:n], ranked[n:]
+    of_order = ORDERS | dict(colours or {})
+    rest = [("remainder", result.remainder, result.remainder_error)]
+    if others:
+        rest.insert(0, (f"{len(others):,} more, their sum", sum(line.contribution for line in others), 0.0))
+    if result.beyond_marginals_error:
+        rest.append(("beyond marginals", result.beyond_marginals, result.beyond_marginals_error))
+    unit = result.change / 100 if relative else 1.0
+    bars = [
+        (line.feature, line.contribution, 100 * line.share_error if relative else line.error, of_order[line.order], "")
+        for line in lines
+    ]
+    bars += [(label, value, error / abs(unit), "none", "////") for label, value, error in rest]
+    bars.append(("change", result.change, result.change_error / abs(unit), GREY, ""))
+    figure = _figure(figure, (5.8, 1.3 + 0.24 * len(bars)))
+    axes = figure.subplots()
+    for place, (_, value, error, colour, hatch) in enumerate(bars):
+        look = {"color": colour, "edgecolor": _ink() if hatch else colour, "hatch": hatch, "lw": 0.6, "height": 0.72}
+        axes.barh(place, value / unit, xerr=error, error_kw={"ecolor": _ink(), "elinewidth": 0.9}, **look)
+    axes.axvline(0, color=_ink(), lw=0.8)
+    axes.axhline(len(bars) - 1.5, color=_ink(), lw=0.5)
+    axes.set_yticks(range(len(bars)), [label for label, *_ in bars])
+    axes.tick_params(axis="y", left=False)
+    axes.invert_yaxis()
+    axes.set_xlabel("share of the change (%)" if relative else "contribution to the change of the mean response")
+    if legend:
+        orders = sorted({line.order for line in lines})
+        _legend(figure, [Patch(color=of_order[order], label=f"order {order}") for order in orders])
     return figure
 
 

@@ -100,3 +100,39 @@ def test_over_theta_draws_those_that_are_large_anywhere():
     grid = taylor.ImportanceOverTheta(theta + np.array([[0, 0], [0, 0.1], [0, 0]]), result.importances)
     with pytest.raises(ValueError, match="only parameter 0 varies"):
         plots.over_theta(grid)
+
+
+def a_variation():
+    rng = np.random.default_rng(3)
+    contribution, error = rng.normal(size=len(FEATURES)), rng.exponential(size=len(FEATURES))
+    change = contribution.sum() + 0.2 - 0.3
+    estimates = {"contribution": contribution, "error": error, "share_error": error / 3, "mean_abs": abs(contribution)}
+    rest = {"remainder": 0.2, "remainder_error": 0.01, "beyond_marginals": -0.3, "beyond_marginals_error": 0.02}
+    return taylor.VariationImportance(
+        FEATURES, change=change, change_error=0.1, **estimates, **rest, n_events=100, engine="adjoint"
+    )
+
+
+def test_variation_is_signed_bars_whose_sum_is_the_last():
+    one = a_variation()
+    (axes,) = plots.variation(one, 4).axes
+    lines = one.ranking()[:4]
+    names = [line.feature for line in lines] + ["5 more, their sum", "remainder", "beyond marginals", "change"]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == names
+    widths = [bar.get_width() for bar in axes.patches]
+    assert widths[:4] == pytest.approx([line.contribution for line in lines])
+    assert widths[-3:] == pytest.approx([0.2, -0.3, one.change])
+    assert sum(widths[:-1]) == pytest.approx(one.change)
+    assert [bool(bar.get_hatch()) for bar in axes.patches] == [False] * 4 + [True] * 3 + [False]
+    errors = [np.ptp(c.get_segments()[0][:, 0]) / 2 for c in axes.collections]
+    assert errors == pytest.approx([*(line.error for line in lines), 0, 0.01, 0.02, 0.1])
+
+
+def test_variation_in_per_cent_has_the_errors_of_the_shares():
+    one = a_variation()
+    (axes,) = plots.variation(one, 4, relative=True).axes
+    lines = one.ranking()[:4]
+    assert [bar.get_width() for bar in axes.patches[:4]] == pytest.approx([100 * line.share for line in lines])
+    errors = [np.ptp(c.get_segments()[0][:, 0]) / 2 for c in axes.collections][:4]
+    assert errors == pytest.approx([100 * line.share_error for line in lines])
+    assert axes.patches[-1].get_width() == pytest.approx(100)
