@@ -112,6 +112,7 @@ def importance_of(analysis: Analysis, region_names: Sequence[str], sums: Sums) -
                 n_events=int(sums.n_events[r]),
                 engine=analysis.engine,
                 replicas=sums.cwt[r] / sums.cw[r][:, None] if n_replicas else None,
+                target=analysis.response.target,
             )
         )
     everything, *others = results
