@@ -6,6 +6,7 @@ arXiv:1803.08782.
 """
 
 from taylor.coefficients import TaylorCoefficients, taylor_coefficients
+from taylor.comparison import ComparedFeature, Comparison
 from taylor.features import FeatureSet
 from taylor.importance import mean_abs_coefficients
 from taylor.monitor import MonitorRecord, TaylorMonitor, read_monitor
@@ -16,6 +17,8 @@ from taylor.selection import Selection, select_features
 from taylor.steps import NoRule
 
 __all__ = [
+    "ComparedFeature",
+    "Comparison",
     "FeatureSet",
     "ImportanceOverTheta",
     "MonitorRecord",

@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from taylor import latex, tables
+from taylor.comparison import Comparison, compared
 from taylor.features import FeatureSet
+from taylor.merge import merged
+from taylor.ranks import central, ranks_of
 from taylor.tables import OPTIONAL
 
 if TYPE_CHECKING:
@@ -127,6 +130,52 @@ class TaylorImportance:
             )
         ]
 
+    def merge(
+        self, others: "TaylorImportance | Iterable[TaylorImportance]", *, same_events: bool = False
+    ) -> "TaylorImportance":
+        """The mean importance over several networks, such as those of folds or of trainings from different starts.
+
+        Each network counts the same. `spread` is the sample standard deviation of <|t_i|> from network to network: it
+        says how much one training differs from the next. The chance of training leaves the mean an error of
+        spread / sqrt(n_networks), beside the `error` that is due to the number of events. For folds, `spread` has the
+        fluctuations of events in it, so that spread / sqrt(n_networks) is the whole error of the mean.
+
+        Results that are merged themselves are merged as if all their networks were merged at once. Regions are merged
+        by name, and so are replicas if all have the same number of them.
+
+        Args:
+            others: of other networks, with the same features.
+            same_events: whether all networks were shown the same events. If not, as for folds, errors are independent
+                and add in squares, sqrt(sum error^2) / n_networks. If so, the error is that of the merged replicas,
+                which must be of the same seed; without replicas the mean of the errors, which is an upper limit.
+
+        Raises:
+            ValueError: no others, other features, another target, other regions, other numbers of events with
+                same_events.
+        """
+        others = [others] if isinstance(others, TaylorImportance) else list(others)
+        return merged([self, *others], same_events)
+
+    def compare(self, other: "TaylorImportance", *, level: float = 0.95, seed: int = 0) -> Comparison:
+        """This importance minus another one of the same features: of another network, or over another region.
+
+        The rank of a feature has moved if the central interval, at `level`, of the difference of its two ranks does
+        not contain 0; so at most 1 - level of the features seem to have moved where nothing has. The interval is over
+        pairs of bootstrap replicas, the first with the first and so on. With one seed, replicas hold the same copies of
+        the same events, so that what is common to both cancels; for other events or another seed they are independent.
+        If there are too few replicas, 39 at 95 per cent, or not the same number, means are drawn from their errors as
+        if all were independent. The chance of training counts where it is known, in importances that were merged.
+
+        Args:
+            other: the importance to subtract.
+            level: confidence level, in (0, 1).
+            seed: of what is drawn.
+
+        Raises:
+            ValueError: other features, another target, a level out of range.
+        """
+        return compared(self, other, level, seed)
+
     def __str__(self) -> str:
         return tables.text(self)
 
@@ -151,11 +200,7 @@ class TaylorImportance:
         Raises:
             ImportError: pandas is not installed; the package does not depend on it.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("to_frame needs pandas: `pip install pandas`. Without it, use ranking().") from error
-        return pd.DataFrame(tables.columns(self))
+        return tables.frame(tables.columns(self))
 
     def to_latex(
         self,
@@ -231,17 +276,3 @@ class TaylorImportance:
             n_networks=stored.get("n_networks", 1),
             target=stored.get("target"),
         )
-
-
-def ranks_of(means: np.ndarray) -> np.ndarray:
-    """(n, n_features) rank of each feature in each row of means, from 1; equal means in the order of the features."""
-    ranks = np.empty(means.shape, np.int32)
-    for row, of_row in zip(means, ranks, strict=True):
-        of_row[np.argsort(-row, kind="stable")] = np.arange(1, len(row) + 1)
-    return ranks
-
-
-def central(ranks: np.ndarray, level: float) -> np.ndarray:
-    """(2, n_features) central interval of that level of each column."""
-    ends = np.rint(np.array([1 - level, 1 + level]) / 2 * (len(ranks) - 1)).astype(int)
-    return np.sort(np.ascontiguousarray(ranks.T), axis=1)[:, ends].T

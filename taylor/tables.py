@@ -1,10 +1,14 @@
 """The ranking as a table: columns for files and data frames, text for a terminal, HTML for a notebook."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from taylor.features import FeatureSet
+
 if TYPE_CHECKING:
+    import pandas
+
     from taylor.result import TaylorImportance
 
 N_SHOWN = 20  # features that are printed
@@ -32,14 +36,23 @@ def columns(importance: "TaylorImportance") -> dict[str, Sequence]:
     return named
 
 
+def frame(columns: Mapping[str, Sequence]) -> "pandas.DataFrame":
+    """Columns as a data frame."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError("to_frame needs pandas: `pip install pandas`. Without it, use ranking().") from error
+    return pd.DataFrame(columns)
+
+
 def text(importance: "TaylorImportance") -> str:
     """The first features as lines."""
-    return "\n".join([_title(importance), *aligned(_shown(importance)), *_more(importance)])
+    return "\n".join([_title(importance), *aligned(_shown(importance)), *more(importance.features)])
 
 
 def html(importance: "TaylorImportance") -> str:
     """The first features as a table."""
-    return html_table(_title(importance), _shown(importance), *_more(importance))
+    return html_table(_title(importance), _shown(importance), *more(importance.features))
 
 
 def aligned(shown: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
@@ -82,8 +95,9 @@ def _title(importance: "TaylorImportance") -> str:
     )
 
 
-def _more(importance: "TaylorImportance") -> list[str]:
-    n = len(importance.features) - N_SHOWN
+def more(features: FeatureSet) -> list[str]:
+    """What stands below if not all features are shown."""
+    n = len(features) - N_SHOWN
     return [f"and {n:,} more"] if n > 0 else []
 
 
