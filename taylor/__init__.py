@@ -7,6 +7,7 @@ arXiv:1803.08782.
 
 from taylor.between_samples import importance_between_samples
 from taylor.coefficients import TaylorCoefficients, taylor_coefficients
+from taylor.comparison import ComparedFeature, Comparison
 from taylor.features import FeatureSet
 from taylor.importance import mean_abs_coefficients
 from taylor.monitor import MonitorRecord, TaylorMonitor, read_monitor
@@ -20,6 +21,8 @@ from taylor.variation import importance_to_variation
 from taylor.variation_result import Contribution, VariationImportance
 
 __all__ = [
+    "ComparedFeature",
+    "Comparison",
     "Contribution",
     "FeatureSet",
     "ImportanceOfOutputs",

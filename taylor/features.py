@@ -82,7 +82,16 @@ class FeatureSet:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """Names of each feature's inputs, joined by a comma."""
-        return tuple(", ".join(self.names[i] for i in index) for index in self.indices)
+        return tuple(map(self.label, range(len(self))))
+
+    def label(self, column: int) -> str:
+        """The label of one feature."""
+        return ", ".join([self.names[i] for i in self.indices[column]])
+
+    @cached_property
+    def columns(self) -> dict[tuple[int, ...], int]:
+        """The column of each feature, by its input indices."""
+        return {index: column for column, index in enumerate(self.indices)}
 
     @cached_property
     def factors(self) -> np.ndarray:

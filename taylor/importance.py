@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from taylor.analysis import Analysis
 from taylor.coefficients import warn_of_vanishing
+from taylor.median import Medians
 from taylor.response import Events
 from taylor.result import TaylorImportance
 from taylor.sources import source_of
@@ -32,10 +33,11 @@ def mean_abs_coefficients(
     features: Iterable[int | str | Sequence[int | str]] | None = None,
     scale: str | ArrayLike | None = None,
     engine: str = "auto",
+    median: bool = False,
 ) -> TaylorImportance:
     """The influence of each feature on the response: the weighted mean of |t_i| over events, with its standard error.
 
-    Any number of events is read once, chunk by chunk, in constant memory.
+    Any number of events is read once, chunk by chunk, in constant memory; but for the median, which keeps all |t_i|.
 
     Args:
         model: as `taylor_coefficients`.
@@ -51,6 +53,8 @@ def mean_abs_coefficients(
         seed: of the replicas.
         names: of the analysed inputs; by default those of a data frame, else x1, x2, ...
         output, target, inputs, features, scale, engine: as `taylor_coefficients`.
+        median: whether the exact weighted median of |t_i| is computed too, which a few wild events do not move. The
+            coefficients of all events are kept in memory, in the type of the response.
 
     Returns:
         TaylorImportance; its `regions` hold one for each region.
@@ -59,8 +63,9 @@ def mean_abs_coefficients(
         UserWarning: as `taylor_coefficients`.
 
     Raises:
-        ValueError: as `taylor_coefficients`; also a region without events, weights that sum to zero or less.
-        MemoryError: more features than fit in memory.
+        ValueError: as `taylor_coefficients`; also a region without events, weights that sum to zero or less, negative
+            weights with `median`.
+        MemoryError: more features than fit in memory, or more coefficients with `median`.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid", kernel_initializer="ones")])
     >>> print(mean_abs_coefficients(model, np.zeros((4, 2)), order=1, names=["mass", "pt"]))
@@ -80,8 +85,9 @@ def mean_abs_coefficients(
         "engine": engine,
     }
     source = source_of(model, data, weight, regions, arguments)
-    (sums,) = sum_over_events(source.analysis, source.chunks, bootstrap, seed)
-    return importance_of(source.analysis, source.region_names, sums)
+    medians = Medians(source.analysis, median)
+    (sums,) = sum_over_events(source.analysis, medians.passing(source.chunks), bootstrap, seed)
+    return medians.added_to(importance_of(source.analysis, source.region_names, sums))
 
 
 def importance_of(analysis: Analysis, region_names: Sequence[str], sums: Sums) -> TaylorImportance:
@@ -112,6 +118,7 @@ def importance_of(analysis: Analysis, region_names: Sequence[str], sums: Sums) -
                 n_events=int(sums.n_events[r]),
                 engine=analysis.engine,
                 replicas=sums.cwt[r] / sums.cw[r][:, None] if n_replicas else None,
+                target=analysis.response.target,
             )
         )
     everything, *others = results

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from taylor.features import FeatureSet
 from taylor.importance import importance_of
+from taylor.median import Medians
 from taylor.response import Events, Response
 from taylor.result import TaylorImportance
 from taylor.sources import source_of
@@ -76,10 +77,12 @@ def importance_over_theta(
     if not isinstance(data, tf.data.Dataset):
         others = [name for name in response.input_names if name != held]
         data = {**(data if isinstance(data, dict) else dict.fromkeys(others, data)), held: theta[:1]}
-    options = {"bootstrap": 0, "seed": 0, "weight": None, "regions": None} | keywords
-    bootstrap, seed, weight, regions = (options.pop(name) for name in ("bootstrap", "seed", "weight", "regions"))
+    apart = {"bootstrap": 0, "seed": 0, "weight": None, "regions": None, "median": False}
+    options = apart | keywords
+    bootstrap, seed, weight, regions, median = (options.pop(name) for name in apart)
     source = source_of(model, data, weight, regions, options)
     replacements = [{position: tf.constant(row[None], source.analysis.response.dtype)} for row in theta]
-    all_sums = sum_over_events(source.analysis, source.chunks, bootstrap, seed, replacements)
-    importances = tuple(importance_of(source.analysis, source.region_names, sums) for sums in all_sums)
-    return ImportanceOverTheta(theta, importances)
+    medians = Medians(source.analysis, median, replacements)
+    all_sums = sum_over_events(source.analysis, medians.passing(source.chunks), bootstrap, seed, replacements)
+    importances = (importance_of(source.analysis, source.region_names, sums) for sums in all_sums)
+    return ImportanceOverTheta(theta, tuple(medians.added_to(one, i) for i, one in enumerate(importances)))

@@ -47,6 +47,6 @@ def select_features(importance: TaylorImportance, *, fraction: float | None = No
         raise ValueError(f"Expected one of fraction and k. Received: fraction={fraction}, k={k}")
     if not 1 <= k <= n:
         raise ValueError(f"Expected k between 1 and {n}, the number of features. Received: k={k}")
-    columns = sorted(range(n), key=lambda column: importance.ranks[column])[:k]
+    columns = importance.by_rank[:k].tolist()
     indices = tuple(dict.fromkeys(i for column in columns for i in importance.features.indices[column]))
     return Selection(tuple(importance.features.names[i] for i in indices), indices, k)

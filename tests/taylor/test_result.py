@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from taylor import FeatureSet, TaylorImportance
+from taylor import FeatureSet, RankedFeature, TaylorImportance, select_features
 
 FEATURES = FeatureSet.complete(("mass", "pt"), 2)  # mass; pt; mass, mass; mass, pt; pt, pt
 
@@ -32,7 +32,8 @@ def test_features_are_ranked_by_their_mean_and_ties_stay_in_order():
     assert [line.feature for line in ranking] == ["pt", "mass, pt", "mass", "pt, pt", "mass, mass"]
     assert [line.rank for line in ranking] == [1, 2, 3, 4, 5]
     assert importance().ranks.tolist() == [3, 1, 5, 2, 4]
-    assert ranking[1] == (2, "mass, pt", (0, 1), 2, 0.3, 0.004, None, None)
+    assert ranking[1] == RankedFeature(2, "mass, pt", (0, 1), 2, 0.3, 0.004, None, None)
+    assert importance().ranking(2) == ranking[:2]
     all_alike = importance(mean=np.full(5, 0.5))
     assert all_alike.ranks.tolist() == [1, 2, 3, 4, 5]
 
@@ -43,7 +44,8 @@ def test_the_interval_of_a_rank_is_central_among_the_replicas():
     assert (low <= high).all()
     assert (low[1], high[1]) == (1, 3)
     assert (low[2], high[2]) == (5, 5)
-    assert with_replicas().of("mass")[-2:] == (2, 3)
+    mass = with_replicas().of("mass")
+    assert (mass.rank_low, mass.rank_high) == (2, 3)
     rng = np.random.default_rng(0)
     many = importance(replicas=np.column_stack([rng.permutation(1000), np.full((1000, 4), -1.0)]))
     # The first feature is always the largest; its interval leaves nothing over.
@@ -92,22 +94,23 @@ def test_csv_holds_the_ranking(tmp_path):
     for row, line in zip(rows, with_replicas().ranking(), strict=True):
         assert float(row["mean"]) == line.mean
         assert float(row["error"]) == line.error
-        assert [int(row[name]) for name in ("rank", "order", "rank_low", "rank_high")] == [
-            line.rank,
-            line.order,
-            *line[-2:],
-        ]
+        for name in ("rank", "order", "rank_low", "rank_high"):
+            assert int(row[name]) == getattr(line, name)
     importance().to_csv(tmp_path / "no_replicas.csv")
     assert (tmp_path / "no_replicas.csv").read_text().splitlines()[1] == "1,pt,1,0.3,0.02,,"
 
 
+ARRAYS = "mean", "error", "replicas", "signed", "signed_error", "median", "spread"
+
+
 def same(one, other):
     assert one.features == other.features
-    assert np.array_equal(one.mean, other.mean)
-    assert np.array_equal(one.error, other.error)
-    assert (one.n_events, one.engine) == (other.n_events, other.engine)
-    assert (one.replicas is None) == (other.replicas is None)
-    assert one.replicas is None or np.array_equal(one.replicas, other.replicas)
+    for name in ARRAYS:
+        first, second = getattr(one, name), getattr(other, name)
+        assert (first is None) == (second is None)
+        assert first is None or np.array_equal(first, second)
+    for name in ("n_events", "engine", "n_networks", "target"):
+        assert getattr(one, name) == getattr(other, name)
     assert list(one.regions) == list(other.regions)
     for name in one.regions:
         same(one.regions[name], other.regions[name])
@@ -115,11 +118,37 @@ def same(one, other):
 
 def test_json_brings_everything_back(tmp_path):
     mean = np.array([1 / 3, np.pi, 1e-300, 1e300, 0.1])  # to the last digit
-    original = importance(mean=mean, regions={"signal": with_replicas(), "background": importance()})
+    optional = {name: np.arange(5) / 7 for name in ("signed", "signed_error", "median", "spread")}
+    regions = {"signal": with_replicas(), "background": importance(**optional)}
+    original = importance(mean=mean, **optional, n_networks=3, target="logit", regions=regions)
     text = original.to_json(tmp_path / "importance.json")
     for stored in (text, tmp_path / "importance.json", str(tmp_path / "importance.json")):
         same(TaylorImportance.from_json(stored), original)
     assert json.loads(text)["names"] == ["mass", "pt"]
+
+
+def test_json_without_the_optional_numbers_is_read():
+    """As the first version of this class wrote it."""
+    of_region = {"mean": [0.5], "error": [0.1], "n_events": 3, "engine": "adjoint", "replicas": None, "regions": {}}
+    stored = {"format": 1, "names": ["mass"], "features": [[0]], **of_region, "regions": {"signal": of_region}}
+    one = TaylorImportance.from_json(json.dumps(stored))
+    assert (one.of("mass").mean, one.n_networks, one.target, one.median) == (0.5, 1, None, None)
+    assert one.regions["signal"].n_events == 3
+
+
+def test_many_features_are_not_gone_through_for_a_few(monkeypatch):
+    features = FeatureSet.complete(tuple(f"x{i}" for i in range(50)), 2)
+    mean = np.random.default_rng(0).permutation(len(features)).astype(float)
+    many = importance(features=features, mean=mean, error=mean / 10)
+    made, label = [], FeatureSet.label
+    monkeypatch.setattr(FeatureSet, "label", lambda self, column: made.append(column) or label(self, column))
+    assert many.of("x49", 3).feature == "x3, x49"
+    assert len(made) == 1
+    str(many)
+    select_features(many, k=30)
+    assert len(made) == 1 + 20
+    assert [line.mean for line in many.ranking()] == list(range(len(features)))[::-1]
+    assert many.of("x49", 3) == many.ranking()[many.of("x49", 3).rank - 1]
 
 
 @pytest.mark.parametrize("text", ["{}", '{"format": 99}'])
