@@ -90,7 +90,7 @@ def importance_of(analysis: Analysis, region_names: Sequence[str], sums: Sums) -
         raise ValueError(
             "Expected finite inputs. Received: NaN or infinity in some events. Drop these events or replace the values."
         )
-    if sums.n_bad_responses:
+    if not np.isfinite(sums.wt).all() and not np.isnan(sums.w).any():
         raise ValueError(
             "The coefficients of some events are NaN or infinite, although the inputs are finite. Has the network "
             "diverged, or do the inputs lack standardisation?"
