@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 N_SHOWN = 20  # features that are printed
+OPTIONAL = ("replicas", "signed", "signed_error")  # arrays that not every result has
 
 
 class RankedFeature(NamedTuple):
@@ -51,11 +52,14 @@ class TaylorImportance:
     Attributes:
         features: names and input indices of the columns.
         mean: (n_features,) weighted mean of |t_i|.
-        error: (n_features,) its standard error: sqrt(sum w^2 (|t| - mean)^2) / sum w.
+        error: (n_features,) its standard error: sqrt(sum w^2 (|t| - mean)^2) / sum w, and more where weights of both
+            signs cancel.
         n_events: number of events of weight other than 0.
         engine: name of the engine that differentiated.
         replicas: (n_replicas, n_features) the means over bootstrap replicas of the events; None if there are none.
         regions: the same for further regions, by name.
+        signed: (n_features,) weighted mean of t_i itself; None unless asked for.
+        signed_error: (n_features,) its standard error.
     """
 
     features: FeatureSet
@@ -65,6 +69,8 @@ class TaylorImportance:
     engine: str
     replicas: np.ndarray | None = None
     regions: Mapping[str, "TaylorImportance"] = field(default_factory=dict)
+    signed: np.ndarray | None = None
+    signed_error: np.ndarray | None = None
 
     @cached_property
     def ranks(self) -> np.ndarray:
@@ -171,7 +177,7 @@ class TaylorImportance:
             "error": self.error.tolist(),
             "n_events": self.n_events,
             "engine": self.engine,
-            "replicas": None if self.replicas is None else self.replicas.tolist(),
+            **{name: _list(getattr(self, name)) for name in OPTIONAL},
             "regions": {name: region.to_dict() for name, region in self.regions.items()},
         }
 
@@ -184,9 +190,13 @@ class TaylorImportance:
             error=np.array(stored["error"]),
             n_events=stored["n_events"],
             engine=stored["engine"],
-            replicas=None if stored["replicas"] is None else np.array(stored["replicas"]),
+            **{name: np.array(stored[name]) for name in OPTIONAL if stored.get(name) is not None},
             regions={name: cls.from_dict(region, features) for name, region in stored["regions"].items()},
         )
+
+
+def _list(array: np.ndarray | None) -> list | None:
+    return None if array is None else array.tolist()
 
 
 def _ranks(mean: np.ndarray) -> np.ndarray:

@@ -18,6 +18,8 @@ import tensorflow as tf
 from taylor.analysis import Analysis
 from taylor.chunks import in_blocks
 from taylor.compiled import compiled
+from taylor.faults import Faults, faults_of
+from taylor.sources import Chunk
 
 # P(k <= n) of the Poisson distribution of mean 1; a count above 9 has the probability 1e-7, the resolution of the draw.
 POISSON = np.cumsum(np.exp(-1.0) / np.cumprod([1.0, *range(1, 10)]))
@@ -31,6 +33,7 @@ class Sums(NamedTuple):
         n_events: (n_regions,) events with a weight other than 0.
         w: (n_regions,) sum of w.
         w2: (n_regions,) sum of w^2.
+        size: (n_regions,) sum of |w|.
         wt: (n_regions, n_columns) sum of w |t|.
         w2t: (n_regions, n_columns) sum of w^2 |t|.
         w2t2: (n_regions, n_columns) sum of w^2 t^2.
@@ -44,6 +47,7 @@ class Sums(NamedTuple):
     n_events: tf.Tensor
     w: tf.Tensor
     w2: tf.Tensor
+    size: tf.Tensor
     wt: tf.Tensor
     w2t: tf.Tensor
     w2t2: tf.Tensor
@@ -86,7 +90,7 @@ def make_summation(analysis: Analysis, signed: bool = False) -> Callable:
 def _no_sums(n_regions: int, n_columns: int, n_replicas: int, signed: bool) -> Sums:
     of_region, of_column, of_signed = (n_regions,), (n_regions, n_columns), (n_regions, n_columns * signed)
     of_replicas = (n_regions, n_replicas), (n_regions, n_replicas, n_columns)
-    shapes = (*3 * [of_region], *3 * [of_column], *2 * [of_signed], *of_replicas, ())
+    shapes = (*4 * [of_region], *3 * [of_column], *2 * [of_signed], *of_replicas, ())
     return Sums(*(tf.zeros(shape, tf.float64) for shape in shapes))
 
 
@@ -124,6 +128,7 @@ def sum_block(analysis: Analysis, tensors: Sequence, weight: tf.Tensor, copies: 
         n_events=tf.math.count_nonzero(weight, axis=0),
         w=w[:, 0],
         w2=w2[:, 0],
+        size=tf.reduce_sum(unit * tf.abs(exact), axis=1),
         wt=wt,
         w2t=w2t,
         w2t2=squares + 2 * pivot * w2t - pivot**2 * w2,
@@ -142,7 +147,7 @@ def _nearest_to_zero(values: tf.Tensor) -> tf.Tensor:
 
 
 def _total(values: tf.Tensor) -> tf.Tensor:
-    """(..., n_events) to (...), in float64: a tree of N_FOLDED terms, which is fused with what makes them, then a product."""
+    """(..., n_events) to (...), in float64 after N_FOLDED terms: a tree, which is fused with what makes the terms."""
     n_events = values.shape[-1]
     parts = tf.split(values, N_FOLDED if n_events % N_FOLDED == 0 else 1, axis=-1)
     while len(parts) > 1:
@@ -163,45 +168,62 @@ def _of_replicas(from_pivot, pivot, share, unit, copies) -> tuple[tf.Tensor, tf.
 
 
 def sum_over_events(
-    analysis: Analysis, chunks: Iterable, n_replicas: int, seed: int, replacements: Sequence[Mapping] = ({},)
+    analysis: Analysis,
+    chunks: Iterable[Chunk],
+    n_replicas: int,
+    seed: int,
+    replacements: Sequence[Mapping] = ({},),
+    *,
+    signed: bool = False,
 ) -> list[Sums]:
     """The Sums of all chunks, as numpy arrays.
 
     Args:
         analysis: what to compute; tried out on the first chunk.
-        chunks: of (tensors, weight (n_events, n_regions)).
+        chunks: the events.
         n_replicas: number of bootstrap replicas.
         seed: of the replicas.
         replacements: input tensors to put in place of the chunk's, by position; the sums of each are in the result.
+        signed: whether the sums of t itself are wanted too.
 
     Raises:
-        ValueError: no event, a negative number of replicas.
+        ValueError: no event, an event that counts with NaN or infinity in its inputs or coefficients, a negative
+            number of replicas.
     """
     if not isinstance(n_replicas, int) or n_replicas < 0:
         raise ValueError(f"Expected bootstrap, the number of replicas, to be at least 0. Received: {n_replicas!r}")
 
-    def sums_of(numbered) -> list[list[np.ndarray]]:
-        number, (tensors, weight) = numbered
-        copies = draw_copies(len(weight), n_replicas, (seed, number))
-        summation = make_summation(analysis)
-        shown = [tuple(new.get(i, tensor) for i, tensor in enumerate(tensors)) for new in replacements]
-        return [[np.asarray(total) for total in summation(tensors, weight, copies)] for tensors in shown]
+    def sums_of(numbered) -> list[tuple[Sums, Faults]]:
+        number, chunk = numbered
+        copies = draw_copies(len(chunk.weight), n_replicas, (seed, number))
+        summation, results = make_summation(analysis, signed), []
+        for new in replacements:
+            tensors = tuple(new.get(i, tensor) for i, tensor in enumerate(chunk.tensors))
+            sums = Sums(*map(np.asarray, summation(tensors, chunk.weight, copies)))
+            fine = sums.n_bad_inputs == 0 and np.isfinite(sums.wt).all()
+            results.append((sums, Faults() if fine else faults_of(analysis, chunk._replace(tensors=tensors))))
+        return results
 
-    totals = None
-    for sums in in_order(sums_of, _tried_out(analysis, enumerate(chunks))):
-        if totals is None:
-            totals = sums
-        else:
-            totals = [[a + b for a, b in zip(*both, strict=True)] for both in zip(totals, sums, strict=True)]
-    if totals is None:
+    totals: list[tuple[Sums, Faults]] = []
+    for results in in_order(sums_of, _tried_out(analysis, enumerate(chunks))):
+        if totals:
+            results = list(map(_added, totals, results))
+        totals = results
+    if not totals:
         raise ValueError("Expected at least one event. Received: an empty dataset.")
-    return [Sums(*total) for total in totals]
+    for sums, faults in totals:
+        faults.require_none(int(sums.n_events[0]))
+    return [sums for sums, _ in totals]
+
+
+def _added(one: tuple[Sums, Faults], other: tuple[Sums, Faults]) -> tuple[Sums, Faults]:
+    return Sums(*(a + b for a, b in zip(one[0], other[0], strict=True))), one[1].and_those(other[1])
 
 
 def _tried_out(analysis: Analysis, numbered: Iterable) -> Iterator:
-    for number, (tensors, weight) in numbered:
-        analysis.try_out(tensors)
-        yield number, (tensors, weight)
+    for number, chunk in numbered:
+        analysis.try_out(chunk.tensors)
+        yield number, chunk
 
 
 def in_order(function: Callable, items: Iterable) -> Iterator:
