@@ -26,7 +26,7 @@ from taylor.warning import warn
 
 ENGINES = {"adjoint": adjoint, "closed_form": closed_form, "autodiff": autodiff}
 N_TRIED = 8  # events that a model is tried with
-CPU_BLOCK = (1 << 18, 1 << 12)  # numbers in the largest array of a block, and events: about what stays in the cache
+CPU_BLOCK = (1 << 19, 1 << 12)  # numbers in the largest array of a block, and events: few enough for the cache
 GPU_BLOCK = (1 << 25, 1 << 16)
 BLOCKS_IN_CHUNK = 8
 N_KEPT = 16  # analyses of one model, and responses

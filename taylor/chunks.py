@@ -34,8 +34,18 @@ def padded_size(n_events: int, chunk_size: int) -> int:
     return min(chunk_size, max(SMALLEST, 1 << (n_events - 1).bit_length()))
 
 
+def shared_out(n_events: int, chunk_size: int, block_size: int, n_workers: int) -> int:
+    """Events to put into each chunk, whole blocks of them, for as many chunks to each worker.
+
+    >>> shared_out(10_000, chunk_size=8192, block_size=1024, n_workers=2)
+    5120
+    """
+    n_chunks = n_workers * -(-n_events // (n_workers * chunk_size))
+    return min(chunk_size, block_size * -(-n_events // (n_chunks * block_size)))
+
+
 def array_chunks(
-    parts: Sequence, analysed: Sequence[int], chunk_size: int, dtype: tf.DType
+    parts: Sequence, analysed: Sequence[int], chunk_size: int, dtype: tf.DType, n_together: int | None = None
 ) -> Iterator[tuple[tuple[tf.Tensor, ...], slice]]:
     """Chunks of events in memory, each with the slice of events that it holds; fillers come after them.
 
@@ -45,12 +55,14 @@ def array_chunks(
         analysed: positions of the analysed ones.
         chunk_size: the most events in a chunk.
         dtype: of the tensors.
+        n_together: events in each chunk but the last; by default as many as it can hold.
     """
     n_events = count_events(parts, analysed)
-    size = padded_size(n_events, chunk_size)
+    n_together = min(n_events, chunk_size, n_together or chunk_size)
+    size = padded_size(n_together, chunk_size)
     common = {i for i, part in enumerate(parts) if i not in analysed and len(part) == 1}
-    for start in range(0, n_events, size):
-        rows = slice(start, min(start + size, n_events))
+    for start in range(0, n_events, n_together):
+        rows = slice(start, min(start + n_together, n_events))
         yield (
             tuple(
                 filled(part, 1, dtype) if i in common else filled(part[rows], size, dtype)

@@ -15,6 +15,9 @@ from taylor.response import Events
 from taylor.result import TaylorImportance
 from taylor.sources import source_of
 from taylor.streaming import Sums, sum_over_events
+from taylor.warning import warn
+
+MOST_UNCERTAIN = 0.3  # standard deviation of a sum of weights over the sum, up to which errors agree with toys to 20 %
 
 
 def mean_abs_coefficients(
@@ -33,6 +36,7 @@ def mean_abs_coefficients(
     features: Iterable[int | str | Sequence[int | str]] | None = None,
     scale: str | ArrayLike | None = None,
     engine: str = "auto",
+    signed: bool = False,
     median: bool = False,
 ) -> TaylorImportance:
     """The influence of each feature on the response: the weighted mean of |t_i| over events, with its standard error.
@@ -45,7 +49,7 @@ def mean_abs_coefficients(
             (x, y, sample_weight), as for `fit`.
         order: highest order of the features, at least 1.
         weight: (n_events,) event weights; ones if None. They may be negative, as those of some generators, but not in
-            sum. A dataset brings its own.
+            sum. A dataset brings its own. Nothing is asked of events of weight 0: they may hold NaN.
         regions: further sets of events to be averaged over in the same pass: {name: (n_events,) of bool}, such as
             {"signal": y == 1}; for a dataset a function of (x, y) that returns the like as tensors.
         bootstrap: number of Poisson bootstrap replicas of the events, from which the uncertainty of the ranks follows;
@@ -53,6 +57,7 @@ def mean_abs_coefficients(
         seed: of the replicas.
         names: of the analysed inputs; by default those of a data frame, else x1, x2, ...
         output, target, inputs, features, scale, engine: as `taylor_coefficients`.
+        signed: whether to compute the mean of t_i itself too, in which signs cancel.
         median: whether the exact weighted median of |t_i| is computed too, which a few wild events do not move. The
             coefficients of all events are kept in memory, in the type of the response.
 
@@ -60,7 +65,7 @@ def mean_abs_coefficients(
         TaylorImportance; its `regions` hold one for each region.
 
     Warns:
-        UserWarning: as `taylor_coefficients`.
+        UserWarning: as `taylor_coefficients`; also weights that nearly cancel.
 
     Raises:
         ValueError: as `taylor_coefficients`; also a region without events, weights that sum to zero or less, negative
@@ -86,41 +91,61 @@ def mean_abs_coefficients(
     }
     source = source_of(model, data, weight, regions, arguments)
     medians = Medians(source.analysis, median)
-    (sums,) = sum_over_events(source.analysis, medians.passing(source.chunks), bootstrap, seed)
+    (sums,) = sum_over_events(source.analysis, medians.passing(source.chunks), bootstrap, seed, signed=signed)
     return medians.added_to(importance_of(source.analysis, source.region_names, sums))
 
 
 def importance_of(analysis: Analysis, region_names: Sequence[str], sums: Sums) -> TaylorImportance:
     """The means and their errors, from sums over all events."""
-    if sums.n_bad_inputs:
-        raise ValueError(
-            "Expected finite inputs. Received: NaN or infinity in some events. Drop these events or replace the values."
-        )
-    if sums.n_bad_responses:
-        raise ValueError(
-            "The coefficients of some events are NaN or infinite, although the inputs are finite. Has the network "
-            "diverged, or do the inputs lack standardisation?"
-        )
     results = []
     for r, name in enumerate(region_names):
         if sums.n_events[r] == 0:
             raise ValueError(f"Expected events of weight other than 0 in region {name!r}. Received: none.")
         if not sums.w[r] > 0:
             raise ValueError(f"Expected weights with a positive sum in region {name!r}. Received: {sums.w[r]:g}.")
-        mean = sums.wt[r] / sums.w[r]
-        variance = (sums.w2t2[r] - 2 * mean * sums.w2t[r] + mean**2 * sums.w2[r]) / sums.w[r] ** 2
+        _warn_of_cancelling(sums, r, name)
+        mean, error = _mean_and_error(sums, r, sums.wt[r], sums.w2t[r])
+        signed = _mean_and_error(sums, r, sums.ws[r], sums.w2s[r]) if sums.ws.size else (None, None)
         n_replicas = sums.cw.shape[1]
         results.append(
             TaylorImportance(
                 features=analysis.features,
                 mean=mean,
-                error=np.sqrt(np.maximum(variance, 0)),
+                error=error,
                 n_events=int(sums.n_events[r]),
                 engine=analysis.engine,
                 replicas=sums.cwt[r] / sums.cw[r][:, None] if n_replicas else None,
+                signed=signed[0],
+                signed_error=signed[1],
                 target=analysis.response.target,
             )
         )
     everything, *others = results
     warn_of_vanishing(analysis.features, everything.mean)
     return replace(everything, regions=dict(zip(region_names[1:], others, strict=True)))
+
+
+def _mean_and_error(sums: Sums, r: int, wt: np.ndarray, w2t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The weighted mean of t or |t| in region r, and its standard error.
+
+    With A = sum w (t - mean) and B = sum w of a replica of the events, its mean is off by A / B: var A / (sum w)^2, and
+    (3 var A var B + 5 cov(A, B)^2) / (sum w)^4 from the expansion of 1 / B to the next order. That counts where weights
+    of both signs leave a sum that is small beside its fluctuation; for weights of one sign it is of the order of
+    1 / n_events, as are other terms, and is left out.
+    """
+    total, w2 = sums.w[r], sums.w2[r] / sums.w[r] ** 2
+    mean = wt / total
+    covariance = w2t / total**2 - mean * w2
+    variance = np.maximum(sums.w2t2[r] / total**2 - mean**2 * w2 - 2 * mean * covariance, 0)
+    cancelled = 1 - (total / sums.size[r]) ** 2
+    return mean, np.sqrt(variance + cancelled * (3 * variance * w2 + 5 * covariance**2))
+
+
+def _warn_of_cancelling(sums: Sums, r: int, name: str) -> None:
+    """Warns if the sum of the weights is too uncertain for the mean to have a variance worth the name."""
+    cancelled, relative = 1 - (sums.w[r] / sums.size[r]) ** 2, np.sqrt(sums.w2[r]) / sums.w[r]
+    if cancelled > 0.5 and relative > MOST_UNCERTAIN:
+        warn(
+            f"The positive and negative weights in region {name!r} cancel so far that their sum is known to "
+            f"{100 * relative:.0f} % only. Means over these events, and their errors, are unreliable: take more events."
+        )

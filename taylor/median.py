@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from taylor.analysis import Analysis, require_memory
 from taylor.result import TaylorImportance
+from taylor.sources import Chunk
 
 ROUNDING = 1e-10  # relative, of a sum of weights
 
@@ -27,18 +28,18 @@ class Medians:
         self._coefficients: list[list[np.ndarray]] = [[] for _ in replacements]  # (n_columns, n_events) each
         self._n_bytes = 0
 
-    def passing(self, chunks: Iterable) -> Iterator[tuple[tuple[tf.Tensor, ...], tf.Tensor]]:
+    def passing(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """The chunks, unchanged.
 
         Raises:
             ValueError: a negative weight.
             MemoryError: more coefficients than fit in memory.
         """
-        for tensors, weight in chunks:
+        for chunk in chunks:
             if self._wanted:
-                self._analysis.try_out(tensors)
-                self._keep(tensors, np.asarray(weight, np.float64))
-            yield tensors, weight
+                self._analysis.try_out(chunk.tensors)
+                self._keep(chunk.tensors, np.asarray(chunk.weight, np.float64))
+            yield chunk
 
     def of(self, replacement: int = 0) -> np.ndarray:
         """(n_regions, n_columns) the medians, once all chunks have passed."""

@@ -61,7 +61,8 @@ class TaylorImportance:
     Attributes:
         features: names and input indices of the columns.
         mean: (n_features,) weighted mean of |t_i|.
-        error: (n_features,) its standard error: sqrt(sum w^2 (|t| - mean)^2) / sum w.
+        error: (n_features,) its standard error: sqrt(sum w^2 (|t| - mean)^2) / sum w, and more where weights of both
+            signs cancel.
         n_events: number of events of weight other than 0.
         engine: name of the engine that differentiated.
         replicas: (n_replicas, n_features) the means over bootstrap replicas of the events; None if there are none.
@@ -272,7 +273,7 @@ class TaylorImportance:
             engine=stored["engine"],
             replicas=None if stored["replicas"] is None else np.array(stored["replicas"]),
             regions={name: cls.from_dict(region, features) for name, region in stored["regions"].items()},
-            **{name: np.array(stored[name]) for name in OPTIONAL if name in stored},
+            **{name: np.array(stored[name]) for name in OPTIONAL if stored.get(name) is not None},
             n_networks=stored.get("n_networks", 1),
             target=stored.get("target"),
         )

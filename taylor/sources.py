@@ -1,5 +1,6 @@
 """Where events come from: arrays in memory or a `tf.data.Dataset`, with their weights and regions, as chunks."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -9,10 +10,24 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from taylor.analysis import Analysis, analysis_of
-from taylor.chunks import array_chunks, count_events, dataset_chunks
+from taylor.chunks import array_chunks, count_events, dataset_chunks, shared_out
 from taylor.response import Events
 
 ALL = "all"  # the region that every event is in
+
+
+class Chunk(NamedTuple):
+    """Some events of a source.
+
+    Attributes:
+        tensors: one for each input of the model.
+        weight: (n_events, n_regions), 0 for events that only fill up the chunk.
+        start: number of events of the source before them.
+    """
+
+    tensors: tuple[tf.Tensor, ...]
+    weight: tf.Tensor
+    start: int
 
 
 class Source(NamedTuple):
@@ -21,12 +36,12 @@ class Source(NamedTuple):
     Attributes:
         analysis: what to do with them.
         region_names: ALL, and the names of the further regions; those of a dataset are known once it is read.
-        chunks: of (tensors, weight (n_events, n_regions)), with weight 0 for events that only fill up a chunk.
+        chunks: the events.
     """
 
     analysis: Analysis
     region_names: list[str]
-    chunks: Iterator[tuple[tuple[tf.Tensor, ...], tf.Tensor]]
+    chunks: Iterator[Chunk]
 
 
 def source_of(
@@ -62,13 +77,15 @@ def _array_source(
                 f"Expected region {name!r} as a mask of {n_events} bool. Received: {mask.dtype} {mask.shape}"
             )
 
+    n_together = shared_out(n_events, analysis.chunk_size, analysis.block_size, os.cpu_count() or 1)
+
     def chunks():
-        for tensors, rows in array_chunks(parts, response.analysed, analysis.chunk_size, response.dtype):
+        for tensors, rows in array_chunks(parts, response.analysed, analysis.chunk_size, response.dtype, n_together):
             size = len(tensors[response.analysed[0]])
             columns = np.zeros((size, 1 + len(masks)), response.dtype.as_numpy_dtype)
             for column, mask in zip(columns.T, [True, *(mask[rows] for mask in masks.values())], strict=True):
                 column[: rows.stop - rows.start] = weight[rows] * mask
-            yield tensors, tf.constant(columns)
+            yield Chunk(tensors, tf.constant(columns), rows.start)
 
     return Source(analysis, [ALL, *masks], chunks())
 
@@ -95,7 +112,10 @@ def _dataset_source(
         return *parts, tf.stack([weight, *(weight * mask for mask in masks)], axis=1)
 
     rows = dataset_chunks(dataset, columns, analysis.chunk_size)
-    chunks = ((tensors[:-1], _without_fillers(tensors[-1], n)) for tensors, n in rows)
+    chunks = (
+        Chunk(tensors[:-1], _without_fillers(tensors[-1], n), number * analysis.chunk_size)
+        for number, (tensors, n) in enumerate(rows)
+    )
     return Source(analysis, region_names, chunks)
 
 

@@ -18,9 +18,12 @@ import tensorflow as tf
 from taylor.analysis import Analysis, kept_with_analysis
 from taylor.chunks import in_blocks
 from taylor.compiled import compiled
+from taylor.faults import Faults, faults_of
+from taylor.sources import Chunk
 
 # P(k <= n) of the Poisson distribution of mean 1; a count above 9 has the probability 1e-7, the resolution of the draw.
 POISSON = np.cumsum(np.exp(-1.0) / np.cumprod([1.0, *range(1, 10)]))
+N_FOLDED = 8  # events that are added up in the precision of the network
 
 
 class Sums(NamedTuple):
@@ -30,122 +33,202 @@ class Sums(NamedTuple):
         n_events: (n_regions,) events with a weight other than 0.
         w: (n_regions,) sum of w.
         w2: (n_regions,) sum of w^2.
-        wt: (n_regions, n_features) sum of w |t|.
-        w2t: (n_regions, n_features) sum of w^2 |t|.
-        w2t2: (n_regions, n_features) sum of w^2 t^2.
+        size: (n_regions,) sum of |w|.
+        wt: (n_regions, n_columns) sum of w |t|.
+        w2t: (n_regions, n_columns) sum of w^2 |t|.
+        w2t2: (n_regions, n_columns) sum of w^2 t^2.
+        ws: (n_regions, n_columns) sum of w t; (n_regions, 0) if that was not asked for.
+        w2s: likewise sum of w^2 t.
         cw: (n_regions, n_replicas) sum of c w.
-        cwt: (n_regions, n_replicas, n_features) sum of c w |t|.
-        n_bad_inputs: () events with NaN or infinity in an input.
-        n_bad_responses: () events with NaN or infinity in a coefficient.
+        cwt: (n_regions, n_replicas, n_columns) sum of c w |t|.
+        n_bad_inputs: () events that count with NaN or infinity in an input.
     """
 
     n_events: tf.Tensor
     w: tf.Tensor
     w2: tf.Tensor
+    size: tf.Tensor
     wt: tf.Tensor
     w2t: tf.Tensor
     w2t2: tf.Tensor
+    ws: tf.Tensor
+    w2s: tf.Tensor
     cw: tf.Tensor
     cwt: tf.Tensor
     n_bad_inputs: tf.Tensor
-    n_bad_responses: tf.Tensor
 
     def of_output(self, k: int, n_features: int) -> "Sums":
         """Those of one of several outputs, whose columns follow each other."""
         columns = slice(k * n_features, (k + 1) * n_features)
-        fields = ("wt", "w2t", "w2t2", "cwt")
+        fields = ("wt", "w2t", "w2t2", "ws", "w2s", "cwt")
         return self._replace(**{field: getattr(self, field)[..., columns] for field in fields})
 
-
 @kept_with_analysis
-def make_summation(analysis: Analysis) -> Callable:
+def make_summation(analysis: Analysis, signed: bool = False) -> Callable:
     """The compiled function from (tensors, weight, copies) of a chunk to its Sums.
 
-    `weight` is (n_events, n_regions), 0 for events that only fill up the chunk; `copies` as from `draw_copies`. A chunk
-    that is longer than a block of the analysis is a whole number of them.
+    `weight` is (n_events, n_regions), the first region that of all events, and 0 for events that only fill up the
+    chunk; `copies` as from `draw_copies`. A chunk that is longer than a block of the analysis is a whole number of
+    them; those after the last event that counts are left out.
     """
-
-    def sum_block(tensors, weight, copies) -> Sums:
-        t = tf.abs(analysis.coefficients(tensors))
-        squared = weight * weight
-        sums = Sums(
-            n_events=tf.math.count_nonzero(weight, axis=0),
-            w=tf.reduce_sum(weight, axis=0),
-            w2=tf.reduce_sum(squared, axis=0),
-            wt=tf.matmul(weight, t, transpose_a=True),
-            w2t=tf.matmul(squared, t, transpose_a=True),
-            w2t2=tf.matmul(squared, t * t, transpose_a=True),
-            **_of_replicas(t, weight, copies),
-            n_bad_inputs=tf.math.count_nonzero(reduce(tf.logical_or, map(_bad_rows, tensors))),
-            n_bad_responses=tf.math.count_nonzero(_bad_rows(t)),
-        )
-        return Sums(*(tf.cast(total, tf.float64) for total in sums))
 
     def sum_chunk(tensors, weight, copies) -> Sums:
         n_blocks = weight.shape[0] // analysis.block_size
         if n_blocks <= 1:
-            return sum_block(tensors, weight, copies)
+            return sum_block(analysis, tensors, weight, copies, signed)
         # An input of one row is the same for all events.
         blocks = [t if t.shape[0] == 1 else in_blocks(t, n_blocks) for t in (*tensors, weight, copies)]
+        in_use = tf.reduce_any(in_blocks(weight[:, :1], n_blocks) != 0, axis=(1, 2))
+        n_used = tf.reduce_max(tf.where(in_use, tf.range(1, n_blocks + 1), 0))
 
         def add_block(i, sums):
             *tensors, weight, copies = [t if t.shape[0] == 1 else t[i] for t in blocks]
-            added = sum_block(tensors, weight, copies)
+            added = sum_block(analysis, tensors, weight, copies, signed)
             return i + 1, Sums(*(total + more for total, more in zip(sums, added, strict=True)))
 
-        sums = _no_sums(weight.shape[1], analysis.n_columns, copies.shape[1])
-        return tf.while_loop(lambda i, _: i < n_blocks, add_block, (0, sums), parallel_iterations=1)[1]
+        sums = _no_sums(weight.shape[1], analysis.n_columns, copies.shape[1], signed)
+        return tf.while_loop(lambda i, _: i < n_used, add_block, (0, sums), parallel_iterations=1)[1]
 
     return compiled(sum_chunk, jit_compile=analysis.jit_compile)
 
 
-def _no_sums(n_regions: int, n_columns: int, n_replicas: int) -> Sums:
-    of_region, of_feature = (n_regions,), (n_regions, n_columns)
+def _no_sums(n_regions: int, n_columns: int, n_replicas: int, signed: bool) -> Sums:
+    of_region, of_column, of_signed = (n_regions,), (n_regions, n_columns), (n_regions, n_columns * signed)
     of_replicas = (n_regions, n_replicas), (n_regions, n_replicas, n_columns)
-    shapes = (of_region, of_region, of_region, of_feature, of_feature, of_feature, *of_replicas, (), ())
+    shapes = (*4 * [of_region], *3 * [of_column], *2 * [of_signed], *of_replicas, ())
     return Sums(*(tf.zeros(shape, tf.float64) for shape in shapes))
 
 
+def sum_block(analysis: Analysis, tensors: Sequence, weight: tf.Tensor, copies: tf.Tensor, signed: bool) -> Sums:
+    """The Sums of so few events that the coefficients of all of them are there at once.
+
+    In float32 nothing is lost by it: coefficients are taken from a pivot near to them, so that their squares do not
+    cancel in the variance, weights in units of the largest, so that they do not vanish, and no more than N_FOLDED
+    terms are added before float64. Events of weight 0 are shown as one that counts, since 0 times NaN is NaN.
+    """
+    counts = weight[:, 0] != 0
+    any_counts, first = tf.reduce_any(counts), tf.argmax(tf.cast(counts, tf.int32))
+    tensors = [t if t.shape[0] == 1 else tf.where(counts[:, None], t, t[first]) for t in tensors]
+    t = tf.transpose(analysis.coefficients(tensors))  # (n_columns, n_events): sums are over what is contiguous
+
+    unit = tf.reduce_max(tf.abs(weight), axis=0)[:, None]
+    share = tf.math.divide_no_nan(tf.transpose(weight), unit)  # (n_regions, n_events)
+    unit, exact = tf.cast(unit, tf.float64), tf.cast(share, tf.float64)
+    w, w2 = (tf.reduce_sum(unit**k * exact**k, axis=1, keepdims=True) for k in (1, 2))
+
+    def moved(values):
+        pivot = _nearest_to_zero(values[:, :N_FOLDED])
+        return values - pivot[:, None], tf.cast(pivot, tf.float64)
+
+    def first_powers(values, pivot):
+        weighted = values * share[:, None]
+        return unit * _total(weighted) + w * pivot, unit**2 * _total(weighted * share[:, None]) + w2 * pivot
+
+    from_pivot, pivot = moved(tf.abs(t))
+    wt, w2t = first_powers(from_pivot, pivot)
+    squares = unit**2 * _total((from_pivot * share[:, None]) ** 2)
+    ws, w2s = first_powers(*moved(t)) if signed else 2 * [tf.zeros((unit.shape[0], 0), tf.float64)]
+    cw, cwt = _of_replicas(from_pivot, pivot, share, unit, copies)
+    sums = Sums(
+        n_events=tf.math.count_nonzero(weight, axis=0),
+        w=w[:, 0],
+        w2=w2[:, 0],
+        size=tf.reduce_sum(unit * tf.abs(exact), axis=1),
+        wt=wt,
+        w2t=w2t,
+        w2t2=squares + 2 * pivot * w2t - pivot**2 * w2,
+        ws=ws,
+        w2s=w2s,
+        cw=cw,
+        cwt=cwt,
+        n_bad_inputs=tf.math.count_nonzero(reduce(tf.logical_or, map(_bad_rows, tensors)) & counts),
+    )
+    return Sums(*(tf.where(any_counts, tf.cast(total, tf.float64), 0.0) for total in sums))
+
+
+def _nearest_to_zero(values: tf.Tensor) -> tf.Tensor:
+    """(n,) the number nearest to 0 between the least and the largest of (n, n_values)."""
+    return tf.maximum(tf.reduce_min(values, axis=1), 0) + tf.minimum(tf.reduce_max(values, axis=1), 0)
+
+
+def _total(values: tf.Tensor) -> tf.Tensor:
+    """(..., n_events) to (...), in float64 after N_FOLDED terms: a tree, which is fused with what makes the terms."""
+    n_events = values.shape[-1]
+    parts = tf.split(values, N_FOLDED if n_events % N_FOLDED == 0 else 1, axis=-1)
+    while len(parts) > 1:
+        parts = [left + right for left, right in zip(parts[::2], parts[1::2], strict=True)]
+    folded = tf.cast(parts[0], tf.float64)
+    return tf.tensordot(folded, tf.ones(folded.shape[-1], tf.float64), 1)
+
+
+def _of_replicas(from_pivot, pivot, share, unit, copies) -> tuple[tf.Tensor, tf.Tensor]:
+    """The sums of c w, and of c w |t|."""
+    n_regions, n_replicas, n_columns = unit.shape[0], copies.shape[1], from_pivot.shape[0]
+    if n_replicas == 0:
+        return tf.zeros((n_regions, 0), tf.float64), tf.zeros((n_regions, 0, n_columns), tf.float64)
+    columns = [tf.cast(copies, share.dtype) * share[r, :, None] for r in range(n_regions)]
+    cw = unit * tf.stack([tf.reduce_sum(tf.cast(c, tf.float64), axis=0) for c in columns])
+    products = tf.stack([tf.matmul(c, from_pivot, transpose_a=True, transpose_b=True) for c in columns])
+    return cw, unit[:, None] * tf.cast(products, tf.float64) + cw[:, :, None] * pivot
+
+
 def sum_over_events(
-    analysis: Analysis, chunks: Iterable, n_replicas: int, seed: int, replacements: Sequence[Mapping] = ({},)
+    analysis: Analysis,
+    chunks: Iterable[Chunk],
+    n_replicas: int,
+    seed: int,
+    replacements: Sequence[Mapping] = ({},),
+    *,
+    signed: bool = False,
 ) -> list[Sums]:
     """The Sums of all chunks, as numpy arrays.
 
     Args:
         analysis: what to compute; tried out on the first chunk.
-        chunks: of (tensors, weight (n_events, n_regions)).
+        chunks: the events.
         n_replicas: number of bootstrap replicas.
         seed: of the replicas.
         replacements: input tensors to put in place of the chunk's, by position; the sums of each are in the result.
+        signed: whether the sums of t itself are wanted too.
 
     Raises:
-        ValueError: no event, a negative number of replicas.
+        ValueError: no event, an event that counts with NaN or infinity in its inputs or coefficients, a negative
+            number of replicas.
     """
     if not isinstance(n_replicas, int) or n_replicas < 0:
         raise ValueError(f"Expected bootstrap, the number of replicas, to be at least 0. Received: {n_replicas!r}")
 
-    def sums_of(numbered) -> list[list[np.ndarray]]:
-        number, (tensors, weight) = numbered
-        copies = draw_copies(len(weight), n_replicas, (seed, number))
-        summation = make_summation(analysis)
-        shown = [tuple(new.get(i, tensor) for i, tensor in enumerate(tensors)) for new in replacements]
-        return [[np.asarray(total) for total in summation(tensors, weight, copies)] for tensors in shown]
+    def sums_of(numbered) -> list[tuple[Sums, Faults]]:
+        number, chunk = numbered
+        copies = draw_copies(len(chunk.weight), n_replicas, (seed, number))
+        summation, results = make_summation(analysis, signed), []
+        for new in replacements:
+            tensors = tuple(new.get(i, tensor) for i, tensor in enumerate(chunk.tensors))
+            sums = Sums(*map(np.asarray, summation(tensors, chunk.weight, copies)))
+            fine = sums.n_bad_inputs == 0 and np.isfinite(sums.wt).all()
+            results.append((sums, Faults() if fine else faults_of(analysis, chunk._replace(tensors=tensors))))
+        return results
 
-    totals = None
-    for sums in in_order(sums_of, _tried_out(analysis, enumerate(chunks))):
-        if totals is None:
-            totals = sums
-        else:
-            totals = [[a + b for a, b in zip(*both, strict=True)] for both in zip(totals, sums, strict=True)]
-    if totals is None:
+    totals: list[tuple[Sums, Faults]] = []
+    for results in in_order(sums_of, _tried_out(analysis, enumerate(chunks))):
+        if totals:
+            results = list(map(_added, totals, results))
+        totals = results
+    if not totals:
         raise ValueError("Expected at least one event. Received: an empty dataset.")
-    return [Sums(*total) for total in totals]
+    for sums, faults in totals:
+        faults.require_none(int(sums.n_events[0]))
+    return [sums for sums, _ in totals]
+
+
+def _added(one: tuple[Sums, Faults], other: tuple[Sums, Faults]) -> tuple[Sums, Faults]:
+    return Sums(*(a + b for a, b in zip(one[0], other[0], strict=True))), one[1].and_those(other[1])
 
 
 def _tried_out(analysis: Analysis, numbered: Iterable) -> Iterator:
-    for number, (tensors, weight) in numbered:
-        analysis.try_out(tensors)
-        yield number, (tensors, weight)
+    for number, chunk in numbered:
+        analysis.try_out(chunk.tensors)
+        yield number, chunk
 
 
 def in_order(function: Callable, items: Iterable) -> Iterator:
@@ -180,17 +263,6 @@ def draw_copies(n_events: int, n_replicas: int, seed: tuple[int, int]) -> tf.Ten
 def _draw_copies(n_events: int, n_replicas: int, seed: tf.Tensor) -> tf.Tensor:
     uniform = tf.random.stateless_uniform((n_events, n_replicas), seed)
     return tf.add_n([tf.cast(uniform > threshold, tf.float32) for threshold in POISSON])
-
-
-def _of_replicas(t: tf.Tensor, weight: tf.Tensor, copies: tf.Tensor) -> dict[str, tf.Tensor]:
-    if copies.shape[1] == 0:
-        n_regions = weight.shape[1]
-        return {"cw": tf.zeros((n_regions, 0)), "cwt": tf.zeros((n_regions, 0, t.shape[1]))}
-    columns = [tf.cast(copies, t.dtype) * weight[:, r, None] for r in range(weight.shape[1])]
-    return {
-        "cw": tf.stack([tf.reduce_sum(c, axis=0) for c in columns]),
-        "cwt": tf.stack([tf.matmul(c, t, transpose_a=True) for c in columns]),
-    }
 
 
 def _bad_rows(rows: tf.Tensor) -> tf.Tensor:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from taylor.chunks import array_chunks, count_events, dataset_chunks, filled, padded_size, require_finite
+from taylor.chunks import array_chunks, count_events, dataset_chunks, filled, padded_size, require_finite, shared_out
 
 
 def test_sizes_are_few():
@@ -25,6 +25,25 @@ def test_every_event_is_in_one_chunk_and_fillers_come_after(n_events, kind):
         assert tensors[1].numpy().tolist() == [[7.0]]  # one row for all events stays one
         fillers = tensors[0].numpy()[rows.stop - rows.start :]
         assert np.array_equal(fillers, np.repeat(x[-1:], len(fillers), axis=0))
+
+
+@pytest.mark.parametrize("n_events", [1, 1000, 1025, 8192, 10_000, 10**6])
+def test_chunks_are_shared_out_evenly(n_events):
+    n_together = shared_out(n_events, 8192, 1024, n_workers=2)
+    n_chunks = -(-n_events // n_together)
+    assert n_together <= 8192
+    assert n_together % 1024 == 0
+    assert n_chunks == 1 if n_events <= 1024 else n_chunks % 2 == 0
+    assert n_chunks * n_together < n_events + 1024 * n_chunks  # less than a block too many in each
+
+
+def test_fewer_events_together_than_a_chunk_holds():
+    x = np.arange(150.0)[:, None]
+    chunks = list(array_chunks([x], [0], 64, tf.float32, n_together=48))
+    assert [(rows.start, rows.stop) for _, rows in chunks] == [(0, 48), (48, 96), (96, 144), (144, 150)]
+    for (tensor,), rows in chunks:
+        assert tensor.shape == (64, 1)
+        assert np.array_equal(tensor[: rows.stop - rows.start], x[rows])
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 150, 1000])

@@ -29,11 +29,20 @@ def coefficients(x):
     return np.abs(FEATURES.factors * np.stack([NETWORK.of_one_hidden_layer(x, i) for i in FEATURES.indices], axis=1))
 
 
+def error_of_mean(t, weight):
+    """By hand, with the second order of the ratio of sums for weights of both signs."""
+    share = (weight / np.sum(weight))[:, None]
+    off = share * (t - np.sum(share * t, axis=0))
+    variance, of_weights, covariance = np.sum(off**2, axis=0), np.sum(share**2), np.sum(off * share, axis=0)
+    cancelled = 1 - 1 / np.sum(np.abs(share)) ** 2
+    return np.sqrt(variance + cancelled * (3 * variance * of_weights + 5 * covariance**2))
+
+
 def check(result, x, weight, close=EXACT):
     """Means and errors are those of numpy on the coefficients of the single events."""
     t = coefficients(x)
     mean = np.average(t, axis=0, weights=weight)
-    error = np.sqrt(np.sum((weight[:, None] * (t - mean)) ** 2, axis=0)) / np.sum(weight)
+    error = error_of_mean(t, weight)
     assert result.n_events == np.count_nonzero(weight)
     np.testing.assert_allclose(result.mean, mean, **close)
     np.testing.assert_allclose(result.error, error, **close)
@@ -207,8 +216,8 @@ BAD = [
     (X, {"regions": lambda x, y: {}}, "regions as {name: mask} for events in memory. Received: a function"),
     (X, {"bootstrap": -1}, "to be at least 0. Received: -1"),
     (X, {"bootstrap": 1.5}, "to be at least 0. Received: 1.5"),
-    (with_one(X, np.nan), {}, "Expected finite inputs"),
-    (with_one(X, np.inf), {}, "Expected finite inputs"),
+    (with_one(X, np.nan), {}, r"Expected finite inputs.* in 1 of 500 events \(the first: 499\)"),
+    (with_one(X, np.inf), {"weight": WEIGHT}, r"Expected finite inputs.* in 1 of 500 events \(the first: 499\)"),
     (X[:0], {}, r"at least one, in all inputs. Received: \[0\]"),
     (X[:, :2], {}, r"of shape \(n_events, 3\). Received: \(500, 2\)"),
     (X, {"order": 0}, "order=0"),
@@ -218,7 +227,7 @@ BAD = [
     (stream(X, 100).take(0), {}, "Received: an empty dataset"),
     (stream(X, 100).repeat(), {}, r"an endless one. Use dataset.take\(n_batches\)"),
     (stream(X, 100, with_one(WEIGHT, np.nan)), {}, "positive sum in region 'all'. Received: nan"),
-    (stream(with_one(X, np.nan), 100), {}, "Expected finite inputs"),
+    (stream(with_one(X, np.nan), 100), {}, r"Expected finite inputs.* in 1 of 500 events \(the first: 499\)"),
     (stream(X[:, :2], 100), {}, r"of shape \(n_events, 3\). Received: \(None, 2\)"),
     (stream(X, 100).unbatch(), {}, r"of shape \(n_events, 3\). Received: \(3,\)"),
 ]
@@ -236,6 +245,83 @@ def test_whole_numbers_in_a_stream_are_a_type_error(model):
 
 
 @pytest.mark.filterwarnings("ignore:The adjoint engine")
-def test_coefficients_that_are_not_finite_are_not_blamed_on_the_inputs(uncompiled):
-    with pytest.raises(ValueError, match=r"coefficients .*NaN .*inputs"):
-        mean_abs_coefficients(infinite(), with_one(X, 0.0), order=1)
+@pytest.mark.parametrize("as_data", [lambda x: x, lambda x: stream(x, 100)], ids=["array", "stream"])
+def test_coefficients_that_are_not_finite_are_not_blamed_on_the_inputs(as_data, uncompiled, small_chunks):
+    x = X.copy()
+    x[[70, 300], 1] = 0.0
+    with pytest.raises(ValueError, match=r"coefficients of 2 of 500 events \(the first: 70\) .*NaN .*inputs"):
+        mean_abs_coefficients(infinite(), as_data(x), order=1)
+
+
+@pytest.mark.parametrize("first", [0, 250], ids=["the first", "in the middle"])
+def test_nothing_is_asked_of_events_of_weight_zero(first, model, small_chunks):
+    """NaN in 200 of 500 events: more than a block of 128."""
+    x, weight = X.copy(), WEIGHT.copy()
+    left_out = slice(first, first + 200)
+    x[left_out], weight[left_out] = np.nan, 0
+    kept = weight != 0
+    regions = {"left": X[:, 1] < 0}
+    result = mean_abs_coefficients(model, x, weight=weight, regions=regions, bootstrap=10)
+    check(result, x[kept], weight[kept])
+    check(result.regions["left"], x[kept], weight[kept] * regions["left"][kept])
+    assert np.isfinite(result.replicas).all()
+    check(mean_abs_coefficients(model, stream(x, 60, weight)), x[kept], weight[kept])
+
+
+def test_the_signed_mean_comes_with_the_absolute_one(model):
+    result = mean_abs_coefficients(model, X, weight=WEIGHT, regions=REGIONS, signed=True)
+    check(result, X, WEIGHT)
+    t = FEATURES.factors * np.stack([NETWORK.of_one_hidden_layer(X, i) for i in FEATURES.indices], axis=1)
+    for one, weight in ((result, WEIGHT), *((result.regions[name], WEIGHT * mask) for name, mask in REGIONS.items())):
+        np.testing.assert_allclose(one.signed, np.average(t, axis=0, weights=weight), rtol=1e-10)  # signs cancel
+        np.testing.assert_allclose(one.signed_error, error_of_mean(t, weight), **EXACT)
+    without = mean_abs_coefficients(model, X)
+    assert without.signed is None
+    assert without.signed_error is None
+
+
+def linear(slope):
+    """t = slope in float32."""
+    dense = layers.Dense(1, kernel_initializer=keras.initializers.Constant(slope), dtype="float32")
+    return keras.Sequential([keras.Input((3,), dtype="float32"), dense])
+
+
+def test_a_constant_coefficient_has_itself_as_its_mean():
+    """Sums of 0.7 in float32 gave 0.69997."""
+    weight = np.resize([1e-12, 3e-12, 0.5e-12], 50_000)  # their squares vanish in float32
+    for arguments in ({}, {"weight": weight}):
+        result = mean_abs_coefficients(linear(-0.7), np.zeros((50_000, 3)), order=1, signed=True, **arguments)
+        np.testing.assert_allclose(result.mean, np.float32(0.7), rtol=1e-14)
+        np.testing.assert_allclose(result.signed, -np.float32(0.7), rtol=1e-14)
+        assert (result.error < 1e-9).all()  # the root of a rounding in float64
+
+
+def test_sums_of_float32_coefficients_are_as_of_float64():
+    network, x = NETWORK.model("float32"), NETWORK.events(20_000, seed=9)
+    t = np.abs(np.asarray(taylor_coefficients(network, x).values, float))
+    weight = np.resize(NEGATIVE, len(x))
+    one, weighted = (mean_abs_coefficients(network, x, weight=w) for w in (None, weight))
+    # Two graphs may round the same coefficient to different neighbours, 6e-8, in no preferred direction.
+    np.testing.assert_allclose(one.mean, t.mean(axis=0), rtol=1e-7)
+    np.testing.assert_allclose(one.error, t.std(axis=0) / np.sqrt(len(x)), rtol=1e-6)
+    np.testing.assert_allclose(weighted.mean, np.average(t, axis=0, weights=weight), rtol=3e-7)  # 0.4 of them cancel
+    np.testing.assert_allclose(weighted.error, error_of_mean(t, weight), rtol=1e-6)
+
+
+def test_the_error_of_cancelling_weights_is_that_of_a_bootstrap(model):
+    """45 % of the weights are negative: their sum is known to 20 %, and the mean is no longer linear in the sums."""
+    generator = np.random.default_rng(12)
+    x = NETWORK.events(3000, seed=11)
+    weight = np.where(generator.permutation(3000) < 1350, -1.0, 1.0)
+    result = mean_abs_coefficients(model, x, weight=weight, bootstrap=1000)
+    t, copies = coefficients(x), generator.poisson(1, (1000, 3000))
+    by_hand = (copies @ (weight[:, None] * t)) / (copies @ weight)[:, None]
+    for replicas in (by_hand, result.replicas):
+        np.testing.assert_allclose(result.error, replicas.std(axis=0), rtol=0.2)  # a spread is good to 2 %, tails more
+
+
+def test_weights_that_all_but_cancel_are_warned_of(model, uncompiled):
+    weight = np.resize([1.0, -1.0], N_EVENTS)
+    weight[:20] = 1.0
+    with pytest.warns(UserWarning, match="cancel so far that their sum is known to 112 % only"):
+        mean_abs_coefficients(model, X, weight=weight, order=1)
