@@ -18,6 +18,7 @@ from taylor.closed_form import closed_form
 from taylor.compiled import compiled
 from taylor.features import FeatureSet, n_features
 from taylor.response import Events, Response
+from taylor.signature import signature_of
 from taylor.steps import NoRule
 from taylor.warning import warn
 
@@ -110,7 +111,10 @@ class Analysis:
         """
         if self._derivatives is not None:
             return
-        tensors = [tf.cast(tf.convert_to_tensor(part[:N_TRIED]), self.response.dtype) for part in parts]
+        tensors = [
+            tf.cast(tf.convert_to_tensor(part[:N_TRIED]), dtype)
+            for part, dtype in zip(parts, self.response.dtypes, strict=True)
+        ]
         try:
             derivatives = ENGINES[self.engine](self.response, self.features)
             derivatives(tensors)
@@ -151,7 +155,7 @@ def analysis_of(
     """
     if engine not in (*ENGINES, "auto"):
         raise ValueError(f"Expected engine to be 'auto' or one of {tuple(ENGINES)}. Received: engine={engine!r}")
-    response = _response(model, _hashable(inputs), _hashable(output), target)
+    response = _response(model, _hashable(inputs), _hashable(output), target, signature_of(model, x))
     parts = response.arrange(x)
     columns = response.column_names(x)
     names = columns if names is None else tuple(names)
@@ -171,7 +175,9 @@ def analysis_of(
 
 
 _response = lru_cache(maxsize=32)(
-    lambda model, inputs, output, target: Response(model, inputs=inputs, output=output, target=target)
+    lambda model, inputs, output, target, signature: Response(
+        model, inputs=inputs, output=output, target=target, signature=signature
+    )
 )
 _analysis = lru_cache(maxsize=32)(Analysis)
 
@@ -209,8 +215,8 @@ def _deviations(response: Response) -> list[float]:
                 f"scale='normalization' needs one Normalization layer right after the input "
                 f"{response.input_names[i]!r}. Received: {len(layers)}. Give the standard deviations as an array."
             )
-        variance = np.ravel(keras.ops.convert_to_numpy(layers[0].variance)).astype(float)
-        deviations += np.sqrt(np.broadcast_to(variance, response.model.inputs[i].shape[-1:])).tolist()
+        variance = keras.ops.convert_to_numpy(layers[0].variance).astype(float)
+        deviations += np.sqrt(np.broadcast_to(variance, (1, *response.signature.shapes[i]))).ravel().tolist()
     return deviations
 
 

@@ -35,7 +35,7 @@ def padded_size(n_events: int, chunk_size: int) -> int:
 
 
 def array_chunks(
-    parts: Sequence, analysed: Sequence[int], chunk_size: int, dtype: tf.DType
+    parts: Sequence, analysed: Sequence[int], chunk_size: int, dtypes: Sequence[tf.DType]
 ) -> Iterator[tuple[tuple[tf.Tensor, ...], slice]]:
     """Chunks of events in memory, each with the slice of events that it holds; fillers come after them.
 
@@ -44,7 +44,7 @@ def array_chunks(
             and the same for all events.
         analysed: positions of the analysed ones.
         chunk_size: the most events in a chunk.
-        dtype: of the tensors.
+        dtypes: of the tensors.
     """
     n_events = count_events(parts, analysed)
     size = padded_size(n_events, chunk_size)
@@ -54,7 +54,7 @@ def array_chunks(
         yield (
             tuple(
                 filled(part, 1, dtype) if i in common else filled(part[rows], size, dtype)
-                for i, part in enumerate(parts)
+                for i, (part, dtype) in enumerate(zip(parts, dtypes, strict=True))
             ),
             rows,
         )

@@ -79,7 +79,7 @@ def importance_over_theta(
     options = {"bootstrap": 0, "seed": 0, "weight": None, "regions": None} | keywords
     bootstrap, seed, weight, regions = (options.pop(name) for name in ("bootstrap", "seed", "weight", "regions"))
     source = source_of(model, data, weight, regions, options)
-    replacements = [{position: tf.constant(row[None], source.analysis.response.dtype)} for row in theta]
+    replacements = [{position: tf.constant(row[None], source.analysis.response.dtypes[position])} for row in theta]
     all_sums = sum_over_events(source.analysis, source.chunks, bootstrap, seed, replacements)
     importances = tuple(importance_of(source.analysis, source.region_names, sums) for sums in all_sums)
     return ImportanceOverTheta(theta, importances)

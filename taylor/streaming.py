@@ -70,7 +70,7 @@ def make_summation(analysis: Analysis) -> Callable:
             w2t=tf.matmul(squared, t, transpose_a=True),
             w2t2=tf.matmul(squared, t * t, transpose_a=True),
             **_of_replicas(t, weight, copies),
-            n_bad_inputs=tf.math.count_nonzero(reduce(tf.logical_or, map(_bad_rows, tensors))),
+            n_bad_inputs=tf.math.count_nonzero(reduce(tf.logical_or, map(_bad_rows, filter(_floating, tensors)))),
             n_bad_responses=tf.math.count_nonzero(_bad_rows(t)),
         )
         return Sums(*(tf.cast(total, tf.float64) for total in sums))
@@ -185,6 +185,10 @@ def _of_replicas(t: tf.Tensor, weight: tf.Tensor, copies: tf.Tensor) -> dict[str
         "cw": tf.stack([tf.reduce_sum(c, axis=0) for c in columns]),
         "cwt": tf.stack([tf.matmul(c, t, transpose_a=True) for c in columns]),
     }
+
+
+def _floating(tensor: tf.Tensor) -> bool:
+    return tensor.dtype.is_floating
 
 
 def _bad_rows(rows: tf.Tensor) -> tf.Tensor:
