@@ -82,7 +82,7 @@ def test_a_saved_model_is_differentiated_by_its_endpoint(model, tmp_path):
     np.testing.assert_allclose(taylor_coefficients(as_layer, X, order=1).values, by_hand()[:, :3], **SINGLE)
     with pytest.raises(ValueError, match="make a model that ends before its last activation, export that one"):
         taylor_coefficients(served, X, target="logit")
-    with pytest.raises(TypeError, match="Received: str. Load it with keras.models.load_model or tf.saved_model.load"):
+    with pytest.raises(TypeError, match=r"Received: str. Load it with keras.models.load_model or tf.saved_model.load"):
         taylor_coefficients(str(tmp_path / "model"), X)
 
 
@@ -118,7 +118,7 @@ def test_a_model_of_keras_2_is_differentiated_by_tapes(uncompiled):
     found = taylor_coefficients(joined, {"features": X, "theta": np.full((20, 1), 2.0)}, order=1)
     assert found.features.names == ("x1", "x2", "x3")
     np.testing.assert_allclose(found.values, 2 * by_hand()[:, :3], **SINGLE)
-    with pytest.raises(ValueError, match="computes in float32 or float64. Received: float16"):
+    with pytest.raises(ValueError, match=r"computes in float32 or float64. Received: float16"):
         taylor_coefficients(
             tf_keras.Sequential([tf_keras.Input((3,)), tf_keras.layers.Dense(1, dtype="mixed_float16")]), X
         )
