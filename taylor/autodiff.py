@@ -9,6 +9,7 @@ import tensorflow as tf
 from taylor.exact import exact_gradients
 from taylor.features import FeatureSet
 from taylor.response import Response
+from taylor.signature import require_differentiable
 
 LOOPS = ("While", "StatelessWhile")
 
@@ -18,7 +19,11 @@ def autodiff(response: Response, features: FeatureSet) -> Callable:
 
     Each order differentiates only those derivatives of the order below that a feature needs, and each of them once,
     whatever the order of its inputs.
+
+    Raises:
+        ValueError: a SavedModel that cannot be differentiated rightly.
     """
+    require_differentiable(response.model, features.order)
     needed = _needed(features)
     n_outputs = getattr(response, "n_outputs", 1)
     methods = [_vectorised, _by_copies]

@@ -102,6 +102,20 @@ def output_dtype(model: Any, tensor: int) -> tf.DType:
     return tf.as_dtype(model.outputs[tensor].dtype if getattr(model, "outputs", None) else model.compute_dtype)
 
 
+def require_differentiable(model: Any, order: int) -> None:
+    """Raises ValueError for a SavedModel whose derivatives by TensorFlow fail or, above the first order, are wrong."""
+    if not is_saved_model(model):
+        return
+    graph = endpoint(model).graph.as_graph_def()
+    found = {node.op for function in graph.library.function for node in function.node_def}
+    if unfit := found & {"While", "StatelessWhile", *(["StopGradient"] if order > 1 else [])}:
+        raise ValueError(
+            "Expected a SavedModel without loops, as of recurrent layers, and above the first order without "
+            f"tf.stop_gradient, as of LayerNormalization. Received: {sorted(unfit)}. Analyse the Keras model that was "
+            "exported."
+        )
+
+
 def is_saved_model(model: Any) -> bool:
     """Whether it is what `tf.saved_model.load` returns."""
     return hasattr(model, "signatures") and not isinstance(model, keras.Model)

@@ -135,3 +135,18 @@ def test_a_saved_model_with_endpoints_of_other_names_is_refused(tmp_path):
     served = tf.saved_model.load(tmp_path / "two")
     with pytest.raises(ValueError, match=r"one endpoint, or one of .*Received: \['one', 'other'\].*model.export"):
         taylor_coefficients(served, X)
+
+
+def exported(path, *between):
+    keras.Sequential([keras.Input((4, 2)), *between, layers.Flatten(), layers.Dense(1)]).export(path, verbose=False)
+    return tf.saved_model.load(path)
+
+
+@pytest.mark.filterwarnings("ignore:The adjoint engine")
+def test_what_tensorflow_differentiates_wrongly_in_a_saved_model_is_refused(tmp_path, uncompiled):
+    x = np.ones((3, 4, 2), "float32")
+    for between, operation in ((layers.SimpleRNN(2), "While"), (layers.LayerNormalization(), "StopGradient")):
+        served = exported(tmp_path / operation, between)
+        with pytest.raises(ValueError, match=rf"Received: .*'{operation}'.*Analyse the Keras model"):
+            taylor_coefficients(served, x)
+    assert taylor_coefficients(served, x, order=1).values.shape == (3, 8)
