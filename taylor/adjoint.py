@@ -85,8 +85,10 @@ def network_steps(
     Returns:
         The step that makes the response, before its activation if the target is the logit, and the Variables.
     """
-    values, variables, start = list(tensors), [], 0
+    values, variables, start = response.shaped(tensors), [], 0
     for i in response.analysed:
+        if values[i].shape.rank != 2:
+            raise NoRule(f"events of the shape {response.signature.shapes[i]} in {response.input_names[i]!r}")
         values[i] = Variable(tensors[i], start, inputs)
         variables.append(values[i])
         start += values[i].units

@@ -21,6 +21,7 @@ from taylor.features import FeatureSet, n_features
 from taylor.network_state import State, state_of
 from taylor.response import Events, Outputs, Response
 from taylor.rules import RULES
+from taylor.signature import Signature, signature_of
 from taylor.steps import NoRule
 from taylor.warning import warn
 
@@ -120,7 +121,10 @@ class Analysis:
         """
         if self._derivatives is not None:
             return
-        tensors = [tf.cast(tf.convert_to_tensor(part[:N_TRIED]), self.response.dtype) for part in parts]
+        tensors = [
+            tf.cast(tf.convert_to_tensor(part[:N_TRIED]), dtype)
+            for part, dtype in zip(parts, self.response.dtypes, strict=True)
+        ]
         try:
             derivatives = ENGINES[self.engine](self.response, self.features)
             derivatives(tensors)
@@ -162,8 +166,8 @@ def analysis_of(
     """
     if engine not in (*ENGINES, "auto"):
         raise ValueError(f"Expected engine to be 'auto' or one of {tuple(ENGINES)}. Received: engine={engine!r}")
-    kept = _kept_of(model)
-    response = kept.response(state_of(model), _hashable(inputs), _hashable(output), target)
+    kept, signature = _kept_of(model), signature_of(model, x)
+    response = kept.response(state_of(model), _hashable(inputs), _hashable(output), target, signature)
     parts = response.arrange(x)
     columns = response.column_names(x)
     names = columns if names is None else tuple(names)
@@ -187,8 +191,8 @@ class _Kept:
     def __init__(self, model: keras.Model):
         reference = ref(model)
 
-        def response(state: State, inputs, output, target) -> Response:
-            return Response(reference(), inputs=inputs, output=output, target=target).let_go()
+        def response(state: State, inputs, output, target, signature: Signature) -> Response:
+            return Response(reference(), inputs=inputs, output=output, target=target, signature=signature).let_go()
 
         def analysis(response, features, scale, engine, rules) -> Analysis:
             return Analysis(response, features, scale, engine)
@@ -254,8 +258,8 @@ def _deviations(response: Response) -> list[float]:
                 f"scale='normalization' needs one Normalization layer right after the input "
                 f"{response.input_names[i]!r}. Received: {len(layers)}. Give the standard deviations as an array."
             )
-        variance = np.ravel(keras.ops.convert_to_numpy(layers[0].variance)).astype(float)
-        deviations += np.sqrt(np.broadcast_to(variance, response.model.inputs[i].shape[-1:])).tolist()
+        variance = keras.ops.convert_to_numpy(layers[0].variance).astype(float)
+        deviations += np.sqrt(np.broadcast_to(variance, (1, *response.signature.shapes[i]))).ravel().tolist()
     return deviations
 
 

@@ -135,7 +135,7 @@ def _weights(parts: Sequence, analysed: Sequence[int], weight: ArrayLike | None,
 def _responses(analysis: Analysis, parts: Sequence) -> np.ndarray:
     """(n_events,) float64."""
     response, size = analysis.response, analysis.chunk_size
-    chunks = array_chunks(parts, response.analysed, size, response.dtype)
+    chunks = array_chunks(parts, response.analysed, size, response.dtypes)
     return np.concatenate([np.asarray(analysis.respond(x), float)[: rows.stop - rows.start] for x, rows in chunks])
 
 

@@ -45,7 +45,11 @@ def shared_out(n_events: int, chunk_size: int, block_size: int, n_workers: int) 
 
 
 def array_chunks(
-    parts: Sequence, analysed: Sequence[int], chunk_size: int, dtype: tf.DType, n_together: int | None = None
+    parts: Sequence,
+    analysed: Sequence[int],
+    chunk_size: int,
+    dtypes: Sequence[tf.DType],
+    n_together: int | None = None,
 ) -> Iterator[tuple[tuple[tf.Tensor, ...], slice]]:
     """Chunks of events in memory, each with the slice of events that it holds; fillers come after them.
 
@@ -54,7 +58,7 @@ def array_chunks(
             and the same for all events.
         analysed: positions of the analysed ones.
         chunk_size: the most events in a chunk.
-        dtype: of the tensors.
+        dtypes: of the tensors.
         n_together: events in each chunk but the last; by default as many as it can hold.
     """
     n_events = count_events(parts, analysed)
@@ -66,7 +70,7 @@ def array_chunks(
         yield (
             tuple(
                 filled(part, 1, dtype) if i in common else filled(part[rows], size, dtype)
-                for i, part in enumerate(parts)
+                for i, (part, dtype) in enumerate(zip(parts, dtypes, strict=True))
             ),
             rows,
         )

@@ -107,21 +107,23 @@ def taylor_coefficients(
         scale=scale,
         engine=engine,
     )
-    dtype, chosen = analysis.response.dtype, analysis.features
+    dtypes, chosen = analysis.response.dtypes, analysis.features
     if any(tf.is_symbolic_tensor(part) for part in parts):
         with tf.init_scope():
-            tf.autograph.experimental.do_not_convert(analysis.try_out)([_made_up_events(part.shape) for part in parts])
-        values = analysis.coefficients([tf.cast(part, dtype) for part in parts])
+            tf.autograph.experimental.do_not_convert(analysis.try_out)(
+                [_made_up_events(part.shape, dtype) for part, dtype in zip(parts, dtypes, strict=True)]
+            )
+        values = analysis.coefficients([tf.cast(part, dtype) for part, dtype in zip(parts, dtypes, strict=True)])
         return TaylorCoefficients(values, chosen, analysis.engine)
     n_events = count_events(parts, analysis.response.analysed)
     require_memory(
-        2.0 * n_events * len(chosen) * dtype.size,
+        2.0 * n_events * len(chosen) * analysis.response.dtype.size,
         f"{len(chosen)} coefficients of {n_events} events",
         "Take fewer events, or their means with mean_abs_coefficients.",
     )
     require_finite(parts, analysis.response.input_names)
     analysis.try_out(parts)
-    chunks = array_chunks(parts, analysis.response.analysed, analysis.chunk_size, dtype)
+    chunks = array_chunks(parts, analysis.response.analysed, analysis.chunk_size, dtypes)
     values = [analysis.compiled(tensors) for tensors, _ in chunks]
     values = values[0] if len(values) == 1 else tf.concat(values, axis=0)
     values = values if len(values) == n_events else values[:n_events]
@@ -129,9 +131,11 @@ def taylor_coefficients(
     return TaylorCoefficients(values, chosen, analysis.engine)
 
 
-def _made_up_events(shape: Sequence[int]) -> np.ndarray:
+def _made_up_events(shape: Sequence[int], dtype: tf.DType) -> np.ndarray:
     """(n, width) different events to try a model with before there are any; one if there is but one."""
     n_events, width = 1 if shape[0] == 1 else N_TRIED, shape[1]
+    if not dtype.is_floating:
+        return np.zeros((n_events, width), dtype.as_numpy_dtype)
     return np.linspace(-1, 1, n_events * width).reshape(n_events, width)
 
 

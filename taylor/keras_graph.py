@@ -10,9 +10,9 @@ from typing import Any
 import keras
 
 
-def layers(model: keras.Model) -> list[keras.Layer]:
-    """A model and all layers in it, each once; also those inside its layers and inner models."""
-    return model._flatten_layers()
+def layers(model: Any) -> list[keras.Layer]:
+    """A model and all layers in it, each once; also those inside its layers and inner models. None of a SavedModel."""
+    return list(model._flatten_layers()) if hasattr(model, "_flatten_layers") else []
 
 
 def has_graph(model: Any) -> bool:

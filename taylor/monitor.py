@@ -156,7 +156,7 @@ class TaylorMonitor(keras.callbacks.Callback):
         names = {"order", "output", "target", "inputs", "names", "features", "scale", "engine"}
         arguments = {name: value for name, value in self._analysis.items() if name in names}
         analysis, parts = analysis_of(self.model, self._data, **arguments)
-        chunks = array_chunks(parts, analysis.response.analysed, 1 << 14, analysis.response.dtype)
+        chunks = array_chunks(parts, analysis.response.analysed, 1 << 14, analysis.response.dtypes)
         return np.concatenate([analysis.respond(tensors)[: rows.stop - rows.start] for tensors, rows in chunks])
 
     def _write_anew(self, path: Path) -> None:

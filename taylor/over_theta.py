@@ -81,7 +81,7 @@ def importance_over_theta(
     options = apart | keywords
     bootstrap, seed, weight, regions, median = (options.pop(name) for name in apart)
     source = source_of(model, data, weight, regions, options)
-    replacements = [{position: tf.constant(row[None], source.analysis.response.dtype)} for row in theta]
+    replacements = [{position: tf.constant(row[None], source.analysis.response.dtypes[position])} for row in theta]
     medians = Medians(source.analysis, median, replacements)
     all_sums = sum_over_events(source.analysis, medians.passing(source.chunks), bootstrap, seed, replacements)
     importances = (importance_of(source.analysis, source.region_names, sums) for sums in all_sums)

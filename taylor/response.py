@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import keras
-import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from taylor import keras_graph
+from taylor.events import column_names, event_shape, flat, parts_of
+from taylor.signature import Signature, call, output_dtype, output_names, signature_of
 
 TARGETS = ("output", "logit")
 WINNING = "winning"  # in place of a column: the one with the largest output at each event
@@ -36,14 +37,17 @@ class Response:
     """One output of a Keras model, or several of one output tensor, and the inputs to differentiate in.
 
     Args:
-        model: any Keras model on flat events: inputs (n_events, width), outputs (n_events, n_outputs) or (n_events,).
+        model: a Keras model, one of `tf_keras`, or a loaded SavedModel, with outputs (n_events, n_outputs) or
+            (n_events,).
         inputs: names of the model's inputs to analyse, in the order wanted; the others are held fixed at the values of
-            each event. None for the only input, for "features" in a parametric model, else for all.
+            each event. None for "features" if there is an input of that name, else for all of floating-point numbers.
         output: column of the output to analyse, or "winning" for the largest one at each event; for a model of several
             output tensors a pair (name or position, one of these). `Outputs` for several columns.
         target: "output", or "logit" for what goes into the last sigmoid or softmax.
+        signature: of the model, if events tell what it does not know itself.
 
     Attributes:
+        signature: names, shapes and types of all inputs.
         input_names: names of all inputs of the model, in its own order.
         analysed: positions among them of the analysed ones.
         has_graph: whether the model's layers and their connections can be read.
@@ -52,9 +56,10 @@ class Response:
         winning: whether the response is the largest output at each event.
 
     Raises:
-        TypeError: not a Keras model.
-        ValueError: an unknown input, output or target, a model without inputs yet, an integer input, mixed precision, a
-            layer that was told to run in training mode, a "logit" that cannot be found.
+        TypeError: not a model.
+        ValueError: an unknown input, output or target, a model without inputs yet, an analysed input of whole numbers,
+            mixed precision, a quantized layer or one that was told to run in training mode, a "logit" that cannot be
+            found.
     """
 
     def __init__(
@@ -64,21 +69,16 @@ class Response:
         inputs: Sequence[str] | None = None,
         output: int | str | Sequence[int | str] | Outputs = 0,
         target: str = "output",
+        signature: Signature | None = None,
     ):
-        if not isinstance(model, keras.Model):
-            raise TypeError(f"Expected a keras.Model. Received: {type(model).__name__}")
         if target not in TARGETS:
             raise ValueError(f"Expected target to be one of {TARGETS}. Received: target={target!r}")
-        if isinstance(model, keras.Sequential) and not model.built:
-            raise ValueError(
-                "Expected a model with known inputs. Received: a Sequential without. Begin it with keras.Input((n,)), "
-                "or call it on events before."
-            )
-        self._model: Callable[[], keras.Model | None] = lambda: model
+        self._model: Callable[[], Any] = lambda: model
         self.target = target
         self.has_graph = keras_graph.has_graph(model)
-        self.input_names = _input_names(model) if self.has_graph else ("x",)
-        self.analysed = _analysed(self.input_names, inputs)
+        self.signature = signature_of(model) if signature is None else signature
+        self.input_names = self.signature.names
+        self.analysed = _analysed(self.signature, inputs)
         _check_model(model, self.has_graph)
         self.winning = (output[1] if isinstance(output, (tuple, list)) else output) == WINNING
         self.tensor, self.columns = self._output(output)
@@ -100,7 +100,20 @@ class Response:
     @property
     def dtype(self) -> tf.DType:
         """That of the model's output."""
-        return tf.as_dtype(self.model.outputs[self.tensor].dtype if self.has_graph else self.model.compute_dtype)
+        return output_dtype(self.model, self.tensor)
+
+    @property
+    def dtypes(self) -> tuple[tf.DType, ...]:
+        """Of the tensors that it takes, one for each of `input_names`."""
+        return tuple(dtype or self.dtype for dtype in self.signature.dtypes)
+
+    def shaped(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Flat events (n_events, width) of each input in the shape that the model takes them in."""
+        shapes = self.signature.shapes
+        return [
+            tensor if shape is None or len(shape) == 1 else tf.reshape(tensor, (-1, *shape))
+            for tensor, shape in zip(tensors, shapes, strict=True)
+        ]
 
     @property
     def n_outputs(self) -> int:
@@ -108,20 +121,17 @@ class Response:
         return 1 if self.winning else len(self.columns)
 
     def __call__(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The response to one tensor for each of `input_names`, at inference.
+        """The response to flat events (n_events, width), a tensor for each of `input_names`, at inference.
 
         Returns:
             (n_events,) for one output, (n_events, n_outputs) for several.
         """
+        tensors = self.shaped(_of_as_many_events(tensors))
         if self._last is not None:
             layer, argument = self._last
-            (z,) = keras_graph.evaluate(self.model, list(tensors), _call, outputs=[argument])
+            (z,) = keras_graph.evaluate(self.model, tensors, _call, outputs=[argument])
             return self._chosen(operation_without_activation(layer, z))
-        if self.has_graph:
-            structure = keras.tree.pack_sequence_as(_input_structure(self.model), list(tensors))
-            results = keras.tree.flatten(self.model(structure, training=False))
-        else:
-            results = keras.tree.flatten(self.model(tensors[0], training=False))
+        results = call(self.model, self.signature, tensors)
         result = results[self.tensor]
         return self._chosen(result[:, None] if result.shape.rank == 1 else result)
 
@@ -134,43 +144,36 @@ class Response:
         return values[:, self.columns[0]] if len(self.columns) == 1 else tf.gather(values, self.columns, axis=1)
 
     def arrange(self, x: Events) -> tuple:
-        """Events as one array or tensor for each of `input_names`; nothing is copied.
+        """Events as one array or tensor (n_events, width) for each of `input_names`; what is flat is not copied.
 
         Args:
-            x: as the model takes it: an array, a dict by name, or a sequence in the order of the model's inputs; or the
-                specification of such tensors.
+            x: as the model takes it: an array, a dict by name, a table, or a sequence in the order of the model's
+                inputs; or the specification of such tensors.
 
         Raises:
-            TypeError: whole numbers in an analysed input.
+            TypeError: whole numbers in an analysed input, or other numbers where the model takes whole ones.
             ValueError: an input that is missing or too much, or of a wrong shape.
         """
-        parts = [_array(part) for part in _parts(x, self.input_names)]
-        for i, (name, part) in enumerate(zip(self.input_names, parts, strict=True)):
-            width = self.model.inputs[i].shape[-1] if self.has_graph else None
-            if len(part.shape) != 2 or (width is not None and part.shape[1] != width):
-                expected = f"({'n_events'}, {'n_inputs' if width is None else width})"
-                raise ValueError(f"Expected {name!r} of shape {expected}. Received: {tuple(part.shape)}")
-            if i in self.analysed and not tf.as_dtype(part.dtype).is_floating:
-                raise TypeError(
-                    f"Expected floating-point numbers in {name!r}: there is no derivative in a whole number. Received: "
-                    f"{tf.as_dtype(part.dtype).name}. If it stands for a continuous quantity, use .astype('float32')."
-                )
-        return tuple(parts)
+        names, shapes, dtypes, _ = self.signature
+        return tuple(
+            flat(part, name, event_shape(part) if shape is None else shape, dtype, i in self.analysed)
+            for i, part, name, shape, dtype in zip(
+                range(len(names)), parts_of(x, names), names, shapes, dtypes, strict=True
+            )
+        )
 
     def column_names(self, x: Events) -> tuple[str, ...]:
         """A name for each analysed column of `x`, as `arrange` takes it.
 
-        Those of a data frame; else x1, x2, ..., with the input's name in place of x if several are analysed.
+        Those of a data frame; else x1, x2, ..., or x[1,2] for the second number of the first row of an event; with the
+        input's name in place of x if several are analysed.
         """
-        parts = _parts(x, self.input_names)
+        parts, alone = parts_of(x, self.input_names), len(self.analysed) == 1
         names: list[str] = []
         for i in self.analysed:
-            if hasattr(parts[i], "columns"):
-                names += map(str, parts[i].columns)
-                continue
-            width = _array(parts[i]).shape[1]
-            stem = self.input_names[i] if len(self.analysed) > 1 else "x"
-            names += [stem] if len(self.analysed) > 1 and width == 1 else [f"{stem}{k + 1}" for k in range(width)]
+            shape = self.signature.shapes[i]
+            shape = event_shape(parts[i]) if shape is None else shape
+            names += column_names(parts[i], "x" if alone else self.input_names[i], shape, alone)
         return tuple(names)
 
     def _output(self, output: int | str | Sequence[int | str] | Outputs) -> tuple[int, tuple[int, ...] | None]:
@@ -179,17 +182,19 @@ class Response:
         else:
             tensor, column = output if isinstance(output, (tuple, list)) else (0, output)
             columns = None if self.winning else (column,)
-        if not self.has_graph:
+        names = output_names(self.model)
+        if names is None:
             if columns is None and not self.winning:
                 raise ValueError(
                     f"Expected outputs as columns, or as {{name: column}}: {type(self.model).__name__} does not say "
                     "how many it has."
                 )
             return tensor, columns
-        names = getattr(self.model, "output_names", ["output"])  # a Sequential model has one
         tensor = names.index(tensor) if tensor in names else tensor
         if tensor not in range(len(names)):
             raise ValueError(f"Expected one of the output tensors {names}. Received: output={output!r}")
+        if not self.has_graph:
+            return tensor, column
         shape = self.model.outputs[tensor].shape
         if len(shape) > 2:
             raise ValueError(f"Expected a model with outputs of shape (n_events, n_outputs). Received: {shape}")
@@ -210,7 +215,8 @@ class Response:
                 return layer, arguments[0]
         raise ValueError(
             "target='logit' needs a functional model whose last layer has the activation sigmoid or softmax. Otherwise "
-            "make a model that ends before its last activation, and analyse that with target='output'."
+            "make a model that ends before its last activation, export that one if it is to be a SavedModel, and "
+            "analyse it with target='output'."
         )
 
 
@@ -231,63 +237,52 @@ def _call(operation: keras.Operation, *arguments: Any, **keywords: Any) -> Any:
     return operation(*arguments, **keywords)
 
 
+def _of_as_many_events(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """With copies of a single row that is meant for all events."""
+    many = [tensor for tensor in tensors if tensor.shape[0] != 1]
+    if not many or len(many) == len(tensors):
+        return list(tensors)
+    n_events = many[0].shape[0] or tf.shape(many[0])[0]
+    return [tf.repeat(tensor, n_events, axis=0) if tensor.shape[0] == 1 else tensor for tensor in tensors]
+
+
 def _require_column(column: int, width: int) -> None:
     if column not in range(width):
         raise ValueError(f"Expected output to be a column below {width}. Received: output={column!r}")
 
 
-def _input_names(model: keras.Model) -> tuple[str, ...]:
-    structure = _input_structure(model)
-    return tuple(sorted(structure)) if isinstance(structure, dict) else tuple(t.name for t in model.inputs)
-
-
-def _input_structure(model: keras.Model) -> Any:
-    """One symbolic tensor, or a list or dict of them: what the model is called with."""
-    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-
-
-def _analysed(names: tuple[str, ...], inputs: str | Sequence[str] | None) -> tuple[int, ...]:
+def _analysed(signature: Signature, inputs: str | Sequence[str] | None) -> tuple[int, ...]:
+    names = signature.names
     if inputs is None:
-        return (names.index("features"),) if "features" in names else tuple(range(len(names)))
+        continuous = tuple(i for i, dtype in enumerate(signature.dtypes) if dtype is None)
+        inputs = ("features",) if "features" in names else tuple(names[i] for i in continuous) or names
     inputs = (inputs,) if isinstance(inputs, str) else tuple(inputs)
     if not inputs or not set(inputs) <= set(names):
         raise ValueError(f"Expected inputs to name some of {names}. Received: inputs={inputs}")
-    return tuple(names.index(name) for name in inputs)
+    analysed = tuple(names.index(name) for name in inputs)
+    if integers := [names[i] for i in analysed if signature.dtypes[i] is not None]:
+        raise ValueError(
+            f"Expected floating-point numbers in the analysed inputs. Received: whole numbers in {integers}, in which "
+            "there is no derivative. Name others as inputs=[...], or analyse the part of the model that follows the "
+            "embedding."
+        )
+    return analysed
 
 
-def _parts(x: Events, names: tuple[str, ...]) -> tuple:
-    if isinstance(x, dict):
-        if set(x) != set(names):
-            raise ValueError(f"Expected the inputs {names}. Received: {tuple(x)}")
-        parts = tuple(x[name] for name in names)
-    elif isinstance(x, (tuple, list)) and len(names) > 1:
-        parts = tuple(x)
-    else:
-        parts = (x,)
-    if len(parts) != len(names):
-        raise ValueError(f"Expected one array for each of the inputs {names}. Received: {len(parts)}")
-    return parts
-
-
-def _array(part: Any) -> Any:
-    return part if hasattr(part, "shape") and hasattr(part, "dtype") else np.asarray(part)
-
-
-def _check_model(model: keras.Model, has_graph: bool) -> None:
-    dtypes = {layer.compute_dtype for layer in keras_graph.layers(model)} - {None}
+def _check_model(model: Any, has_graph: bool) -> None:
+    layers = keras_graph.layers(model)
+    dtypes = {getattr(layer, "compute_dtype", None) for layer in layers}
     if low := sorted(dtypes & {"float16", "bfloat16"}):
         raise ValueError(
             f"Expected a model that computes in float32 or float64. Received: {low[0]}, whose 8 or 11 binary digits "
             "leave little of a second derivative. Load the weights into a model made with dtype='float32'."
         )
-    if not has_graph:
-        return
-    if integers := [t.name for t in model.inputs if not tf.as_dtype(t.dtype).is_floating]:
+    if quantized := [layer.name for layer in layers if getattr(layer, "quantization_mode", None)]:
         raise ValueError(
-            f"Expected inputs of floating-point numbers. Received: integers in {integers}, in which there is no "
-            "derivative. Analyse the part of the model that follows their embedding."
+            f"Expected a model without quantized layers. Received: {quantized}, whose rounding has no derivative. "
+            "Analyse the model as it was before model.quantize(...)."
         )
-    if training := keras_graph.in_training_mode(model):
+    if has_graph and (training := keras_graph.in_training_mode(model)):
         raise ValueError(
             f"Expected a model at inference. Received: layers that were called with training=True: {training}. Their "
             "response is random, or depends on the other events: build the model without it."

@@ -9,14 +9,13 @@ Each term is the contribution of a feature. The integral is done by Gauss' rule 
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from scipy.special import roots_jacobi
 
-from taylor.analysis import Analysis
+from taylor.analysis import Analysis, kept_with_analysis
 from taylor.chunks import array_chunks
 from taylor.compiled import compiled
 from taylor.features import FeatureSet
@@ -126,10 +125,11 @@ def sum_over_shifts(expansion: Expansion, parts: Sequence, moved: Sequence[Seque
     response = expansion.highest.response
     everything = [*parts, *(part for of_one in moved for part in of_one)]
     varying = (*response.analysed, *range(len(parts), len(everything)))
-    summation = _summation(expansion, len(parts), len(moved))
+    dtypes = (*response.dtypes, *len(moved) * [response.dtypes[i] for i in response.analysed])
+    summation = _summation(expansion.highest, expansion.below, expansion.points, len(parts), len(moved))
 
     def chunks():
-        for tensors, rows in array_chunks(everything, varying, expansion.highest.block_size, response.dtype):
+        for tensors, rows in array_chunks(everything, varying, expansion.highest.block_size, dtypes):
             columns = np.zeros((tensors[varying[0]].shape[0], weight.shape[1]))
             columns[: rows.stop - rows.start] = weight[rows]
             yield tensors, tf.constant(columns)
@@ -151,9 +151,10 @@ def sum_over_shifts(expansion: Expansion, parts: Sequence, moved: Sequence[Seque
     return result
 
 
-@lru_cache(maxsize=32)
-def _summation(expansion: Expansion, n_parts: int, n_moved: int) -> Callable:
+@kept_with_analysis
+def _summation(highest: Analysis, below: Analysis | None, points: int, n_parts: int, n_moved: int) -> Callable:
     """The compiled function from (tensors, weight) of a chunk to its Sums."""
+    expansion = Expansion(highest, below, points)
     n_columns = len(expansion.features) + len(inputs_of(expansion.features)) + 2
 
     def summation(tensors, weight) -> Sums:

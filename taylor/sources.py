@@ -80,7 +80,7 @@ def _array_source(
     n_together = shared_out(n_events, analysis.chunk_size, analysis.block_size, os.cpu_count() or 1)
 
     def chunks():
-        for tensors, rows in array_chunks(parts, response.analysed, analysis.chunk_size, response.dtype, n_together):
+        for tensors, rows in array_chunks(parts, response.analysed, analysis.chunk_size, response.dtypes, n_together):
             size = len(tensors[response.analysed[0]])
             columns = np.zeros((size, 1 + len(masks)), response.dtype.as_numpy_dtype)
             for column, mask in zip(columns.T, [True, *(mask[rows] for mask in masks.values())], strict=True):
@@ -102,7 +102,7 @@ def _dataset_source(
     response, region_names = analysis.response, [ALL]
 
     def columns(x, y, sample_weight):
-        parts = [tf.cast(part, response.dtype) for part in response.arrange(x)]
+        parts = [tf.cast(part, dtype) for part, dtype in zip(response.arrange(x), response.dtypes, strict=True)]
         n_events = tf.shape(parts[0])[0]
         weight = tf.ones(n_events) if sample_weight is None else tf.reshape(sample_weight, (-1,))
         weight = tf.cast(weight, response.dtype)

@@ -109,6 +109,7 @@ def sum_block(analysis: Analysis, tensors: Sequence, weight: tf.Tensor, copies: 
     counts = weight[:, 0] != 0
     any_counts, first = tf.reduce_any(counts), tf.argmax(tf.cast(counts, tf.int32))
     tensors = [t if t.shape[0] == 1 else tf.where(counts[:, None], t, t[first]) for t in tensors]
+    bad_inputs = reduce(tf.logical_or, [_bad_rows(tensor) for tensor in tensors if tensor.dtype.is_floating])
     t = tf.transpose(analysis.coefficients(tensors))  # (n_columns, n_events): sums are over what is contiguous
 
     unit = tf.reduce_max(tf.abs(weight), axis=0)[:, None]
@@ -141,7 +142,7 @@ def sum_block(analysis: Analysis, tensors: Sequence, weight: tf.Tensor, copies: 
         w2s=w2s,
         cw=cw,
         cwt=cwt,
-        n_bad_inputs=tf.math.count_nonzero(reduce(tf.logical_or, map(_bad_rows, tensors)) & counts),
+        n_bad_inputs=tf.math.count_nonzero(bad_inputs & counts),
     )
     return Sums(*(tf.where(any_counts, tf.cast(total, tf.float64), 0.0) for total in sums))
 

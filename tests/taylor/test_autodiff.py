@@ -8,7 +8,7 @@ from keras import layers
 from pnn_tf import AffineConditioning, ConcatConditioning
 from taylor import FeatureSet, taylor_coefficients
 from taylor.adjoint import adjoint
-from taylor.autodiff import autodiff
+from taylor.autodiff import _by_copies, _derivatives, _vectorised, autodiff
 from taylor.response import Response
 from tests.problems import DenseNetwork
 
@@ -108,3 +108,68 @@ def test_a_layer_that_xla_does_not_have_is_differentiated_all_the_same():
     slope, bent = -scipy.special.j1(x), (scipy.special.j1(x) / x - scipy.special.j0(x)) / 2
     found = taylor_coefficients(model, x, engine="autodiff").values.numpy()
     assert found == pytest.approx(np.hstack([slope, bent]), rel=1e-12, abs=1e-14)  # rounding in float64
+
+
+def with_softsign(x):
+    return layers.Activation("softsign")(layers.Dense(4)(x))
+
+
+def with_attention(x):
+    z = layers.Dense(4, "tanh")(x)
+    return layers.LayerNormalization()(layers.Add()([z, layers.MultiHeadAttention(2, 2)(z, z)]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "between"),
+    [
+        ((3,), with_softsign),
+        ((4,), lambda x: layers.GroupNormalization(2)(layers.Dense(4)(x))),
+        ((2, 2), with_attention),
+        ((3, 1), lambda x: layers.Conv1D(3, 2, activation="silu")(x)),
+        ((2, 2), lambda x: layers.GRU(2)(x)),
+        ((2, 1), lambda x: layers.Bidirectional(layers.LSTM(2, return_sequences=True))(x)),
+        ((2, 2), lambda x: layers.GlobalMaxPooling1D()(layers.TimeDistributed(layers.Dense(3, "tanh"))(x))),
+    ],
+    ids=["softsign", "group_norm", "attention", "conv", "gru", "bidirectional_lstm", "max_pooling"],
+)
+def test_layers_that_no_other_engine_knows_agree_with_differences(shape, between, differences):
+    keras.utils.set_random_seed(0)
+    x = keras.Input(shape)
+    model = keras.Model(x, layers.Dense(1, "sigmoid")(layers.Flatten()(between(x))))
+    events = np.random.default_rng(0).normal(size=(4, *shape))
+    result = taylor_coefficients(model, events, engine="autodiff")
+    flat = events.reshape(4, -1)
+    gradient, hessian = differences(lambda x: model(tf.reshape(x, (-1, *shape)), training=False)[:, 0], flat)
+    hessian *= 1 - np.eye(flat.shape[1]) / 2
+    assert np.abs(hessian).max() > 1e-3
+    expected = np.hstack([gradient, hessian[:, *np.triu_indices(flat.shape[1])]])
+    # The differences are as exact as h^4 times a sixth derivative, which normalised differences of few numbers raise.
+    np.testing.assert_allclose(result.values, expected, rtol=1e-7, atol=1e-8)
+
+
+def test_copies_of_events_give_what_vectorised_tapes_give_to_any_order():
+    features, x = FeatureSet.complete(NAMES, 3), DenseNetwork().events(5)
+    response = Response(DenseNetwork("tanh", "softmax", (3, 4, 2)).model())
+
+    def respond(rows, copies):
+        return response([rows])
+
+    needed = [sorted({i[:k] for i in features.indices if len(i) >= k}) for k in (1, 2, 3)]
+    by_copies, vectorised = (_derivatives(respond, tf.constant(x), needed, 1, way) for way in (_by_copies, _vectorised))
+    for ours, expected in zip(by_copies, vectorised, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=1e-14)  # sums in two orders, in float64
+
+
+def test_fixed_inputs_go_with_the_copies_of_their_events():
+    steps, theta = keras.Input((2, 2), name="features"), keras.Input((1,), name="theta")
+    model = keras.Model([steps, theta], layers.Multiply()([layers.Dense(1)(layers.SimpleRNN(3)(steps)), theta]))
+    x, theta = np.random.default_rng(0).normal(size=(5, 2, 2)), np.arange(5.0)[:, None]
+    ours = taylor_coefficients(model, [x, theta], engine="autodiff").values
+    of_one = taylor_coefficients(model, [x, [[1.0]]], engine="autodiff").values
+    np.testing.assert_allclose(ours, theta * of_one, rtol=1e-12, atol=1e-14)
+
+
+def test_tensorflow_is_left_as_it_was():
+    moments = tf.nn.moments
+    autodiff(Response(DenseNetwork().model()), FeatureSet.complete(NAMES, 2))([tf.constant(DenseNetwork().events(3))])
+    assert tf.nn.moments is moments

@@ -16,7 +16,7 @@ def test_sizes_are_few():
 @pytest.mark.parametrize("kind", [np.asarray, tf.constant], ids=["array", "tensor"])
 def test_every_event_is_in_one_chunk_and_fillers_come_after(n_events, kind):
     x, theta = np.arange(2.0 * n_events).reshape(n_events, 2), np.array([[7.0]])
-    chunks = list(array_chunks([kind(x), kind(theta)], [0], 64, tf.float32))
+    chunks = list(array_chunks([kind(x), kind(theta)], [0], 64, [tf.float32, tf.float32]))
     assert len({tuple(t.shape for t in tensors) for tensors, _ in chunks}) == 1
     found = np.concatenate([tensors[0].numpy()[: rows.stop - rows.start] for tensors, rows in chunks])
     assert np.array_equal(found, x)

@@ -127,6 +127,40 @@ def test_one_row_of_theta_serves_all_events(uncompiled):
     np.testing.assert_allclose(both.values[:, 1:], one[:, :3], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.filterwarnings("ignore:The adjoint engine")
+@pytest.mark.parametrize("largest", [2**24 + 1, 2**31 - 1])
+def test_whole_numbers_are_held_fixed_and_never_made_floating_point(largest, uncompiled):
+    """Neighbours of float32's last whole number, 2^24, and of int32's."""
+    x, kind = keras.Input((3,), name="jets"), keras.Input((1,), name="kind", dtype="int32")
+    odd = layers.Lambda(lambda k: keras.ops.cast(k % 2, "float32"))(kind)
+    model = keras.Model([x, kind], layers.Multiply()([layers.Dense(1, "tanh")(x), odd]))
+    events, kinds = NETWORK.events(4).astype("float32"), np.array([[largest], [largest - 1], [largest], [largest - 1]])
+    result = taylor_coefficients(model, {"jets": events, "kind": kinds})
+    assert result.features.names == ("x1", "x2", "x3")
+    assert np.abs(result.values[::2]).min() > 0
+    assert not result.values[1::2].numpy().any()
+    graph = tf.function(lambda x, k: taylor_coefficients(model, [x, k]).values)
+    np.testing.assert_allclose(graph(events, kinds), result.values, rtol=1e-5, atol=1e-7)  # float32
+    with pytest.raises(ValueError, match=r"whole numbers in \['kind'\]"):
+        taylor_coefficients(model, [events, kinds], inputs=["jets", "kind"])
+
+
+@pytest.mark.filterwarnings("ignore:The adjoint engine")
+def test_numbers_an_input_each_come_as_columns(uncompiled):
+    pandas = pytest.importorskip("pandas")
+    names = ("mass", "pt")
+    inputs = [keras.Input((), name="mass"), keras.Input((1,), name="pt")]
+    model = keras.Model(inputs, layers.Dense(1, "tanh")(keras.ops.stack([inputs[0], inputs[1][:, 0]], axis=1)))
+    events = NETWORK.events(4)[:, :2].astype("float32")
+    columns = dict(zip(names, events.T, strict=True))
+    stacked = keras.Sequential([keras.Input((2,)), *model.layers[-1:]])
+    expected = taylor_coefficients(stacked, events, names=names)
+    for x in (columns, pandas.DataFrame(columns), [events[:, 0], events[:, 1]]):
+        result = taylor_coefficients(model, x)
+        assert result.features == expected.features
+        np.testing.assert_allclose(result.values, expected.values, rtol=1e-5, atol=1e-6)  # float32
+
+
 def test_a_graph_may_use_them(model):
     @tf.function(input_signature=[tf.TensorSpec((None, 3), tf.float64)])
     def steepness(x):

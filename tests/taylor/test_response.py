@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from taylor import taylor_coefficients
 from taylor.response import Response
 from tests.problems import DenseNetwork, sigmoid_derivatives
 
@@ -141,6 +142,24 @@ def dense(last=None, **arguments):
     return keras.Sequential([keras.Input((3,)), layers.Dense(2, last, **arguments)])
 
 
+def quantized():
+    model = dense()
+    model.layers[0].quantize("int8")
+    return model
+
+
+def test_low_rank_updates_of_a_kernel_count():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(4, "tanh"), layers.Dense(1, "sigmoid")])
+    model.layers[0].enable_lora(1)
+    events = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    before = taylor_coefficients(model, events).values
+    b = model.layers[0].trainable_weights[-1]
+    b.assign(np.ones(b.shape))
+    by_layers, by_tapes = (taylor_coefficients(model, events, engine=engine) for engine in ("adjoint", "autodiff"))
+    np.testing.assert_allclose(by_layers.values, by_tapes.values, rtol=1e-5, atol=1e-6)  # float32
+    assert np.abs(by_layers.values - before).max() > 1e-2
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -158,7 +177,8 @@ def dense(last=None, **arguments):
         (lambda: Response(keras.Sequential([layers.Dense(1)])), "Sequential.*keras.Input"),
         (lambda: Response(dense(dtype="mixed_bfloat16")), "computes in float32 or float64. Received: bfloat16"),
         (lambda: Response(dense(dtype="float16")), "Received: float16"),
-        (lambda: Response(with_input("int32")), "floating-point numbers. Received: integers in"),
+        (lambda: Response(quantized()), r"without quantized layers. Received: .'dense.*model.quantize"),
+        (lambda: Response(with_input("int32")), "floating-point numbers in .* whole numbers in"),
         (lambda: Response(in_training(layers.BatchNormalization(name="norm"))), r"training=True: \['norm'\]"),
         (lambda: Response(in_training(layers.Dropout(0.5, name="drop"))), r"training=True: \['drop'\]"),
         (lambda: Response(with_an_inner_model_in_training(layers.Dropout(0.5, name="drop"))), r"\['drop'\]"),
@@ -174,7 +194,7 @@ def test_bad_models_and_arguments_are_named(make, message):
 
 
 def test_what_is_no_model_or_no_continuous_number_is_a_type_error():
-    with pytest.raises(TypeError, match=r"Expected a keras.Model. Received: Dense"):
+    with pytest.raises(TypeError, match=r"Expected a keras.Model.* Received: Dense"):
         Response(layers.Dense(1))
     with pytest.raises(TypeError, match=r"no derivative in a whole number. Received: int64.*astype"):
         Response(dense()).arrange(np.ones((4, 3), np.int64))
