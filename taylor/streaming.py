@@ -63,6 +63,7 @@ class Sums(NamedTuple):
         fields = ("wt", "w2t", "w2t2", "ws", "w2s", "cwt")
         return self._replace(**{field: getattr(self, field)[..., columns] for field in fields})
 
+
 @kept_with_analysis
 def make_summation(analysis: Analysis, signed: bool = False) -> Callable:
     """The compiled function from (tensors, weight, copies) of a chunk to its Sums.
