@@ -174,7 +174,7 @@ def course(
 ) -> FigureBase:
     """Means of some features in the course of a training, with a band of one standard error, and metrics below.
 
-    A vertical line marks the record of the network that a training ends with, where that is known.
+    A vertical line marks the record of the network that a training ends with if it is not the last one.
 
     Args:
         records: of `TaylorMonitor` or `read_monitor`; or those of several trainings by name, told apart by dashes.
@@ -209,8 +209,8 @@ def course(
         for axes, metric in zip(panels[1:], metrics, strict=True):
             axes.plot(step, [record.metrics[metric] for record in of_name], color=_ink(), ls=dashes)
             axes.set_ylabel(metric)
-        for record in of_name:
-            if getattr(record, "final", False):
+        for record in of_name[:-1]:
+            if getattr(record, "ends_here", False):
                 for axes in panels:
                     axes.axvline(record.step, color=GREY, ls=dashes, lw=1)
     panels[0].set_ylim(bottom=0)

@@ -110,13 +110,14 @@ def test_ranking_has_the_spread_of_networks_as_an_outer_bar():
     np.testing.assert_allclose(outer, np.hypot(merged.error, merged.spread)[columns])
 
 
-def test_course_marks_the_network_that_a_training_ends_with():
+@pytest.mark.parametrize(("ends", "marked"), [(2, [20]), (3, [])])
+def test_course_marks_an_earlier_network_that_a_training_ends_with(ends, marked):
     records = [
-        SimpleNamespace(step=10 * i, importance=importance(i), metrics={"auc": 0.5}, final=i == 2) for i in range(4)
+        SimpleNamespace(step=10 * i, importance=importance(i), metrics={"auc": 0.5}, ends_here=i == ends)
+        for i in range(4)
     ]
     for axes in plots.course(records).axes:
-        (line,) = [line for line in axes.lines if list(line.get_xdata()) == [20, 20]]
-        assert line.get_color() == plots.GREY
+        assert [line.get_xdata()[0] for line in axes.lines if line.get_color() == plots.GREY] == marked
 
 
 def test_course_draws_the_largest_at_the_end_and_the_metrics():
