@@ -44,8 +44,14 @@ class Medians:
     def of(self, replacement: int = 0) -> np.ndarray:
         """(n_regions, n_columns) the medians, once all chunks have passed."""
         weight = np.concatenate(self._weights)
-        kept = self._coefficients[replacement]
-        return np.stack([weighted_medians(np.concatenate(rows), weight) for rows in zip(*kept, strict=True)], axis=1)
+        kept = zip(*self._coefficients[replacement], strict=True)
+        masks = weight.T > 0
+        if all(np.ptp(of_region[mask]) == 0 for of_region, mask in zip(weight.T, masks, strict=True)):
+            # Events that all count the same need not be sorted.
+            medians = [[np.median(values[mask]) for mask in masks] for values in map(np.concatenate, kept)]
+        else:
+            medians = [weighted_medians(values, weight) for values in map(np.concatenate, kept)]
+        return np.array(medians, np.float64).T
 
     def added_to(self, importance: TaylorImportance, replacement: int = 0) -> TaylorImportance:
         """The importance with its medians, and those of its regions, if they are wanted."""

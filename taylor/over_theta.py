@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from taylor import tables
 from taylor.features import FeatureSet
 from taylor.importance import importance_of
 from taylor.median import Medians
@@ -43,6 +44,16 @@ class ImportanceOverTheta:
     def error(self) -> np.ndarray:
         """(n_theta, n_features) standard error of the mean."""
         return np.stack([importance.error for importance in self.importances])
+
+    def _repr_html_(self) -> str:
+        """The features that are largest at any theta, a column a theta."""
+        largest = np.argsort(-self.mean.max(axis=0), kind="stable")[: tables.N_SHOWN].tolist()
+        shown = [("feature", [self.features.label(column) for column in largest])]
+        for theta, mean, error in zip(self.theta, self.mean, self.error, strict=True):
+            cells = [f"{mean[column]:.4g} ± {error[column]:.2g}" for column in largest]
+            shown.append((", ".join(f"{value:g}" for value in theta), cells))
+        title = f"Mean absolute Taylor coefficients of {len(self.features):,} features, a column for each theta"
+        return tables.html_table(title, shown, *tables.more(self.features))
 
 
 def importance_over_theta(

@@ -7,6 +7,7 @@ colours are those of Okabe and Ito, which readers with any common colour blindne
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import rcParams
@@ -19,6 +20,9 @@ from taylor.monitor import MonitorRecord
 from taylor.over_theta import ImportanceOverTheta
 from taylor.result import TaylorImportance
 from taylor.variation_result import VariationImportance
+
+if TYPE_CHECKING:
+    from taylor.outputs import ImportanceOfOutputs
 
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = COLOURS = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
 DASHES = "-", "--", "-.", ":"
@@ -38,6 +42,8 @@ def ranking(
 ) -> FigureBase:
     """Bars of the features with the largest means, with standard errors; the colour is the order.
 
+    After a merge of networks, a thin outer bar with caps adds their spread to the error, in squares.
+
     Args:
         importance: of `mean_abs_coefficients`; or several of the same features by name, such as those of regions. The
             bars, and which features there are, are those of the first; the others are points on the same lines.
@@ -50,8 +56,7 @@ def ranking(
         ValueError: no importance, other features in another.
     """
     named = dict(importance) if isinstance(importance, Mapping) else {"": importance}
-    if len({one.features for one in named.values()}) != 1:
-        raise ValueError(f"Expected importances of the same features. Received: {', '.join(named) or 'none'}.")
+    _features_of(named)
     (first_name, first), *others = named.items()
     lines = first.ranking()[:n]
     places, columns = np.arange(len(lines)), np.argsort(first.ranks)[:n]
@@ -64,13 +69,17 @@ def ranking(
         height=0.72,
         color=[of_order.get(line.order, GREY) for line in lines],
         xerr=first.error[columns],
-        error_kw={"ecolor": _ink(), "elinewidth": 0.9},
+        error_kw={"ecolor": _ink(), "elinewidth": 0.9 if first.spread is None else 2.4},
     )
     looks = _looks([name for name, _ in others], colours)
     ink = {"mec": _ink(), "ecolor": _ink(), "elinewidth": 0.9, "ls": ""}
     for (name, one), marker in zip(others, cycle(MARKERS), strict=False):
         points = {"marker": marker, "mfc": looks[name]["color"], "ms": 5, "label": name}
         axes.errorbar(one.mean[columns], places, xerr=one.error[columns], **points, **ink)
+    for one in named.values():
+        if one.spread is not None:
+            outer = np.hypot(one.error, one.spread)[columns]
+            axes.errorbar(one.mean[columns], places, xerr=outer, ecolor=_ink(), elinewidth=0.7, capsize=2.5, ls="")
     axes.set_yticks(places, [line.feature for line in lines])
     axes.tick_params(axis="y", left=False)
     axes.invert_yaxis()
@@ -84,13 +93,16 @@ def ranking(
     return figure
 
 
-def pairs(importance: TaylorImportance, *, colormap: str = "cividis", figure: FigureBase | None = None) -> FigureBase:
+def pairs(
+    importance: TaylorImportance, *, n: int = 40, colormap: str = "cividis", figure: FigureBase | None = None
+) -> FigureBase:
     """The second-order means as a matrix: off the diagonal the relation of two inputs, on it an auto-correlation.
 
     Pairs that were not analysed are left white.
 
     Args:
         importance: of `mean_abs_coefficients`.
+        n: number of inputs: those with the largest mean in any pair, in their own order.
         colormap: of matplotlib.
         figure: as of `ranking`.
 
@@ -101,21 +113,53 @@ def pairs(importance: TaylorImportance, *, colormap: str = "cividis", figure: Fi
     columns = features.positions(2)
     if len(columns) == 0:
         raise ValueError("Expected features of second order. Received: none. Use mean_abs_coefficients(order=2).")
-    n = len(features.names)
-    matrix = np.full((n, n), np.nan)
+    n_inputs = len(features.names)
+    matrix = np.full((n_inputs, n_inputs), np.nan)
     i, j = features.of_order(2).T
     matrix[i, j] = matrix[j, i] = importance.mean[columns]
-    size = 2.4 + 0.22 * n
+    shown = _largest(matrix, n)
+    names = [features.names[i] for i in shown]
+    size = 2.4 + 0.22 * len(names)
     figure = _figure(figure, (size + 0.8, size))
-    axes = figure.subplots()
-    image = axes.imshow(matrix, cmap=colormap, vmin=0, aspect="auto")
-    small = {"fontsize": "small"} if n > 12 else {}
-    upright = max(map(len, features.names)) <= 4 and n <= 12
-    axes.set_xticks(range(n), features.names, rotation=0 if upright else 90, **small)
-    axes.set_yticks(range(n), features.names, **small)
-    axes.tick_params(left=False, bottom=False)
-    axes.grid(False)
-    figure.colorbar(image, ax=axes, label=f"{MEAN} of the pair", fraction=0.05)
+    _matrix(figure, matrix[np.ix_(shown, shown)], names, names, colormap, f"{MEAN} of the pair")
+    return figure
+
+
+def by_output(
+    result: "ImportanceOfOutputs | Mapping[str, TaylorImportance]",
+    *,
+    features: Sequence[str] | None = None,
+    n: int = 40,
+    normalise: bool = False,
+    colormap: str = "cividis",
+    figure: FigureBase | None = None,
+) -> FigureBase:
+    """Which output rests on what: the means as a matrix, a row an output and a column a feature.
+
+    Args:
+        result: of `importance_of_outputs`; or importances of the same features by name.
+        features: labels such as "mass" or "mass, pt"; those of first order if None.
+        n: number of features if none are named: those that are largest in any output, in the order of the inputs.
+        normalise: whether each row is in per cent of its sum, so that outputs with small derivatives are seen too.
+        colormap: of matplotlib.
+        figure: as of `ranking`.
+
+    Raises:
+        ValueError: no importance, other features in another, a feature that was not analysed, none of first order.
+    """
+    named = dict(result) if isinstance(result, Mapping) else dict(zip(result.names, result.importances, strict=True))
+    of_all = _features_of(named)
+    columns = of_all.positions(1) if features is None else [_column(of_all, label) for label in features]
+    if len(columns) == 0:
+        raise ValueError("Expected features of first order, or features=[...] to draw. Received: none.")
+    matrix = np.stack([one.mean[columns] for one in named.values()])
+    if normalise:
+        matrix = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    shown = _largest(matrix, n if features is None else len(columns))
+    labels = [of_all.label(columns[i]) for i in shown]
+    figure = _figure(figure, (3.2 + 0.24 * len(labels), 2.6 + 0.3 * len(named)))
+    label = "share of the output (%)" if normalise else MEAN
+    _matrix(figure, matrix[:, shown], list(named), labels, colormap, label)
     return figure
 
 
@@ -130,6 +174,8 @@ def course(
     figure: FigureBase | None = None,
 ) -> FigureBase:
     """Means of some features in the course of a training, with a band of one standard error, and metrics below.
+
+    A vertical line marks the record of the network that a training ends with if it is not the last one.
 
     Args:
         records: of `TaylorMonitor` or `read_monitor`; or those of several trainings by name, told apart by dashes.
@@ -164,6 +210,10 @@ def course(
         for axes, metric in zip(panels[1:], metrics, strict=True):
             axes.plot(step, [record.metrics[metric] for record in of_name], color=_ink(), ls=dashes)
             axes.set_ylabel(metric)
+        for record in of_name[:-1]:
+            if getattr(record, "ends_here", False):
+                for axes in panels:
+                    axes.axvline(record.step, color=GREY, ls=dashes, lw=1)
     panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel(MEAN)
     panels[-1].set_xlabel("gradient step")
@@ -287,6 +337,32 @@ def _looks(names: Sequence[str], colours) -> dict[str, dict]:
         name: {"color": given[name] if name in given else next(free), "ls": style, "label": name}
         for name, style in zip(names, cycle(dashes), strict=False)
     }
+
+
+def _largest(matrix: np.ndarray, n: int) -> np.ndarray:
+    """The n columns with the largest values, in their own order; NaN counts as nothing."""
+    largest = np.nan_to_num(matrix).max(axis=0)
+    return np.sort(np.argsort(-largest, kind="stable")[:n])
+
+
+def _matrix(figure, matrix, rows: Sequence[str], columns: Sequence[str], colormap, label) -> None:
+    """With names on both sides and a scale from 0."""
+    axes = figure.subplots()
+    image = axes.imshow(matrix, cmap=colormap, vmin=0, aspect="auto")
+    upright = max(map(len, columns)) <= 4 and len(columns) <= 12
+    for axis, names, rotation in ((axes.xaxis, columns, 0 if upright else 90), (axes.yaxis, rows, 0)):
+        axis.set_ticks(
+            range(len(names)), names, rotation=rotation, **({"fontsize": "small"} if len(names) > 12 else {})
+        )
+    axes.tick_params(left=False, bottom=False)
+    axes.grid(False)
+    figure.colorbar(image, ax=axes, label=label, fraction=0.05)
+
+
+def _features_of(named: Mapping[str, TaylorImportance]) -> FeatureSet:
+    if len({one.features for one in named.values()}) != 1:
+        raise ValueError(f"Expected importances of the same features. Received: {', '.join(named) or 'none'}.")
+    return next(iter(named.values())).features
 
 
 def _column(features: FeatureSet, label: str) -> int:

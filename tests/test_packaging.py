@@ -168,7 +168,8 @@ def test_the_example_of_pnn_tf_runs(capsys, tmp_path, monkeypatch):
     assert served.scan(events[0][:10].astype("float32"))["scores"].shape == (10, 41)
 
 
-def test_the_example_of_taylor_runs(capsys):
+def test_the_example_of_taylor_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     y = np.tile([0, 1], 500)
     x = np.random.default_rng(1).normal(size=(1000, 30)).astype("float32") + y[:, None]
     layers = [keras.Input((30,)), keras.layers.Dense(10, "tanh"), keras.layers.Dense(1, "sigmoid")]
@@ -179,6 +180,7 @@ def test_the_example_of_taylor_runs(capsys):
     printed = capsys.readouterr().out
     assert "495 features over 1,000 events" in printed and "feature='f0, f1'" in printed
     assert len(space["smaller"]) > 1
+    assert r"\pm" in (tmp_path / "ranking.tex").read_text()
     assert space["monitor"].steps.tolist() == [0, 32]
 
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import pnn_tf
-from taylor import importance_over_theta, mean_abs_coefficients
+from taylor import FeatureSet, ImportanceOverTheta, TaylorImportance, importance_over_theta, mean_abs_coefficients
 
 GRID = np.array([500.0, 750.0, 1500.0])  # GeV
 
@@ -53,6 +53,16 @@ def test_a_dataset_gives_the_same(network, features, uncompiled):
     dataset = tf.data.Dataset.from_tensor_slices(x).batch(33)
     streamed = importance_over_theta(network, dataset, GRID)
     assert streamed.mean == pytest.approx(importance_over_theta(network, features, GRID).mean, rel=1e-6)
+
+
+def test_a_notebook_shows_a_column_for_each_theta():
+    features = FeatureSet.complete(("<mass>", "pt"), 1)
+    importances = [TaylorImportance(features, np.array([0.1, k]), np.array([0.01, 0.02]), 9, "adjoint") for k in (1, 2)]
+    html = ImportanceOverTheta(np.array([[500.0, 0.9], [1000.0, 0.9]]), tuple(importances))._repr_html_()
+    assert "<th>500, 0.9</th><th>1000, 0.9</th>" in html
+    first, second = html.split("<tbody>")[1].split("</tr>")[:2]
+    assert "pt" in first and "<td>1 ± 0.02</td><td>2 ± 0.02</td>" in first
+    assert "&lt;mass&gt;" in second
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Figures of taylor: what is drawn are the numbers of the results."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,58 @@ def test_pairs_are_a_symmetric_matrix_without_those_that_were_not_analysed():
     first = taylor.TaylorImportance(taylor.FeatureSet.complete(("x",), 1), np.ones(1), np.ones(1), 1, "adjoint")
     with pytest.raises(ValueError, match="second order"):
         plots.pairs(first)
+
+
+def test_pairs_of_many_inputs_are_those_of_the_largest():
+    features = taylor.FeatureSet.complete(tuple(f"x{i}" for i in range(60)), 2)
+    mean = np.zeros(len(features))
+    for pair in ((3, 50), (7, 7)):
+        mean[features.columns[pair]] = 1.0
+    (axes, _) = plots.pairs(taylor.TaylorImportance(features, mean, mean, 1, "adjoint"), n=3).axes
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["x3", "x7", "x50"]
+    assert axes.images[0].get_array().tolist() == [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
+
+
+def test_by_output_is_a_row_an_output_and_a_column_an_input():
+    classes = {"signal": importance(1), "top": importance(2)}
+    axes, scale = plots.by_output(classes).axes
+    first = np.stack([one.mean[:3] for one in classes.values()])
+    np.testing.assert_allclose(axes.images[0].get_array(), first)
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["mass", "pt", "eta"]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["signal", "top"]
+
+    result = SimpleNamespace(names=tuple(classes), importances=tuple(classes.values()))  # as of importance_of_outputs
+    axes, scale = plots.by_output(result, normalise=True).axes
+    np.testing.assert_allclose(axes.images[0].get_array(), 100 * first / first.sum(axis=1, keepdims=True))
+    assert scale.get_ylabel() == "share of the output (%)"
+
+    chosen = plots.by_output(classes, features=["mass, eta", "pt"]).axes[0].images[0].get_array()
+    assert chosen.tolist() == [[one.of(0, 2).mean, one.of(1).mean] for one in classes.values()]
+    largest = plots.by_output(classes, n=1).axes[0].get_xticklabels()[0].get_text()
+    assert largest == ("mass", "pt", "eta")[np.argmax(first.max(axis=0))]
+    with pytest.raises(ValueError, match=r"one of the 9 analysed features.*'phi'"):
+        plots.by_output(classes, features=["phi"])
+    with pytest.raises(ValueError, match="the same features"):
+        plots.by_output({})
+
+
+def test_ranking_has_the_spread_of_networks_as_an_outer_bar():
+    merged = importance(1).merge([importance(2), importance(3)])
+    (axes,) = plots.ranking(merged).axes
+    inner, outer = ([np.ptp(s[:, 0]) / 2 for s in bars.get_segments()] for bars in axes.collections)
+    columns = merged.by_rank
+    np.testing.assert_allclose(inner, merged.error[columns])
+    np.testing.assert_allclose(outer, np.hypot(merged.error, merged.spread)[columns])
+
+
+@pytest.mark.parametrize(("ends", "marked"), [(2, [20]), (3, [])])
+def test_course_marks_an_earlier_network_that_a_training_ends_with(ends, marked):
+    records = [
+        SimpleNamespace(step=10 * i, importance=importance(i), metrics={"auc": 0.5}, ends_here=i == ends)
+        for i in range(4)
+    ]
+    for axes in plots.course(records).axes:
+        assert [line.get_xdata()[0] for line in axes.lines if line.get_color() == plots.GREY] == marked
 
 
 def test_course_draws_the_largest_at_the_end_and_the_metrics():
