@@ -28,13 +28,13 @@ class Expansion(NamedTuple):
     """What to compute of each event.
 
     Attributes:
-        below: the features below the highest order, at the nominal inputs; None if there are none.
-        highest: those of the highest order, along the line.
+        highest: the features of the highest order, along the line.
+        below: those below, at the nominal inputs; None if there are none.
         points: on the line.
     """
 
-    below: Analysis | None
     highest: Analysis
+    below: Analysis | None
     points: int
 
     @property
@@ -126,7 +126,7 @@ def sum_over_shifts(expansion: Expansion, parts: Sequence, moved: Sequence[Seque
     response = expansion.highest.response
     everything = [*parts, *(part for of_one in moved for part in of_one)]
     varying = (*response.analysed, *range(len(parts), len(everything)))
-    summation = _summation(expansion, len(parts), len(moved))
+    summation = _summation(expansion.highest, expansion.below, expansion.points, len(parts), len(moved))
 
     def chunks():
         for tensors, rows in array_chunks(everything, varying, expansion.highest.block_size, response.dtype):
@@ -152,8 +152,9 @@ def sum_over_shifts(expansion: Expansion, parts: Sequence, moved: Sequence[Seque
 
 
 @lru_cache(maxsize=32)
-def _summation(expansion: Expansion, n_parts: int, n_moved: int) -> Callable:
+def _summation(highest: Analysis, below: Analysis | None, points: int, n_parts: int, n_moved: int) -> Callable:
     """The compiled function from (tensors, weight) of a chunk to its Sums."""
+    expansion = Expansion(highest, below, points)
     n_columns = len(expansion.features) + len(inputs_of(expansion.features)) + 2
 
     def summation(tensors, weight) -> Sums:
