@@ -45,9 +45,10 @@ def importance_between_samples(
     else it does, correlations above all, is `beyond_marginals`: the change minus that of the moved events. A variation
     of the correlations alone is all there.
 
-    The standard errors are those of `bootstrap` Poisson replicas of all samples, each with maps of its own; they cost
-    0.63 times the computation for the result itself each. Inputs of few different values are moved to the mean of what
-    they become, which need not be one of the values.
+    The standard errors are those of `bootstrap` Poisson replicas of all samples, each with maps of its own; a replica
+    computes 63 per cent of the nominal events anew. Inputs of few different values are moved to the mean of what they
+    become, which need not be one of the values. The contribution of the square of an input is off by t_ii times the
+    mean variance of its map, of order 1 / n_events.
 
     Args:
         model, order, points, names, output, target, inputs, engine: as `importance_to_variation`.

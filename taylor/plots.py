@@ -317,6 +317,8 @@ def variation(
     axes.set_yticks(range(len(bars)), [label for label, *_ in bars])
     axes.tick_params(axis="y", left=False)
     axes.invert_yaxis()
+    axes.locator_params(axis="x", nbins=6)
+    axes.ticklabel_format(axis="x", scilimits=(-3, 4))
     axes.set_xlabel("share of the change (%)" if relative else "contribution to the change of the mean response")
     if legend:
         orders = sorted({line.order for line in lines})

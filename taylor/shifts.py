@@ -27,13 +27,13 @@ class Expansion(NamedTuple):
     """What to compute of each event.
 
     Attributes:
-        below: the features below the highest order, at the nominal inputs; None if there are none.
-        highest: those of the highest order, along the line.
+        highest: the features of the highest order, along the line.
+        below: those below, at the nominal inputs; None if there are none.
         points: on the line.
     """
 
-    below: Analysis | None
     highest: Analysis
+    below: Analysis | None
     points: int
 
     @property

@@ -195,7 +195,7 @@ def expansion_of(
         analyses.append(analysis)
         engine = analysis.engine
     highest, *below = analyses
-    return Expansion(below[0] if below else None, highest, int(points))
+    return Expansion(highest, below[0] if below else None, int(points))
 
 
 def assembled(expansion: Expansion, n_events: int, estimates: Estimates) -> VariationImportance:
