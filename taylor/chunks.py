@@ -1,5 +1,6 @@
 """Events a chunk at a time: of few different sizes, so that little is compiled, and filled up where they run out."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 
 import keras
@@ -32,6 +33,11 @@ def padded_size(n_events: int, chunk_size: int) -> int:
     if n_events == 1:
         return 1
     return min(chunk_size, max(SMALLEST, 1 << (n_events - 1).bit_length()))
+
+
+def n_workers() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def shared_out(n_events: int, chunk_size: int, block_size: int, n_workers: int) -> int:

@@ -1,6 +1,5 @@
 """Where events come from: arrays in memory or a `tf.data.Dataset`, with their weights and regions, as chunks."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from taylor.analysis import Analysis, analysis_of
-from taylor.chunks import array_chunks, count_events, dataset_chunks, shared_out
+from taylor.chunks import array_chunks, count_events, dataset_chunks, n_workers, shared_out
 from taylor.response import Events
 
 ALL = "all"  # the region that every event is in
@@ -77,7 +76,7 @@ def _array_source(
                 f"Expected region {name!r} as a mask of {n_events} bool. Received: {mask.dtype} {mask.shape}"
             )
 
-    n_together = shared_out(n_events, analysis.chunk_size, analysis.block_size, os.cpu_count() or 1)
+    n_together = shared_out(n_events, analysis.chunk_size, analysis.block_size, n_workers())
 
     def chunks():
         for tensors, rows in array_chunks(parts, response.analysed, analysis.chunk_size, response.dtypes, n_together):

@@ -4,7 +4,6 @@ Weights, regions and bootstrap replicas are columns of one matrix R, so that a c
 R^T |t|; the coefficients of single events never leave the graph.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from taylor.analysis import Analysis, kept_with_analysis
-from taylor.chunks import in_blocks
+from taylor.chunks import in_blocks, n_workers
 from taylor.compiled import compiled
 from taylor.faults import Faults, faults_of
 from taylor.sources import Chunk
@@ -243,12 +242,12 @@ def in_order(function: Callable, items: Iterable) -> Iterator:
     if len(first) < 2:  # threads take longer to start than a small job
         yield from map(function, first)
         return
-    n_workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(n_workers) as pool:
+    n_threads = n_workers()
+    with ThreadPoolExecutor(n_threads) as pool:
         waiting: deque[Future] = deque()
         for item in chain(first, items):
             waiting.append(pool.submit(function, item))
-            if len(waiting) > n_workers:
+            if len(waiting) > n_threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -27,7 +27,7 @@ def test_every_event_is_in_one_chunk_and_fillers_come_after(n_events, kind):
         assert np.array_equal(fillers, np.repeat(x[-1:], len(fillers), axis=0))
 
 
-@pytest.mark.parametrize("n_events", [1, 1000, 1025, 8192, 10_000, 10**6])
+@pytest.mark.parametrize("n_events", [1, 1000, 1025, 8192, 10_000, 100_000])
 def test_chunks_are_shared_out_evenly(n_events):
     n_together = shared_out(n_events, 8192, 1024, n_workers=2)
     n_chunks = -(-n_events // n_together)

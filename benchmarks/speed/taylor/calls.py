@@ -1,4 +1,4 @@
-"""What a call costs besides its events: the first one, which traces and compiles, and one with a single event."""
+"""What a call costs: the first one, which traces and compiles, one with a single event, and a monitor's look."""
 
 from functools import partial
 
@@ -30,6 +30,13 @@ def run_bare(n_calls: int = 300) -> dict:
     return _row("TensorFlow", "compiled x + 1", lambda: add(one).numpy(), n_calls)
 
 
+def run_look(network, n_events: int = 10_000, n_calls: int = 50) -> dict:
+    """The row of what `TaylorMonitor` computes for a record: the means to the second order over events in memory."""
+    data = network.data(events(n_events, network.widths[0]))
+    row = _row(network.name, "a monitor's look", partial(mean_abs_coefficients, network.model, data), n_calls)
+    return row | {"many events": n_events}
+
+
 def _row(network, function, job, n_calls):
     times = in_turn({"job": job}, n_calls)["job"]
     call_ms = [1e3 * seconds for seconds in times.wall_s]
@@ -38,13 +45,13 @@ def _row(network, function, job, n_calls):
 
 def main() -> None:
     """Measures and prints."""
-    rows = [run_bare()]
+    rows = [run_bare(), run_look(tanh_network(30, 100))]
     small, large = partial(tanh_network, 30, 100), partial(tanh_network, 30, 200, 200, 200)
     for make, highest in ((small, 3), (large, 2), (partial(affine_network, 27), 2)):
         for order in range(1, highest + 1):
             n_events = 1 << 15 if order < 3 else 2048  # coefficients that fit in memory
             rows += run(make(), order, n_events)
-    show("Wall time of a call with one event, and of the first calls, these included", rows)
+    show("Wall time of a call with one event, or with many for a look, and of the first calls, these included", rows)
 
 
 if __name__ == "__main__":
