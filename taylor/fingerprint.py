@@ -23,7 +23,7 @@ def architecture_digest(model: keras.Model) -> str:
 
 def weights_digest(model: keras.Model) -> tuple[str, bool]:
     """Of the values of all weights, and whether they are all finite."""
-    values = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
+    values = [weight.numpy() for weight in model.weights]
     finite = all(np.isfinite(value).all() for value in values if value.dtype.kind == "f")
     return _digest([value.tobytes() for value in values]), finite
 
