@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, lru_cache, wraps
+from functools import cached_property, lru_cache, partial, wraps
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from taylor import keras_graph
 from taylor.adjoint import adjoint
 from taylor.autodiff import autodiff
+from taylor.check import Probe
 from taylor.chunks import SMALLEST, in_blocks, on_gpu
 from taylor.closed_form import closed_form
 from taylor.compiled import compiled
@@ -113,7 +114,7 @@ class Analysis:
         """Settles the engine on the first few events, once.
 
         Warns:
-            UserWarning: the model has a layer that the fast engines have no rule for.
+            UserWarning: the model has a layer that the fast engines have no rule for, or a wrong one.
 
         Raises:
             ValueError: an engine that was asked for by name has no rule for the model; or a model whose response is
@@ -125,24 +126,37 @@ class Analysis:
             tf.cast(tf.convert_to_tensor(part[:N_TRIED]), dtype)
             for part, dtype in zip(parts, self.response.dtypes, strict=True)
         ]
-        try:
-            derivatives = ENGINES[self.engine](self.response, self.features)
-            derivatives(tensors)
-        except NoRule as reason:
-            if not self._automatic:
+        if self.engine != "autodiff":
+            reason = self._settle(ENGINES[self.engine], Probe(self.response, self.features, tensors))
+            if reason is None:
+                return
+            if isinstance(reason, NoRule) and not self._automatic:
                 raise ValueError(
                     f"engine={self.engine!r} cannot analyse this model: {reason}. Use engine='autodiff', or 'auto'."
-                ) from None
-            if self.engine == "adjoint":
+                )
+            if self.engine == "adjoint" or not isinstance(reason, NoRule):
                 warn(
-                    f"The adjoint engine cannot analyse this model: {reason}. Nested tapes take its place: as exact, "
-                    "but slower. taylor.rule adds a layer to the engine."
+                    f"The {self.engine} engine cannot analyse this model: {reason}. Nested tapes take its place: as "
+                    "exact, but slower. taylor.rule adds a layer to the engine."
                 )
             self.engine = "autodiff"
-            derivatives = autodiff(self.response, self.features)
-        if self.engine == "autodiff":
-            _require_independent_events(self.response, tensors)
-        self._derivatives = derivatives
+        _require_independent_events(self.response, tensors)
+        probe = Probe(self.response, self.features, tensors)
+        if self._settle(autodiff, probe) is None:
+            return
+        if (reason := self._settle(partial(autodiff, vectorised=False), probe)) is not None:
+            raise ValueError(f"Expected a model whose derivatives agree with each other. Received: {reason}.")
+
+    def _settle(self, engine: Callable, probe: Probe) -> NoRule | str | None:
+        """Takes an engine, unless there is a reason against it, which is returned."""
+        try:
+            derivatives = engine(self.response, self.features)
+            reason = probe.mismatch(engine(self.response, probe.features)(probe.tensors))
+        except NoRule as no_rule:
+            return no_rule
+        if reason is None:
+            self._derivatives = derivatives
+        return reason
 
 
 @tf.autograph.experimental.do_not_convert  # nothing here depends on tensors' values, and converting takes seconds

@@ -14,7 +14,7 @@ from taylor.signature import require_differentiable
 LOOPS = ("While", "StatelessWhile")
 
 
-def autodiff(response: Response, features: FeatureSet) -> Callable:
+def autodiff(response: Response, features: FeatureSet, vectorised: bool = True) -> Callable:
     """A function from the model's input tensors to the partial derivatives (n_events, n_outputs n_features).
 
     Each order differentiates only those derivatives of the order below that a feature needs, and each of them once,
@@ -26,7 +26,7 @@ def autodiff(response: Response, features: FeatureSet) -> Callable:
     require_differentiable(response.model, features.order)
     needed = _needed(features)
     n_outputs = response.n_outputs
-    methods = [_vectorised, _by_copies]
+    methods = [_vectorised, _by_copies] if vectorised else [_by_copies]
 
     def compute(tensors):
         widths = [tensors[i].shape[1] for i in response.analysed]

@@ -11,22 +11,29 @@ def compiled(function: Callable, *, jit_compile: bool) -> Callable:
     TensorFlow compares all about the arguments to find the graph of a call, which takes longer than a small
     computation. Here their shapes decide: types and structure must be the same in all calls.
     """
-    traced = tf.function(function, jit_compile=jit_compile, autograph=False)
-    plain = tf.function(function, autograph=False)  # for operations that XLA does not have
+    traced = tf.function(function, autograph=False)
     graphs = {}
+    xla = jit_compile
 
     def call(*arguments):
+        nonlocal xla
         if tf.config.functions_run_eagerly():
             return traced(*arguments)
         shapes = tuple(tuple(tensor.shape) for tensor in tf.nest.flatten(arguments))
-        if shapes not in graphs:
-            graphs[shapes] = traced.get_concrete_function(*arguments)
-        try:
+        if shapes in graphs:
             return graphs[shapes](*arguments)
-        except tf.errors.InvalidArgumentError as error:
-            if not jit_compile or "unsupported operations" not in str(error):
-                raise
-            graphs[shapes] = plain.get_concrete_function(*arguments)
-            return graphs[shapes](*arguments)
+        graph = traced.get_concrete_function(*arguments)
+        if xla:
+            try:
+                by_xla = tf.function(graph, jit_compile=True, autograph=False).get_concrete_function(*arguments)
+                result = by_xla(*arguments)
+                graphs[shapes] = by_xla
+                return result
+            except tf.errors.InvalidArgumentError as error:  # an operation that XLA does not have
+                if "unsupported operations" not in str(error):
+                    raise
+                xla = False
+        graphs[shapes] = graph
+        return graph(*arguments)
 
     return call

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +14,13 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from taylor.analysis import analysis_of
-from taylor.chunks import array_chunks
+from taylor.chunks import array_chunks, count_events
 from taylor.features import FeatureSet
+from taylor.fingerprint import architecture_digest, weights_digest
 from taylor.importance import mean_abs_coefficients
 from taylor.response import Events
-from taylor.result import TaylorImportance
+from taylor.result import RankedFeature, TaylorImportance
+from taylor.warning import warn
 
 FORMAT = 1
 N_SCALARS = 20  # features that TensorBoard is shown
@@ -31,18 +34,24 @@ class MonitorRecord(NamedTuple):
         epoch: epochs done.
         importance: over the held-out events.
         metrics: name to number.
+        weights: a digest of the network's weights; None in files of earlier versions.
+        ends_here: whether the network that the training ended with is this one, such as an earlier one that
+            `EarlyStopping` has restored.
     """
 
     step: int
     epoch: int
     importance: TaylorImportance
     metrics: dict[str, float]
+    weights: str | None = None
+    ends_here: bool = False
 
 
 class TaylorMonitor(keras.callbacks.Callback):
     """Keras callback: computes <t_i> on held-out events in the course of training.
 
-    The first record is made before the first step, the last at the end of training.
+    The first record is made before the first step, the last at the end of training. Where weights have become NaN, the
+    means are NaN, with a warning, and the training goes on.
 
     Args:
         data: held-out events in memory, as `x` of `taylor_coefficients`.
@@ -53,15 +62,16 @@ class TaylorMonitor(keras.callbacks.Callback):
             is the analysed response.
         path: file that every record is added to as soon as it is made. A training that goes on from a checkpoint goes
             on in its file: what was recorded beyond the checkpoint is replaced.
-        log_dir: folder of TensorBoard logs, with the features of the largest means and the metrics as scalars. Needs
-            the package tensorboard.
+        log_dir: folder of TensorBoard logs, with the features of the largest means in the first record and the metrics
+            as scalars. Needs the package tensorboard.
         **analysis: as `mean_abs_coefficients`: order, weight, regions, target, features, names, ...
 
     Attributes:
         records: list of MonitorRecord.
 
     Raises:
-        ValueError: `every` out of range, metrics without label, a file of another analysis.
+        ValueError: `every` out of range, metrics without label; records, in the file or of a monitor that is used
+            again, of another analysis, or of another network than the one that training goes on with.
     """
 
     def __init__(
@@ -85,6 +95,7 @@ class TaylorMonitor(keras.callbacks.Callback):
         self._path = None if path is None else Path(path)
         self._writer = None if log_dir is None else _writer(log_dir)
         self._epoch = 0
+        self._architecture: str | None = None
         self.records: list[MonitorRecord] = []
 
     @property
@@ -102,13 +113,17 @@ class TaylorMonitor(keras.callbacks.Callback):
         return np.array([record.metrics[name] for record in self.records])
 
     def on_train_begin(self, logs: Mapping | None = None) -> None:
-        step = self._step()
+        if isinstance(self.model, keras.Sequential) and not self.model.built:
+            self.model.build((None, *np.shape(self._data)[1:]))  # Keras would do so at the first step
+        step, architecture = self._step(), architecture_digest(self.model)
+        records, recorded = self.records, self._architecture
         if self._path is not None and self._path.exists():
-            self.records = read_monitor(self._path)
-        if any(record.step > step for record in self.records):  # training goes on from a checkpoint before them
-            self.records = [record for record in self.records if record.step <= step]
-            if self._path is not None:
-                self._write_anew(self._path)
+            records, recorded = read_monitor(self._path), _header_of(self._path).get("architecture")
+        if records:
+            self._require_continuation(records, recorded, step, architecture)
+        self.records, self._architecture = [record for record in records if record.step <= step], architecture
+        if records and self._path is not None:
+            self._write_anew(self._path)
         self._epoch = self.records[-1].epoch if self.records else 0
         if not self.records or self.records[-1].step < step:
             self._record()
@@ -128,21 +143,59 @@ class TaylorMonitor(keras.callbacks.Callback):
     def on_train_end(self, logs: Mapping | None = None) -> None:
         if self._step() > self.records[-1].step:
             self._record()
+        self._mark_the_end()
+        history = getattr(self.model, "history", None)
+        if isinstance(
+            history, keras.callbacks.History
+        ):  # Keras' own last callback: those that restore weights are done
+
+            def after_all(logs: Mapping | None = None) -> None:
+                del history.on_train_end
+                self._mark_the_end()
+
+            history.on_train_end = after_all
+
+    def _mark_the_end(self) -> None:
+        weights, _ = weights_digest(self.model)
+        if all(record.weights != weights for record in self.records):
+            self._record()
+        at = max(i for i, record in enumerate(self.records) if record.weights == weights)
+        records = [record._replace(ends_here=i == at) for i, record in enumerate(self.records)]
+        if [r.ends_here for r in records] != [r.ends_here for r in self.records]:
+            self.records = records
+            if self._path is not None:
+                self._write_anew(self._path)
         if self._writer is not None:
             self._writer.flush()
+
+    def _require_continuation(
+        self, records: list[MonitorRecord], recorded: str | None, step: int, architecture: str
+    ) -> None:
+        """Before anything is replaced: the records are of this analysis, and of the network that goes on."""
+        where = "this monitor" if self._path is None else self._path
+        way_out = "Choose another path." if self._path is not None else "Make a new TaylorMonitor."
+        analysis, _ = analysis_of(self.model, self._data, **self._of_analysis())
+        if analysis.features != records[0].importance.features:
+            raise ValueError(f"Expected the features of {where}. Received: others. {way_out}")
+        weights, _ = weights_digest(self.model)
+        known = {record.weights for record in records if record.step <= step}
+        if (
+            not known
+            or (recorded is not None and recorded != architecture)
+            or (any(record.step == step for record in records) and not known & {weights, None})
+        ):
+            raise ValueError(
+                f"Expected to go on with the training that {where} has records of, up to step {records[-1].step}. "
+                f"Received: another network, or other weights, at step {step}. {way_out}"
+            )
 
     def _step(self) -> int:
         return int(self.model.optimizer.iterations)
 
     def _record(self) -> None:
-        importance = mean_abs_coefficients(self.model, self._data, **self._analysis)
-        metrics = {}
-        if self._metrics:
-            score = self._scores()
-            metrics = {name: float(metric(self._label, score)) for name, metric in self._metrics.items()}
-        if self.records and importance.features != self.records[0].importance.features:
-            raise ValueError(f"Expected the features of {self._path}. Received: others. Choose another path.")
-        self.records.append(MonitorRecord(self._step(), self._epoch, importance, metrics))
+        weights, finite = weights_digest(self.model)
+        importance, metrics = self._look() if finite else self._nothing()
+        self.records.append(MonitorRecord(self._step(), self._epoch, importance, metrics, weights))
         if self._path is not None and len(self.records) == 1:
             self._write_anew(self._path)
         elif self._path is not None:
@@ -150,12 +203,35 @@ class TaylorMonitor(keras.callbacks.Callback):
                 file.write(_line(self.records[-1]))
         if self._writer is not None:
             with self._writer.as_default(step=self.records[-1].step):
-                _log(self.records[-1])
+                _log(self.records[-1], self.records[0].importance.ranking()[:N_SCALARS])
+
+    def _look(self) -> tuple[TaylorImportance, dict[str, float]]:
+        importance = mean_abs_coefficients(self.model, self._data, **self._analysis)
+        if not self._metrics:
+            return importance, {}
+        score = self._scores()
+        return importance, {name: float(metric(self._label, score)) for name, metric in self._metrics.items()}
+
+    def _nothing(self) -> tuple[TaylorImportance, dict[str, float]]:
+        """What is recorded of a network whose weights are not numbers."""
+        warn(f"The weights are NaN or infinite at step {self._step()}: the record has NaN.")
+        analysis, parts = analysis_of(self.model, self._data, **self._of_analysis())
+        missing = np.full(len(analysis.features), np.nan)
+        n_events = count_events(parts, analysis.response.analysed)
+        importance = TaylorImportance(analysis.features, missing, missing, n_events, analysis.engine)
+        regions = {
+            name: replace(importance, n_events=int(np.count_nonzero(mask)))
+            for name, mask in dict(self._analysis.get("regions") or {}).items()
+        }
+        return replace(importance, regions=regions), dict.fromkeys(self._metrics, np.nan)
+
+    def _of_analysis(self) -> dict:
+        """The arguments of `analysis_of`."""
+        names = {"order", "output", "target", "inputs", "names", "features", "scale", "engine"}
+        return {name: value for name, value in self._analysis.items() if name in names}
 
     def _scores(self) -> np.ndarray:
-        names = {"order", "output", "target", "inputs", "names", "features", "scale", "engine"}
-        arguments = {name: value for name, value in self._analysis.items() if name in names}
-        analysis, parts = analysis_of(self.model, self._data, **arguments)
+        analysis, parts = analysis_of(self.model, self._data, **self._of_analysis())
         chunks = array_chunks(parts, analysis.response.analysed, 1 << 14, analysis.response.dtypes)
         return np.concatenate([analysis.respond(tensors)[: rows.stop - rows.start] for tensors, rows in chunks])
 
@@ -163,7 +239,9 @@ class TaylorMonitor(keras.callbacks.Callback):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.tmp")
         lines = map(_line, self.records)
-        temporary.write_text(_header(self.records[0].importance.features) + "".join(lines), encoding="utf-8")
+        temporary.write_text(
+            _header(self.records[0].importance.features, self._architecture) + "".join(lines), encoding="utf-8"
+        )
         temporary.replace(path)
 
 
@@ -173,10 +251,10 @@ def read_monitor(path: str | os.PathLike) -> list[MonitorRecord]:
     Raises:
         ValueError: something else.
     """
-    header, *lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True) or [""]
-    header = _json_or_none(header) or {}
+    header = _header_of(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"Expected records of TaylorMonitor, format {FORMAT}. Received: {path}. Choose another path.")
+    _, *lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
     features = FeatureSet.from_dict(header)
     records = []
     for line in lines:
@@ -194,15 +272,23 @@ def _writer(log_dir: str | os.PathLike) -> tf.summary.SummaryWriter:
     return tf.summary.create_file_writer(str(log_dir))
 
 
-def _log(record: MonitorRecord) -> None:
-    for line in record.importance.ranking()[:N_SCALARS]:
-        tf.summary.scalar(f"taylor/{line.feature}", line.mean)
+def _log(record: MonitorRecord, shown: list[RankedFeature]) -> None:
+    features = record.importance.features
+    for inputs, label, mean in zip(features.indices, features.labels, record.importance.mean, strict=True):
+        if any(inputs == line.inputs for line in shown):
+            tf.summary.scalar(f"taylor/{label}", mean)
     for name, value in record.metrics.items():
         tf.summary.scalar(f"taylor_metrics/{name}", value)
 
 
-def _header(features: FeatureSet) -> str:
-    return json.dumps({"format": FORMAT, **features.to_dict()}) + "\n"
+def _header(features: FeatureSet, architecture: str | None) -> str:
+    return json.dumps({"format": FORMAT, "architecture": architecture, **features.to_dict()}) + "\n"
+
+
+def _header_of(path: str | os.PathLike) -> dict:
+    with open(path, encoding="utf-8") as file:
+        header = _json_or_none(file.readline())
+    return header if isinstance(header, dict) else {}
 
 
 def _line(record: MonitorRecord) -> str:

@@ -37,3 +37,16 @@ def test_eager_where_that_is_asked_for():
     finally:
         tf.config.run_functions_eagerly(False)
     assert kinds == [False]
+
+
+def test_what_xla_does_not_have_is_traced_once():
+    traces = []
+
+    def unique(x):
+        traces.append(x.shape)
+        return tf.strings.length(tf.strings.as_string(x))
+
+    call = compiled(unique, jit_compile=True)
+    for n in (2, 2, 3):
+        assert np.array_equal(call(tf.zeros(n, tf.int32)), np.ones(n))
+    assert traces == [(2,), (3,)]

@@ -1,6 +1,7 @@
 """The monitor records what it is asked to, when it is asked to, and goes on where a training stopped."""
 
 import json
+import warnings
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from taylor import TaylorMonitor, mean_abs_coefficients, read_monitor
+from taylor.analysis import ENGINES
 
 N_STEPS = 8  # in an epoch
 
@@ -107,6 +109,141 @@ def test_tensorboard_is_shown_means_and_metrics(events, tmp_path, uncompiled):
             shown[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
     assert shown["taylor/x1, x2", 8] == pytest.approx(monitor.records[-1].importance.of(0, 1).mean, rel=1e-6)  # float32
     assert shown["taylor_metrics/accuracy", 0] == pytest.approx(monitor.metric("accuracy")[0], rel=1e-6)
+
+
+def test_tensorboard_is_shown_the_same_features_throughout(events, tmp_path, uncompiled, monkeypatch):
+    monkeypatch.setattr("taylor.monitor.N_SCALARS", 1)
+    model = network()
+    model.layers[0].set_weights([np.array([[0.1] * 5, [0.3] * 5]), np.zeros(5)])  # x2 counts for more
+    swap = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: model.layers[0].set_weights(
+            [model.layers[0].get_weights()[0][::-1], np.zeros(5)]
+        )
+    )
+    monitor = TaylorMonitor(events[0], order=1, log_dir=tmp_path)
+    model.fit(*events, epochs=2, callbacks=[swap, monitor], verbose=0)
+    assert {record.importance.ranking()[0].feature for record in monitor.records} == {"x1", "x2"}
+    (file,) = tmp_path.glob("events.out.*")
+    shown = [value.tag for event in tf.compat.v1.train.summary_iterator(str(file)) for value in event.summary.value]
+    assert shown == ["taylor/x2"] * 3
+
+
+def test_the_records_of_another_network_are_refused_and_stay(events, tmp_path, uncompiled):
+    path, model = tmp_path / "monitor.jsonl", network()
+    monitor = TaylorMonitor(events[0], path=path, order=1)
+    start = model.get_weights()
+    fit(model, events, monitor)
+    before = path.read_text()
+    wider = keras.Sequential([keras.Input((2,)), keras.layers.Dense(6, "tanh"), keras.layers.Dense(1, "sigmoid")])
+    wider.compile("adam", "mse")
+    relu = keras.Sequential([keras.Input((2,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(1, "sigmoid")])
+    relu.compile("adam", "mse")
+    relu.set_weights(start)
+    for other in (network(), wider, relu):
+        with pytest.raises(
+            ValueError, match=r"Expected to go on with .*monitor.jsonl.*step 16.*at step 0. Choose another path"
+        ):
+            fit(other, events, TaylorMonitor(events[0], path=path, order=1))
+        assert path.read_text() == before
+    in_memory = TaylorMonitor(events[0], order=1)
+    fit(model, events, in_memory, epochs=1)
+    with pytest.raises(ValueError, match=r"this monitor has records of.* Make a new TaylorMonitor"):
+        fit(network(), events, in_memory)
+    assert in_memory.steps.tolist() == [16, 24]
+
+    again = network()
+    again.set_weights(start)  # the same from the start is no other training
+    fit(again, events, TaylorMonitor(events[0], path=path, order=1), epochs=1)
+    assert [record.step for record in read_monitor(path)] == [0, 8]
+
+
+def test_a_second_fit_goes_on_in_the_same_records(events, tmp_path, uncompiled):
+    model, monitor = network(), TaylorMonitor(events[0], path=tmp_path / "monitor.jsonl", order=1)
+    for _ in range(2):
+        fit(model, events, monitor, epochs=1)
+    assert monitor.steps.tolist() == [0, 8, 16]
+    assert [record.ends_here for record in read_monitor(tmp_path / "monitor.jsonl")] == [False, False, True]
+
+
+def test_a_file_of_an_earlier_version_is_read(events, tmp_path, uncompiled):
+    path, model = tmp_path / "monitor.jsonl", network()
+    fit(model, events, TaylorMonitor(events[0], path=path, order=1), epochs=1)
+    header, *lines = map(json.loads, path.read_text().splitlines())
+    del header["architecture"]
+    for line in lines:
+        del line["weights"], line["ends_here"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in (header, *lines)))
+    assert [(record.step, record.weights) for record in read_monitor(path)] == [(0, None), (8, None)]
+    fit(model, events, TaylorMonitor(events[0], path=path, order=1), epochs=1)
+    assert [record.step for record in read_monitor(path)] == [0, 8, 16]
+
+
+class Rising(keras.callbacks.Callback):
+    """A loss that rises from the second epoch on."""
+
+    def on_epoch_end(self, epoch, logs):
+        logs["val_loss"] = abs(epoch - 1.0)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("every", ["epoch", 5])
+def test_the_network_that_a_training_ends_with_is_marked(first, every, events, tmp_path, uncompiled):
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
+    model, path = network(), tmp_path / "monitor.jsonl"
+    monitor = TaylorMonitor(events[0], every=every, path=path, order=1)
+    callbacks = [Rising(), *((monitor, stop) if first else (stop, monitor))]
+    model.fit(*events, batch_size=32, epochs=9, callbacks=callbacks, verbose=0)
+    expected = mean_abs_coefficients(model, events[0], order=1).mean
+    for records in (monitor.records, read_monitor(path)):
+        (end,) = [record for record in records if record.ends_here]
+        assert np.array_equal(end.importance.mean, expected)
+        assert end.step == (
+            16 if every == "epoch" else 32
+        )  # of the second epoch, or an own one at the end of the fourth
+    model.fit(*events, batch_size=32, epochs=1, callbacks=[monitor], verbose=0)
+    assert monitor.records[-1].ends_here
+
+
+def test_a_training_that_diverges_is_recorded_to_its_end(events):
+    model, (x, y) = network(), events
+
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 0:
+                model.layers[0].bias.assign([np.nan] * 5)
+
+    monitor = TaylorMonitor(x, order=1, label=y, metrics={"accuracy": accuracy}, regions={"signal": y == 1})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(x, y, batch_size=32, epochs=2, callbacks=[Spoil(), monitor], verbose=0)
+    assert any("NaN or infinite at step 8" in str(warning.message) for warning in caught)
+    assert monitor.steps.tolist() == [0, 8, 16]
+    assert np.isfinite(monitor.mean[0]).all() and np.isnan(monitor.mean[1:]).all()
+    assert np.isnan(monitor.metric("accuracy")[1:]).all()
+    assert np.isnan(monitor.records[-1].importance.regions["signal"].mean).all()
+
+
+def test_a_model_without_input_is_built_for_its_first_record(events, uncompiled):
+    model = keras.Sequential([keras.layers.Dense(5, "tanh"), keras.layers.Dense(1, "sigmoid")])
+    model.compile("adam", "mse")
+    monitor = TaylorMonitor(events[0], order=1)
+    fit(model, events, monitor, epochs=1)
+    assert monitor.steps.tolist() == [0, 8]
+
+
+def test_looks_at_a_network_in_training_are_traced_once(events, monkeypatch):
+    traces = []
+    engine = ENGINES["adjoint"]
+
+    def counted(response, features):
+        derivatives = engine(response, features)
+        return lambda tensors: traces.append(tf.is_symbolic_tensor(tensors[0])) or derivatives(tensors)
+
+    monkeypatch.setitem(ENGINES, "adjoint", counted)
+    monitor = TaylorMonitor(events[0], every=2)
+    fit(network(), events, monitor, validation_data=events)
+    assert len(monitor.records) == 9
+    assert traces == [False, True]
 
 
 @pytest.mark.parametrize("every", [0, -1, 2.5, "step"])
