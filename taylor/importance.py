@@ -5,20 +5,19 @@ from dataclasses import replace
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from taylor.analysis import Analysis
 from taylor.coefficients import warn_of_vanishing
 from taylor.response import Events
 from taylor.result import TaylorImportance
-from taylor.sources import source_of
+from taylor.sources import Stream, source_of
 from taylor.streaming import Sums, sum_over_events
 
 
 def mean_abs_coefficients(
     model: keras.Model,
-    data: Events | tf.data.Dataset,
+    data: Events | Stream,
     *,
     order: int = 2,
     weight: ArrayLike | None = None,
@@ -39,11 +38,11 @@ def mean_abs_coefficients(
 
     Args:
         model: as `taylor_coefficients`.
-        data: events in memory, as `x` of `taylor_coefficients`; or a finite `tf.data.Dataset` of batches x, (x, y) or
-            (x, y, sample_weight), as for `fit`.
+        data: events in memory, as `x` of `taylor_coefficients`; or batches x, (x, y) or (x, y, sample_weight) as for
+            `fit`, by a finite `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator.
         order: highest order of the features, at least 1.
         weight: (n_events,) event weights; ones if None. They may be negative, as those of some generators, but not in
-            sum. A dataset brings its own.
+            sum. A dataset brings its own. An event of weight 0 may have NaN in its inputs.
         regions: further sets of events to be averaged over in the same pass: {name: (n_events,) of bool}, such as
             {"signal": y == 1}; for a dataset a function of (x, y) that returns the like as tensors.
         bootstrap: number of Poisson bootstrap replicas of the events, from which the uncertainty of the ranks follows;
