@@ -78,8 +78,8 @@ def taylor_coefficients(
         scale: what each analysed input is divided by before differentiation: its standard deviation (n_inputs,) for a
             model that takes raw inputs, or "normalization" for the one in the model's own Normalization layer. With
             1 / standard deviation, a model of standardised inputs gives the coefficients of raw ones. None for 1.
-        engine: "adjoint" (exact, layer by layer, order 2), "closed_form" (one hidden layer, any order), "autodiff" (any
-            model, any order), or "auto" for the fastest that can.
+        engine: "adjoint" (layer by layer, to order 2), "closed_form" (one hidden layer, any order), "autodiff" (nested
+            tapes, any order), or "auto" for the fastest that can; all are exact.
 
     Returns:
         TaylorCoefficients(values, features, engine). In a tf.function its values are symbolic.
