@@ -117,7 +117,8 @@ class Analysis:
         ]
         try:
             derivatives = ENGINES[self.engine](self.response, self.features)
-            derivatives(tensors)
+            if self.engine != "autodiff":  # which takes any layer, and seconds to differentiate some without a graph
+                derivatives(tensors)
         except NoRule as reason:
             if not self._automatic:
                 raise ValueError(

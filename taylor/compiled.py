@@ -16,6 +16,7 @@ def compiled(function: Callable, *, jit_compile: bool) -> Callable:
     graphs = {}
 
     def call(*arguments):
+        nonlocal traced
         if tf.config.functions_run_eagerly():
             return traced(*arguments)
         shapes = tuple(tuple(tensor.shape) for tensor in tf.nest.flatten(arguments))
@@ -26,6 +27,7 @@ def compiled(function: Callable, *, jit_compile: bool) -> Callable:
         except tf.errors.InvalidArgumentError as error:
             if not jit_compile or "unsupported operations" not in str(error):
                 raise
+            traced = plain
             graphs[shapes] = plain.get_concrete_function(*arguments)
             return graphs[shapes](*arguments)
 

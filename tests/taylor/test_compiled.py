@@ -37,3 +37,16 @@ def test_eager_where_that_is_asked_for():
     finally:
         tf.config.run_functions_eagerly(False)
     assert kinds == [False]
+
+
+def test_what_xla_does_not_have_is_traced_once_more_and_then_once_for_each_shape():
+    traces = []
+
+    def bessel(x):
+        traces.append(x.shape[0])
+        return tf.math.special.bessel_j0(x)
+
+    call = compiled(bessel, jit_compile=True)
+    for n in (2, 3, 2, 3):
+        np.testing.assert_allclose(call(tf.zeros(n)), np.ones(n))
+    assert traces == [2, 2, 3]
