@@ -110,6 +110,11 @@ class Analysis:
         """Events to hand over in one call: many enough for the time of the call not to count."""
         return BLOCKS_IN_CHUNK * self.block_size
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the engine is known."""
+        return self._derivatives is not None
+
     def try_out(self, parts: Sequence) -> None:
         """Settles the engine on the first few events, once.
 
@@ -120,7 +125,7 @@ class Analysis:
             ValueError: an engine that was asked for by name has no rule for the model; or a model whose response is
                 random, or depends on the other events of a batch.
         """
-        if self._derivatives is not None:
+        if self.is_settled:
             return
         tensors = [
             tf.cast(tf.convert_to_tensor(part[:N_TRIED]), dtype)

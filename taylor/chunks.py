@@ -1,7 +1,7 @@
 """Events a chunk at a time: of few different sizes, so that little is compiled, and filled up where they run out."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -98,6 +98,22 @@ def dataset_chunks(dataset: tf.data.Dataset, columns: Callable, chunk_size: int)
     )
     for element in rows.rebatch(chunk_size).prefetch(2):
         yield tuple(filled(part, chunk_size, part.dtype) for part in element), len(element[0])
+
+
+def batch_chunks(batches: Iterable, columns: Callable, chunk_size: int) -> Iterator[tuple]:
+    """As `dataset_chunks`, of batches that come one after another in Python."""
+    waiting: list[tuple[tf.Tensor, ...]] = []
+    n_waiting = 0
+    for batch in batches:
+        waiting.append(columns(*keras.utils.unpack_x_y_sample_weight(batch)))
+        n_waiting += len(waiting[-1][-1])
+        while n_waiting >= chunk_size:
+            together = [tf.concat(parts, axis=0) for parts in zip(*waiting, strict=True)]
+            yield tuple(part[:chunk_size] for part in together), chunk_size
+            waiting, n_waiting = [tuple(part[chunk_size:] for part in together)], n_waiting - chunk_size
+    if n_waiting:
+        together = [tf.concat(parts, axis=0) for parts in zip(*waiting, strict=True)]
+        yield tuple(filled(part, chunk_size, part.dtype) for part in together), n_waiting
 
 
 def filled(rows: np.ndarray | tf.Tensor, size: int, dtype: tf.DType) -> tf.Tensor:

@@ -63,22 +63,24 @@ def taylor_coefficients(
     often input i occurs in it: dy/dx_i, 1/2 d2y/dx_i^2, d2y/dx_i dx_j for i < j. Each set of inputs is counted once.
 
     Args:
-        model: any differentiable Keras model that takes flat events and responds to each on its own.
-        x: events, as the model takes them: (n_events, n_inputs), or a dict or list of such arrays. An input that is not
-            analysed may have one row for all events, such as a `theta` of shape (1, n_parameters).
+        model: a Keras model, one of `tf_keras`, or a loaded SavedModel, that responds to each event on its own.
+        x: events, as the model takes them: an array (n_events, n_inputs) or of a higher rank, such as (n_events,
+            n_constituents, n_features), a data frame, or a dict or list of such. An input that is not analysed may have
+            one row for all events, such as a `theta` of shape (1, n_parameters).
         order: highest order, at least 1.
         output: column of the model's output, or "winning" for the largest one at each event, the first of equal ones;
             for a model of several output tensors a pair (name or position, one of these).
         target: "output", or "logit" for the argument of the last sigmoid or softmax.
         inputs: names of the model's inputs to analyse; the others are held fixed. By default "features" if there is an
-            input of that name, else all.
-        names: of the analysed columns; by default those of a data frame, else x1, x2, ...
+            input of that name, else all of floating-point numbers.
+        names: of the analysed columns, in a flat list; by default those of a data frame, else x1, x2, ..., or x[1,2]
+            for the second feature of the first constituent.
         features: only these features, each an input or a tuple of inputs, by index or name; `order` is ignored.
         scale: what each analysed input is divided by before differentiation: its standard deviation (n_inputs,) for a
             model that takes raw inputs, or "normalization" for the one in the model's own Normalization layer. With
             1 / standard deviation, a model of standardised inputs gives the coefficients of raw ones. None for 1.
-        engine: "adjoint" (exact, layer by layer, order 2), "closed_form" (one hidden layer, any order), "autodiff" (any
-            model, any order), or "auto" for the fastest that can.
+        engine: "adjoint" (layer by layer, to order 2), "closed_form" (one hidden layer, any order), "autodiff" (nested
+            tapes, any order), or "auto" for the fastest that can; all are exact.
 
     Returns:
         TaylorCoefficients(values, features, engine). In a tf.function its values are symbolic.
@@ -87,8 +89,9 @@ def taylor_coefficients(
         UserWarning: a layer that the adjoint engine does not know, or a second order that vanishes, as for ReLU.
 
     Raises:
-        ValueError: NaN, a wrong shape, a model in training mode, in low precision or with integer inputs, and other
-            arguments out of range.
+        TypeError: whole numbers, bool or text in an analysed input.
+        ValueError: NaN, a wrong shape, a model in training mode, in low precision or quantized, and other arguments out
+            of range.
         MemoryError: more coefficients than fit in memory.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid", kernel_initializer="ones")])
@@ -140,10 +143,23 @@ def _made_up_events(shape: Sequence[int], dtype: tf.DType) -> np.ndarray:
 
 
 def warn_of_vanishing(features: FeatureSet, values: ArrayLike | tf.Tensor) -> None:
-    """Warns if all coefficients (..., n_features) of the second order and above are zero."""
-    higher = features.orders > 1
-    if higher.any() and not np.asarray(values)[..., higher].any():
+    """Warns if all coefficients (..., n_features) of the second order and above are zero, and of what that means."""
+    values, higher = np.asarray(values), features.orders > 1
+    if not higher.any() or values[..., higher].any():
+        return
+    if not higher.all() and values.any():
         warn(
             "All coefficients of the second order and above are zero: the response is piecewise linear, as the logit "
             "of a network of ReLU layers. Analyse target='output', or a network with a smooth activation."
+        )
+    elif not higher.all():
+        warn(
+            "All coefficients are zero, those of the first order too: the response does not change around these "
+            "events, as where activations are saturated or, of ReLU, off. Are the inputs scaled as in training? "
+            "target='logit' leaves the last activation out."
+        )
+    else:
+        warn(
+            "All coefficients of the second order and above are zero: the response is piecewise linear or saturated, "
+            "or these inputs do not act together. The coefficients of the first order tell which."
         )

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from taylor.analysis import Analysis
@@ -13,7 +12,7 @@ from taylor.coefficients import warn_of_vanishing
 from taylor.median import Medians
 from taylor.response import Events
 from taylor.result import TaylorImportance
-from taylor.sources import source_of
+from taylor.sources import Stream, source_of
 from taylor.streaming import Sums, sum_over_events
 from taylor.warning import warn
 
@@ -22,7 +21,7 @@ MOST_UNCERTAIN = 0.3  # standard deviation of a sum of weights over the sum, up 
 
 def mean_abs_coefficients(
     model: keras.Model,
-    data: Events | tf.data.Dataset,
+    data: Events | Stream,
     *,
     order: int = 2,
     weight: ArrayLike | None = None,
@@ -45,8 +44,8 @@ def mean_abs_coefficients(
 
     Args:
         model: as `taylor_coefficients`.
-        data: events in memory, as `x` of `taylor_coefficients`; or a finite `tf.data.Dataset` of batches x, (x, y) or
-            (x, y, sample_weight), as for `fit`.
+        data: events in memory, as `x` of `taylor_coefficients`; or batches x, (x, y) or (x, y, sample_weight) as for
+            `fit`, by a finite `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator.
         order: highest order of the features, at least 1.
         weight: (n_events,) event weights; ones if None. They may be negative, as those of some generators, but not in
             sum. A dataset brings its own. Nothing is asked of events of weight 0: they may hold NaN.

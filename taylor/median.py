@@ -37,7 +37,7 @@ class Medians:
         """
         for chunk in chunks:
             if self._wanted:
-                self._analysis.try_out(chunk.tensors)
+                chunk.try_out(self._analysis)
                 self._keep(chunk.tensors, np.asarray(chunk.weight, np.float64))
             yield chunk
 

@@ -14,7 +14,7 @@ from taylor.importance import importance_of
 from taylor.median import Medians
 from taylor.response import Events, Response
 from taylor.result import TaylorImportance
-from taylor.sources import source_of
+from taylor.sources import Stream, is_stream, source_of
 from taylor.streaming import sum_over_events
 
 
@@ -57,7 +57,7 @@ class ImportanceOverTheta:
 
 
 def importance_over_theta(
-    model: keras.Model, data: Events | tf.data.Dataset, theta: ArrayLike, *, held: str = "theta", **keywords: Any
+    model: keras.Model, data: Events | Stream, theta: ArrayLike, *, held: str = "theta", **keywords: Any
 ) -> ImportanceOverTheta:
     """<t_i>(theta): the importance of each feature to a parametric model, as a function of the theta it is shown.
 
@@ -85,7 +85,7 @@ def importance_over_theta(
             f"analysed: {[response.input_names[i] for i in response.analysed]}"
         )
     position = response.input_names.index(held)
-    if not isinstance(data, tf.data.Dataset):
+    if not is_stream(data):
         others = [name for name in response.input_names if name != held]
         data = {**(data if isinstance(data, dict) else dict.fromkeys(others, data)), held: theta[:1]}
     apart = {"bootstrap": 0, "seed": 0, "weight": None, "regions": None, "median": False}

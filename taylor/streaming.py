@@ -228,7 +228,7 @@ def _added(one: tuple[Sums, Faults], other: tuple[Sums, Faults]) -> tuple[Sums, 
 
 def _tried_out(analysis: Analysis, numbered: Iterable) -> Iterator:
     for number, chunk in numbered:
-        analysis.try_out(chunk.tensors)
+        chunk.try_out(analysis)
         yield number, chunk
 
 

@@ -222,6 +222,14 @@ def test_a_second_order_that_vanishes_is_said(uncompiled):
     assert taylor_coefficients(relu, x).second.numpy().any()  # of the sigmoid
 
 
+def test_a_saturated_network_is_not_taken_for_a_piecewise_linear_one(model, uncompiled):
+    x = 1e6 * (1 + np.abs(NETWORK.events(20)))
+    with pytest.warns(UserWarning, match="are zero, those of the first order too: .* saturated"):
+        assert not taylor_coefficients(model, x).values.numpy().any()
+    with pytest.warns(UserWarning, match="piecewise linear or saturated, or these inputs do not act together"):
+        taylor_coefficients(model, x, features=[(0, 1)])
+
+
 @pytest.mark.filterwarnings("ignore:The adjoint engine")
 @pytest.mark.parametrize(("layer", "message"), [(Jitter, "two different"), (Centre, "other events of the batch")])
 def test_random_layers_and_layers_that_mix_events_are_refused_in_graphs_too(layer, message):

@@ -1,3 +1,5 @@
+from itertools import islice
+
 import keras
 import numpy as np
 import pytest
@@ -118,6 +120,63 @@ def test_chunks_are_added_up(model, small_chunks):
             check(result.regions["left"], x, weight * regions["left"])
 
 
+class Batches(keras.utils.PyDataset):
+    def __init__(self, batch_size, n_batches):
+        super().__init__()
+        self.batch_size, self.n = batch_size, n_batches
+
+    @property
+    def num_batches(self):
+        return self.n
+
+    def __getitem__(self, i):
+        rows = slice(i * self.batch_size, (i + 1) * self.batch_size)
+        return X[rows], LABEL[rows], WEIGHT[rows]
+
+
+@pytest.mark.parametrize("batch_size", [7, 500])
+def test_batches_of_a_py_dataset_or_a_generator_are_as_the_array(batch_size, model, small_chunks, uncompiled):
+    batches = Batches(batch_size, -(-N_EVENTS // batch_size))
+    for data in (batches, (batches[i] for i in range(batches.n)), islice(Batches(batch_size, None), batches.n)):
+        result = mean_abs_coefficients(model, data, regions=lambda x, label: {"signal": label == 1})
+        check(result, X, WEIGHT)
+        check(result.regions["signal"], X, WEIGHT * REGIONS["signal"])
+    check(mean_abs_coefficients(model, iter([X[:300], X[300:]])), X, np.ones(N_EVENTS))
+
+
+def test_a_generator_that_goes_on_for_long_is_said(model, monkeypatch, uncompiled):
+    monkeypatch.setattr("taylor.sources.LONG", -1)
+    with pytest.warns(UserWarning, match=r"goes on. If it has no end, stop, and use itertools.islice") as caught:
+        mean_abs_coefficients(model, iter([X, X]), order=1)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_nan_of_an_event_of_weight_zero_does_not_matter(model, small_chunks, uncompiled):
+    weight = WEIGHT * (np.arange(N_EVENTS) % 3 > 0)
+    weight[400:] = 0  # the last chunk has none
+    x = np.where(weight[:, None] == 0, np.nan, X)
+    for data, given in ((x, weight), (stream(x, 70, weight), None)):
+        result = mean_abs_coefficients(model, data, weight=given)
+        expected = np.average(coefficients(X), axis=0, weights=weight)
+        np.testing.assert_allclose(result.mean, expected, **EXACT)
+        assert result.n_events == np.count_nonzero(weight)
+
+
+@pytest.mark.parametrize(
+    ("mask", "error", "message"),
+    [
+        (lambda y: y, ValueError, "region 'signal' as a mask of bool, such as y == 1. Received: int64"),
+        (lambda y: tf.cast(y, tf.float64), ValueError, "Received: float64"),
+        (lambda y: y[:1] == 1, tf.errors.InvalidArgumentError, "one entry of region signal for each event"),
+        (lambda y: y[1:] == 1, tf.errors.InvalidArgumentError, "one entry of region signal for each event"),
+    ],
+)
+def test_regions_of_streams_that_are_no_masks_are_refused(mask, error, message, model, uncompiled):
+    for data in (stream(X, 100), iter([(X, tf.constant(LABEL))])):
+        with pytest.raises(error, match=message):
+            mean_abs_coefficients(model, data, order=1, regions=lambda x, y: {"signal": mask(y)})
+
+
 def test_one_event_has_a_mean_without_an_error(model, uncompiled):
     check(mean_abs_coefficients(model, X[:1]), X[:1], np.ones(1), {**EXACT, "atol": 1e-8})  # the root of a rounding
 
@@ -225,6 +284,8 @@ BAD = [
     (stream(X, 100), {"weight": WEIGHT}, "weight=None: a dataset brings its weights"),
     (stream(X, 100), {"regions": REGIONS}, r"regions as a function of \(x, y\)"),
     (stream(X, 100).take(0), {}, "Received: an empty dataset"),
+    (Batches(100, None), {}, r"finite number of batches. Received: None. Use itertools.islice"),
+    (iter([]), {}, "Received: an empty dataset"),
     (stream(X, 100).repeat(), {}, r"an endless one. Use dataset.take\(n_batches\)"),
     (stream(X, 100, with_one(WEIGHT, np.nan)), {}, "positive sum in region 'all'. Received: nan"),
     (stream(with_one(X, np.nan), 100), {}, r"Expected finite inputs.* in 1 of 500 events \(the first: 499\)"),
