@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from taylor import keras_graph
+from taylor.activations import canonical
 
 TARGETS = ("output", "logit")
 WINNING = "winning"  # in place of a column: the one with the largest output at each event
@@ -188,10 +189,8 @@ class Response:
         """The layer of the last activation, and the symbolic tensor that it is called on."""
         if self.has_graph:
             layer, arguments = keras_graph.producer(self.model.outputs[self.tensor])
-            activation = getattr(layer, "activation", None)
-            if activation in (keras.activations.sigmoid, keras.activations.softmax) or isinstance(
-                layer, keras.layers.Softmax
-            ):
+            last = keras_graph.operation_name(layer) or canonical(getattr(layer, "activation", layer))
+            if last in ("Sigmoid", "Softmax", keras.activations.sigmoid, keras.activations.softmax):
                 return layer, arguments[0]
         raise ValueError(
             "target='logit' needs a functional model whose last layer has the activation sigmoid or softmax. Otherwise "
