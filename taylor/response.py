@@ -53,8 +53,8 @@ class Response:
 
     Raises:
         TypeError: not a Keras model.
-        ValueError: an unknown input, output or target, a model without inputs yet, an integer input, mixed precision, a
-            layer that was told to run in training mode, a "logit" that cannot be found.
+        ValueError: an unknown input, output or target, a model without inputs yet, an integer input, mixed precision,
+            quantized layers, a layer that was told to run in training mode, a "logit" that cannot be found.
     """
 
     def __init__(
@@ -263,6 +263,12 @@ def _check_model(model: keras.Model, has_graph: bool) -> None:
         raise ValueError(
             f"Expected a model that computes in float32 or float64. Received: {low[0]}, whose 8 or 11 binary digits "
             "leave little of a second derivative. Load the weights into a model made with dtype='float32'."
+        )
+    quantized = [layer.name for layer in keras_graph.layers(model) if getattr(layer, "quantization_mode", None)]
+    if quantized:
+        raise ValueError(
+            f"Expected layers with floating-point weights and inputs. Received: quantized layers {quantized}, whose "
+            "response goes in steps and has no derivative. Analyse the model as it was before quantize()."
         )
     if not has_graph:
         return

@@ -273,3 +273,12 @@ def test_a_rule_of_a_user_serves_a_layer_of_a_user(events, differences):
             apply_rule(Doubled(), Variable(tf.constant(events[0]), 0, [0]))
     finally:
         del RULES[Double]
+
+
+def test_lora_counts_and_a_shared_kernel_is_one(events, differences):
+    dense = layers.Dense(4, "silu")
+
+    model = around(lambda h, x, c: dense(dense(h)))
+    dense.enable_lora(2)
+    dense.lora_kernel_b.assign(np.random.default_rng(2).normal(size=dense.lora_kernel_b.shape))
+    check(model, events, differences)
