@@ -45,8 +45,36 @@ SMOOTH = {
     keras.activations.tanh_shrink,
 }
 
+# Functions of TensorFlow and of keras.ops that are one of these.
+SAME = {
+    **dict.fromkeys((tf.nn.elu, keras.ops.elu), keras.activations.elu),
+    **dict.fromkeys((tf.nn.gelu,), keras.activations.gelu),  # that of keras.ops is approximate by default
+    **dict.fromkeys((tf.nn.leaky_relu, keras.ops.leaky_relu), keras.activations.leaky_relu),
+    **dict.fromkeys((tf.nn.relu, keras.ops.relu), keras.activations.relu),
+    **dict.fromkeys((tf.nn.relu6, keras.ops.relu6), keras.activations.relu6),
+    **dict.fromkeys((tf.nn.selu, keras.ops.selu), keras.activations.selu),
+    **dict.fromkeys((tf.nn.sigmoid, tf.math.sigmoid, keras.ops.sigmoid), keras.activations.sigmoid),
+    **dict.fromkeys((tf.nn.silu, tf.nn.swish, keras.ops.silu, keras.ops.swish), keras.activations.silu),
+    **dict.fromkeys((tf.nn.softmax, tf.math.softmax, keras.ops.softmax), keras.activations.softmax),
+    **dict.fromkeys((tf.nn.softplus, tf.math.softplus, keras.ops.softplus), keras.activations.softplus),
+    **dict.fromkeys((tf.nn.softsign, tf.math.softsign, keras.ops.softsign), keras.activations.softsign),
+    **dict.fromkeys((tf.nn.tanh, tf.math.tanh, keras.ops.tanh), keras.activations.tanh),
+    **dict.fromkeys((tf.exp, tf.math.exp, keras.ops.exp), keras.activations.exponential),
+    **dict.fromkeys((tf.identity,), keras.activations.linear),
+}
+
 # TensorFlow's own softsign has but a first derivative.
 TWICE_DIFFERENTIABLE = {keras.activations.softsign: lambda z: z / (1 + tf.abs(z))}
+
+
+def canonical(function: Callable | None) -> Callable | None:
+    """A function by the name that it has among `keras.activations`, where that is the same; else as it is."""
+    if isinstance(function, keras.layers.Softmax) and function.axis in (-1, 1):
+        return keras.activations.softmax
+    try:
+        return SAME.get(function, function)
+    except TypeError:  # not hashable
+        return function
 
 
 def is_elementwise(function: Callable) -> bool:

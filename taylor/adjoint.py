@@ -19,6 +19,7 @@ import tensorflow as tf
 from taylor import keras_graph
 from taylor.chunks import on_gpu
 from taylor.features import FeatureSet
+from taylor.operations import apply_operation
 from taylor.response import Response, largest
 from taylor.rules import apply_rule
 from taylor.steps import Centred, Curvature, Elementwise, NoRule, Softmax, Step, Variable
@@ -104,9 +105,14 @@ def _call(operation: keras.Operation, *arguments: Any, **keywords: Any) -> Any:
         return operation(*arguments, **keywords)
     if _has_step(keywords):
         raise NoRule(f"layer {operation.name!r} is called with its input as a keyword")
+    if not isinstance(operation, keras.Layer):
+        return apply_operation(operation, *arguments, **keywords)
+    others = [*arguments[1:], *(value for name, value in keywords.items() if name != "training")]
+    if any(leaf is not None for leaf in keras.tree.flatten(others)):
+        raise NoRule(f"layer {operation.name!r} is called with more than its input")
     if keras_graph.has_graph(operation):
         return keras_graph.evaluate(operation, keras.tree.flatten(arguments), _call)
-    return apply_rule(operation, *arguments)
+    return apply_rule(operation, arguments[0])
 
 
 def _has_step(structure: Any) -> bool:

@@ -16,8 +16,24 @@ def layers(model: Any) -> list[keras.Layer]:
 
 
 def has_graph(model: Any) -> bool:
-    """Whether a model is functional or a built Sequential, rather than a subclass with a `call` of its own."""
-    return isinstance(model, (keras.Sequential, keras.Function)) and bool(getattr(model, "outputs", None))
+    """Whether a model is functional or a built Sequential, rather than one with a `call` of its own."""
+    if not isinstance(model, (keras.Sequential, keras.Function)) or not getattr(model, "outputs", None):
+        return False
+    definers = [definer(model, method) for method in ("call", "__call__")]
+    return all(cls is not None and cls.__module__.startswith("keras.") for cls in definers)
+
+
+def operation_name(operation: keras.Operation) -> str | None:
+    """The class name of one of Keras' own operations that are no layers, such as "Add" for a + b; None of others."""
+    cls, modules = type(operation), ("keras.src.ops.", "keras.src.activations.")
+    return None if isinstance(operation, keras.Layer) or not cls.__module__.startswith(modules) else cls.__name__
+
+
+def definer(instance: Any, attribute: str) -> type | None:
+    """The class that an attribute of an instance comes from; None where it is its own."""
+    if attribute in vars(instance):
+        return None
+    return next(cls for cls in type(instance).__mro__ if attribute in vars(cls))
 
 
 def evaluate(model: keras.Model, inputs: list, call: Callable, outputs: list | None = None) -> list:

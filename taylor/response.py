@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from taylor import keras_graph
+from taylor.activations import canonical
 from taylor.events import column_names, event_shape, flat, parts_of
 from taylor.signature import Signature, call, output_dtype, output_names, signature_of
 
@@ -208,10 +209,8 @@ class Response:
         """The layer of the last activation, and the symbolic tensor that it is called on."""
         if self.has_graph:
             layer, arguments = keras_graph.producer(self.model.outputs[self.tensor])
-            activation = getattr(layer, "activation", None)
-            if activation in (keras.activations.sigmoid, keras.activations.softmax) or isinstance(
-                layer, keras.layers.Softmax
-            ):
+            last = keras_graph.operation_name(layer) or canonical(getattr(layer, "activation", layer))
+            if last in ("Sigmoid", "Softmax", keras.activations.sigmoid, keras.activations.softmax):
                 return layer, arguments[0]
         raise ValueError(
             "target='logit' needs a functional model whose last layer has the activation sigmoid or softmax. Otherwise "

@@ -4,13 +4,14 @@ A rule is called while the network is evaluated, with the layer and its argument
 what depends on no analysed input is a plain tensor. It returns a step, or raises `NoRule`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from taylor.activations import is_elementwise
+from taylor import keras_graph
+from taylor.activations import canonical, is_elementwise
 from taylor.steps import Concatenation, Elementwise, Linear, NoRule, Product, Scale, Softmax, Step, Sum
 
 RULES: dict[type, Callable] = {}
@@ -37,12 +38,19 @@ def apply_rule(layer: keras.Layer, *arguments: Any, **keywords: Any) -> Step:
     Raises:
         NoRule: no rule for this class, or for this use of it.
     """
-    if function := RULES.get(type(layer)):
-        return function(layer, *arguments, **keywords)
-    for attribute, function in PROTOCOLS.items():
-        if hasattr(layer, attribute):
+    if keras_graph.definer(layer, "call") is not None:
+        if function := RULES.get(type(layer)):
             return function(layer, *arguments, **keywords)
+        for attribute, function in PROTOCOLS.items():
+            if getattr(layer, attribute, False) and _speaks_for_call(layer, attribute):
+                return function(layer, *arguments, **keywords)
     raise NoRule(f"layer {layer.name!r} ({type(layer).__name__}) has no rule")
+
+
+def _speaks_for_call(layer: keras.Layer, attribute: str) -> bool:
+    """Whether a subclass has not given the layer a `call` that the attribute of its base class knows nothing of."""
+    definer = keras_graph.definer(layer, attribute)
+    return definer is None or issubclass(definer, keras_graph.definer(layer, "call"))
 
 
 @rule(
@@ -66,7 +74,9 @@ def _flat(layer, x):
 
 @rule(keras.layers.Dense)
 def _dense(layer, x):
-    return _activated(layer, Linear(x, _cast(layer.kernel, x), None if layer.bias is None else _cast(layer.bias, x)))
+    return _activated(
+        layer, Linear(x, as_constant(layer.kernel, x), None if layer.bias is None else as_constant(layer.bias, x))
+    )
 
 
 @rule(keras.layers.Activation)
@@ -76,6 +86,7 @@ def _activation(layer, x):
 
 @rule(keras.layers.Softmax)
 def _softmax(layer, x):
+    require_units_axis(layer)
     return Softmax(x)
 
 
@@ -106,38 +117,59 @@ def _batch_normalization(layer, x):
     return Scale(_value(layer(x.value, training=False), x), x, scale)
 
 
+@rule(keras.layers.LayerNormalization)
+def _layer_normalization(layer, x):
+    require_units_axis(layer)
+    if getattr(layer, "rms_scaling", False):
+        raise NoRule(f"layer {layer.name!r} has rms_scaling; RMSNormalization has a rule")
+    centred = weighted_sum(layer, (x, total(x, 1 / x.units)), (1.0, -1.0))
+    return _of_unit_length(layer, x, centred, 1 / x.units, layer.epsilon, layer.gamma if layer.scale else None)
+
+
+@rule(keras.layers.RMSNormalization)
+def _rms_normalization(layer, x):
+    require_units_axis(layer)
+    return _of_unit_length(layer, x, x, 1 / x.units, layer.epsilon, layer.scale)
+
+
+@rule(keras.layers.UnitNormalization)
+def _unit_normalization(layer, x):
+    require_units_axis(layer)
+    return _of_unit_length(layer, x, x, 1.0, 0.0, None)
+
+
+def _of_unit_length(layer, x, centred, factor, epsilon, gamma):
+    """The layer's value, a constant apart: gamma z / sqrt(factor sum z^2 + epsilon), for z the step `centred`."""
+    squares = total(Product(centred, centred), factor)
+    squares = Scale(squares.value + epsilon, squares, tf.ones(1, x.value.dtype))
+    unit = multiplied(layer, (centred, Elementwise(squares, tf.math.rsqrt)))
+    return Scale(_value(layer(x.value), x), unit, _vector(1.0 if gamma is None else gamma, x))
+
+
 @rule(keras.layers.Add)
 def _add(layer, operands):
-    return _weighted_sum(layer, operands, [1.0] * len(operands))
+    return weighted_sum(layer, operands, [1.0] * len(operands))
 
 
 @rule(keras.layers.Subtract)
 def _subtract(layer, operands):
-    return _weighted_sum(layer, operands, [1.0, -1.0])
+    return weighted_sum(layer, operands, [1.0, -1.0])
 
 
 @rule(keras.layers.Average)
 def _average(layer, operands):
-    return _weighted_sum(layer, operands, [1 / len(operands)] * len(operands))
+    return weighted_sum(layer, operands, [1 / len(operands)] * len(operands))
 
 
 @rule(keras.layers.Multiply)
 def _multiply(layer, operands):
-    _require_one_width(layer, operands)
-    constants = [operand for operand in operands if not isinstance(operand, Step)]
-    product, *others = [operand for operand in operands if isinstance(operand, Step)]
-    for other in others:
-        product = Product(product, other)
-    for constant in constants:
-        product = Scale(product.value * constant, product, _one_row(constant))
-    return product
+    return multiplied(layer, operands)
 
 
 @rule(keras.layers.Concatenate)
 def _concatenate(layer, operands):
-    if layer.axis not in (-1, 1):
-        raise NoRule(f"layer {layer.name!r} concatenates events")
-    return _side_by_side(operands)
+    require_units_axis(layer)
+    return side_by_side(operands)
 
 
 def _scaled_and_shifted(layer, operands):
@@ -150,7 +182,7 @@ def _scaled_and_shifted(layer, operands):
 def _appended(layer, operands):
     """Any layer that offers `appended(theta)`: z, with that as further units."""
     z, theta = _at_fixed_theta(layer, operands)
-    return _side_by_side([z, layer.appended(theta)])
+    return side_by_side([z, layer.appended(theta)])
 
 
 PROTOCOLS = {  # by the attribute that a layer offers
@@ -169,7 +201,8 @@ def _at_fixed_theta(layer, operands):
     return z, theta
 
 
-def _side_by_side(operands):
+def side_by_side(operands: Sequence[Step | tf.Tensor]) -> Step:
+    """Steps and constants (n_events, width), one after the other."""
     values = [_value_of(operand) for operand in operands]
     n_events = tf.reduce_max([tf.shape(value)[0] for value in values])
     rows = [tf.broadcast_to(value, (n_events, value.shape[-1])) for value in values]
@@ -177,29 +210,69 @@ def _side_by_side(operands):
     return Concatenation(tf.concat(rows, axis=-1), parts, [value.shape[-1] for value in values])
 
 
+def total(x: Step, factor: float) -> Step:
+    """The sum over units, as one unit, times a factor."""
+    return Linear(x, tf.constant(factor, x.value.dtype, (x.units, 1)))
+
+
 def _activated(layer, x):
-    function = layer.activation
+    function = canonical(layer.activation)
     if function is None or function is keras.activations.linear:
         return x
     if function is keras.activations.softmax:
         return Softmax(x)
+    if isinstance(function, keras.Layer):
+        return apply_rule(function, x)
     if not is_elementwise(function):
         name = getattr(function, "__name__", type(function).__name__)
         raise NoRule(f"layer {layer.name!r} has the activation {name!r}, not known to be elementwise")
     return Elementwise(x, function)
 
 
-def _weighted_sum(layer, operands, factors):
-    _require_one_width(layer, operands)
+def multiplied(layer: keras.Operation, operands: Sequence) -> Step:
+    """The product of steps and constants; what has but one unit serves all units."""
+    operands = _of_one_width(layer, operands)
+    constants = [operand for operand in operands if not isinstance(operand, Step)]
+    product, *others = [operand for operand in operands if isinstance(operand, Step)]
+    for other in others:
+        product = Product(product, other)
+    for constant in constants:
+        product = Scale(product.value * constant, product, _one_row(constant))
+    return product
+
+
+def weighted_sum(layer: keras.Operation, operands: Sequence, factors: Sequence[float]) -> Step:
+    """The sum of steps and constants, each times its factor; what has but one unit serves all units."""
+    operands = _of_one_width(layer, operands)
     value = sum(_value_of(operand) * factor for operand, factor in zip(operands, factors, strict=True))
     steps = [(o, f) for o, f in zip(operands, factors, strict=True) if isinstance(o, Step)]
     return Sum(value, *map(list, zip(*steps, strict=True)))
 
 
-def _require_one_width(layer, operands):
-    widths = {_value_of(operand).shape[-1] for operand in operands}
-    if len(widths) > 1:
-        raise NoRule(f"layer {layer.name!r} broadcasts operands of the widths {sorted(widths)}")
+def _of_one_width(layer, operands):
+    """Operands that are all as wide as the widest; constants as (n_events or 1, width)."""
+    dtype = next(operand.value.dtype for operand in operands if isinstance(operand, Step))
+    operands = [o if isinstance(o, Step) else keras.ops.convert_to_tensor(o, dtype=dtype.name) for o in operands]
+    shapes = [tuple(_value_of(operand).shape) for operand in operands]
+    widths = {shape[-1] for shape in shapes if shape} - {1}
+    if len(widths) > 1 or max(map(len, shapes)) > 2:
+        raise NoRule(f"layer {layer.name!r} combines operands of the shapes {shapes}")
+    ones = tf.ones((1, *(widths or {1})), dtype)
+    return [
+        operand
+        if shape[-1:] == ones.shape[1:] and len(shape) == 2
+        else Linear(operand, ones)
+        if isinstance(operand, Step)
+        else operand * ones
+        for operand, shape in zip(operands, shapes, strict=True)
+    ]
+
+
+def require_units_axis(layer: keras.Operation) -> None:
+    """Raises NoRule for a layer that acts along another axis than that of the units."""
+    axis = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
+    if list(axis) not in ([-1], [1]):
+        raise NoRule(f"layer {layer.name!r} acts along the axis {layer.axis}, not along the units of an event")
 
 
 def _value_of(operand) -> tf.Tensor:
@@ -211,13 +284,14 @@ def _one_row(scale: tf.Tensor) -> tf.Tensor:
     return scale[0] if scale.shape[0] == 1 else scale
 
 
-def _cast(values, x: Step) -> tf.Tensor:
-    return tf.cast(tf.convert_to_tensor(values), x.value.dtype)
+def as_constant(values, x: Step) -> tf.Tensor:
+    """Numbers of any kind as a tensor of the type of a step."""
+    return keras.ops.convert_to_tensor(values, dtype=x.value.dtype.name)
 
 
 def _vector(values, x: Step) -> tf.Tensor:
     """A number, or an array with one entry a unit, as (units,)."""
-    return tf.broadcast_to(tf.reshape(_cast(values, x), (-1,)), (x.units,))
+    return tf.broadcast_to(tf.reshape(as_constant(values, x), (-1,)), (x.units,))
 
 
 def _value(result, x: Step) -> tf.Tensor:

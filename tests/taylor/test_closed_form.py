@@ -83,7 +83,7 @@ def conditioned():
         (lambda: DenseNetwork(last="softmax", widths=(3, 6, 2)).model(), "softmax"),
         (lambda: keras.Sequential([keras.Input((3,)), layers.Dense(1)]), "one hidden layer"),
         (conditioned, "linear map"),
-        (lambda: in_front(layers.LayerNormalization(name="unknown")), "'unknown' .* has no rule"),
+        (lambda: in_front(layers.GroupNormalization(1, name="unknown")), "'unknown' .* has no rule"),
     ],
 )
 def test_networks_of_another_kind_are_named(make, message):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers
+from keras import layers, ops
 
 from pnn_tf import AffineConditioning, ConcatConditioning, FastDropout
 from taylor import FeatureSet, NoRule, keras_graph, rule
@@ -71,6 +71,26 @@ NETWORKS = {
     "BatchNormalization": lambda h, x, c: chain(
         h, layers.BatchNormalization(epsilon=0.1), layers.BatchNormalization(scale=False, center=False)
     ),
+    "LayerNormalization": lambda h, x, c: chain(
+        h, layers.LayerNormalization(epsilon=0.01), layers.LayerNormalization(scale=False, center=False)
+    ),
+    "RMSNormalization": lambda h, x, c: layers.RMSNormalization(epsilon=0.01)(h),
+    "UnitNormalization": lambda h, x, c: layers.UnitNormalization()(h),
+    "functions of TensorFlow": lambda h, x, c: layers.Add()(
+        [
+            layers.Dense(4, function)(h)
+            for function in (tf.nn.relu, tf.nn.tanh, tf.math.sigmoid, tf.nn.elu, tf.nn.selu, tf.nn.gelu, tf.nn.silu)
+        ]
+        + [layers.Activation(f)(h) for f in (tf.nn.softplus, tf.nn.softmax, tf.nn.leaky_relu, ops.tanh, tf.nn.softsign)]
+    ),
+    "layers as activations": lambda h, x, c: chain(
+        h,
+        layers.Dense(4, layers.LeakyReLU(0.2)),
+        layers.Activation(layers.LeakyReLU()),
+        layers.Dense(4, layers.ELU(0.5)),
+        layers.Activation(layers.Softmax()),
+    ),
+    "softsign": lambda h, x, c: layers.Dense(4, "softsign")(h),
     "of the inputs": lambda h, x, c: layers.Concatenate()([layers.Dense(5)(x), layers.Activation("tanh")(x)]),
     "of the inputs, one factor a unit": lambda h, x, c: chain(
         x,
@@ -86,6 +106,9 @@ NETWORKS = {
     "Multiply": lambda h, x, c: layers.Multiply()([h, layers.Dense(4, "silu")(x)]),
     "Multiply, linear in both": lambda h, x, c: layers.Multiply()([layers.Dense(4)(x), layers.Dense(4)(x)]),
     "Multiply, three": lambda h, x, c: layers.Multiply()([layers.Dense(4)(x), h, layers.Dense(4)(h)]),
+    "Multiply, one unit for all": lambda h, x, c: layers.Multiply()(
+        [layers.Add()([h, layers.Dense(1, "silu")(x)]), layers.Dense(1)(c), layers.Dense(1)(x)]
+    ),
     "Multiply, a square": lambda h, x, c: layers.Multiply()([h, h]),
     "Multiply, constant": lambda h, x, c: layers.Multiply()([layers.Dense(4)(c), h, layers.Dense(4)(x)]),
     "Concatenate": lambda h, x, c: layers.Concatenate(axis=1)([c, h, x, layers.Dense(2, "silu")(h)]),
@@ -133,7 +156,7 @@ def around(network):
     model = keras.Model([x, c], layers.Dense(1, "sigmoid")(network(layers.Dense(4, "tanh")(x), x, c)))
     rng = np.random.default_rng(1)
     for layer in keras_graph.layers(model):
-        if isinstance(layer, layers.BatchNormalization):
+        if isinstance(layer, layers.BatchNormalization | layers.LayerNormalization | layers.RMSNormalization):
             layer.set_weights([rng.uniform(0.5, 2.0, weight.shape) for weight in layer.get_weights()])
         elif isinstance(layer, layers.Dense) and layer.use_bias:
             layer.set_weights([layer.get_weights()[0], rng.normal(size=layer.units)])
@@ -181,22 +204,55 @@ def test_one_row_of_the_fixed_input_serves_all_events(events):
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (lambda h, x, c: layers.LayerNormalization(name="unknown")(h), r"'unknown' \(LayerNormalization\) has no rule"),
+        (lambda h, x, c: layers.GroupNormalization(2, name="unknown")(h), r"'unknown' \(GroupNorm.*\) has no rule"),
+        (lambda h, x, c: layers.Softmax()(h, mask=ops.ones((1, 4))), "more than"),
         (lambda h, x, c: layers.Dense(3, lambda z: z**2, name="square")(h), "'square' has the activation '<lambda>'"),
         (lambda h, x, c: layers.Flatten()(layers.Reshape((2, 2), name="square")(h)), "'square' gives .* one axis"),
-        (lambda h, x, c: layers.Add(name="sum")([h, layers.Dense(1)(x)]), r"'sum' broadcasts .* \[1, 4\]"),
-        (lambda h, x, c: layers.Multiply(name="gate")([h, layers.Dense(1)(c)]), r"'gate' broadcasts .* \[1, 4\]"),
         (lambda h, x, c: AffineConditioning(name="a")([h, x]), "'a' .* is analysed in theta too"),
         (lambda h, x, c: layers.Add()([h, AffineConditioning(name="a")([layers.Dense(4)(c), x])]), "in theta too"),
         (lambda h, x, c: ConcatConditioning(name="a")([h, x]), "'a' .* is analysed in theta too"),
         (lambda h, x, c: layers.Dense(3, name="d")(inputs=h), "'d' is called with its input as a keyword"),
-        (lambda h, x, c: h * h, r"'multiply.*' \(Multiply\) has no rule"),
     ],
 )
 def test_what_has_no_rule_is_named(network, message, events):
     derivatives = adjoint(Response(around(network)), FeatureSet.complete(("a", "b", "c"), 2))
     with pytest.raises(NoRule, match=message):
         derivatives([tf.constant(part) for part in events])
+
+
+def test_a_layer_with_a_call_of_its_own_does_not_follow_the_rule_of_its_base(events, differences):
+    class Squared(AffineConditioning):
+        def call(self, inputs):
+            return super().call(inputs) ** 2
+
+    class Tripled(AffineConditioning):
+        def scale_and_shift(self, theta):
+            scale, shift = super().scale_and_shift(theta)
+            return 3 * scale, shift
+
+    class Doubling(FastDropout):
+        def call(self, x, training=None):
+            return 2 * x
+
+    class Doubtful(layers.Layer):
+        identity_at_inference = False
+
+        def call(self, x):
+            return 2 * x
+
+    patched = layers.Dense(4, name="patched")
+    patched.call = lambda x: x**2
+    for network in (
+        lambda h, x, c: Squared()([h, c]),
+        lambda h, x, c: Doubling(0.5)(h),
+        lambda h, x, c: Doubtful()(h),
+        lambda h, x, c: patched(h),
+    ):
+        with pytest.raises(NoRule, match="has no rule"):
+            adjoint(Response(around(network)), FeatureSet.complete(("a", "b", "c"), 2))(
+                [tf.constant(part) for part in events]
+            )
+    check(around(lambda h, x, c: Tripled()([h, c])), events, differences)
 
 
 def test_a_rule_of_a_user_serves_a_layer_of_a_user(events, differences):
@@ -217,3 +273,12 @@ def test_a_rule_of_a_user_serves_a_layer_of_a_user(events, differences):
             apply_rule(Doubled(), Variable(tf.constant(events[0]), 0, [0]))
     finally:
         del RULES[Double]
+
+
+def test_lora_counts_and_a_shared_kernel_is_one(events, differences):
+    dense = layers.Dense(4, "silu")
+
+    model = around(lambda h, x, c: dense(dense(h)))
+    dense.enable_lora(2)
+    dense.lora_kernel_b.assign(np.random.default_rng(2).normal(size=dense.lora_kernel_b.shape))
+    check(model, events, differences)
