@@ -15,6 +15,7 @@ from math import factorial
 import numpy as np
 import tensorflow as tf
 
+from taylor.exact import exact_gradients
 from taylor.features import FeatureSet
 from taylor.response import Response
 
@@ -110,7 +111,7 @@ class Probe:
         step = tf.zeros((*x.shape[:2], 1), self._response.dtype)
         results = [np.full(x.shape[:2], np.nan) for _ in orders]
         try:
-            with tf.GradientTape() as outer:
+            with exact_gradients(), tf.GradientTape() as outer:
                 outer.watch(step)
                 with tf.GradientTape() as inner:
                     inner.watch(step)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from taylor.analysis import Analysis
@@ -16,6 +17,8 @@ from taylor.sources import Stream, source_of
 from taylor.streaming import Sums, sum_over_events
 from taylor.warning import warn
 
+# Arguments of `mean_abs_coefficients` that say what to do with events, rather than what to differentiate.
+OF_EVENTS = {"weight": None, "regions": None, "bootstrap": 0, "seed": 0, "signed": False, "median": False}
 MOST_UNCERTAIN = 0.3  # standard deviation of a sum of weights over the sum, up to which errors agree with toys to 20 %
 
 
@@ -78,8 +81,14 @@ def mean_abs_coefficients(
        1  mass         1      0.25         0
        2  pt           1      0.25         0
     """
-    arguments = {
+    keywords = {
         "order": order,
+        "weight": weight,
+        "regions": regions,
+        "bootstrap": bootstrap,
+        "seed": seed,
+        "signed": signed,
+        "median": median,
         "output": output,
         "target": target,
         "inputs": inputs,
@@ -88,13 +97,49 @@ def mean_abs_coefficients(
         "scale": scale,
         "engine": engine,
     }
-    source = source_of(model, data, weight, regions, arguments)
-    medians = Medians(source.analysis, median)
-    (sums,) = sum_over_events(source.analysis, medians.passing(source.chunks), bootstrap, seed, signed=signed)
-    return medians.added_to(importance_of(source.analysis, source.region_names, sums))
+    ((importance,),) = importances_of(model, data, keywords)
+    return importance
 
 
-def importance_of(analysis: Analysis, region_names: Sequence[str], sums: Sums) -> TaylorImportance:
+def importances_of(
+    model: keras.Model, data: Events | Stream, keywords: Mapping, replacements: Sequence[Mapping] = ({},)
+) -> list[list[TaylorImportance]]:
+    """What `mean_abs_coefficients` gives, of several networks at once: the events are read once for all.
+
+    Args:
+        model, data: as of `mean_abs_coefficients`.
+        keywords: its other arguments; `output` may be `Outputs`.
+        replacements: arrays (1, width) to put in place of inputs that are held fixed, by the position of the input.
+
+    Returns:
+        For each of the replacements a list of one importance an output.
+    """
+    of_events = OF_EVENTS | {name: value for name, value in keywords.items() if name in OF_EVENTS}
+    arguments = {name: value for name, value in keywords.items() if name not in OF_EVENTS}
+    source = source_of(model, data, of_events["weight"], of_events["regions"], arguments)
+    analysis = source.analysis
+    shown = [
+        {i: tf.constant(row, analysis.response.dtypes[i]) for i, row in replacement.items()}
+        for replacement in replacements
+    ]
+    medians = Medians(analysis, of_events["median"], shown)
+    all_sums = sum_over_events(
+        analysis,
+        medians.passing(source.chunks),
+        of_events["bootstrap"],
+        of_events["seed"],
+        shown,
+        signed=of_events["signed"],
+    )
+
+    def importance(i: int, sums: Sums, k: int) -> TaylorImportance:
+        columns = slice(k * len(analysis.features), (k + 1) * len(analysis.features))
+        return medians.added_to(_importance_of(analysis, source.region_names, sums.of_columns(columns)), i, columns)
+
+    return [[importance(i, sums, k) for k in range(analysis.response.n_outputs)] for i, sums in enumerate(all_sums)]
+
+
+def _importance_of(analysis: Analysis, region_names: Sequence[str], sums: Sums) -> TaylorImportance:
     """The means and their errors, from sums over all events."""
     results = []
     for r, name in enumerate(region_names):

@@ -22,7 +22,7 @@ class Medians:
         replacements: as of `sum_over_events`.
     """
 
-    def __init__(self, analysis: Analysis, wanted: bool, replacements: Sequence[Mapping] = ({},)):
+    def __init__(self, analysis: Analysis, wanted: bool, replacements: Sequence[Mapping]):
         self._analysis, self._wanted, self._replacements = analysis, wanted, replacements
         self._weights: list[np.ndarray] = []
         self._coefficients: list[list[np.ndarray]] = [[] for _ in replacements]  # (n_columns, n_events) each
@@ -41,10 +41,10 @@ class Medians:
                 self._keep(chunk.tensors, np.asarray(chunk.weight, np.float64))
             yield chunk
 
-    def of(self, replacement: int = 0) -> np.ndarray:
-        """(n_regions, n_columns) the medians, once all chunks have passed."""
+    def of(self, replacement: int, columns: slice) -> np.ndarray:
+        """(n_regions, n) the medians of some of the columns, once all chunks have passed."""
         weight = np.concatenate(self._weights)
-        kept = zip(*self._coefficients[replacement], strict=True)
+        kept = zip(*(coefficients[columns] for coefficients in self._coefficients[replacement]), strict=True)
         masks = weight.T > 0
         if all(np.ptp(of_region[mask]) == 0 for of_region, mask in zip(weight.T, masks, strict=True)):
             # Events that all count the same need not be sorted.
@@ -53,11 +53,11 @@ class Medians:
             medians = [weighted_medians(values, weight) for values in map(np.concatenate, kept)]
         return np.array(medians, np.float64).T
 
-    def added_to(self, importance: TaylorImportance, replacement: int = 0) -> TaylorImportance:
-        """The importance with its medians, and those of its regions, if they are wanted."""
+    def added_to(self, importance: TaylorImportance, replacement: int, columns: slice) -> TaylorImportance:
+        """The importance of these columns with its medians, and those of its regions, if they are wanted."""
         if not self._wanted:
             return importance
-        median, *of_regions = self.of(replacement)
+        median, *of_regions = self.of(replacement, columns)
         regions = {
             name: replace(region, median=of_region)
             for (name, region), of_region in zip(importance.regions.items(), of_regions, strict=True)

@@ -5,19 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
-import tensorflow as tf
 
-from taylor.features import FeatureSet
-from taylor.importance import importance_of
-from taylor.response import Events, Outputs
+from taylor.importance import importances_of
+from taylor.response import Events, Outputs, Response
 from taylor.result import TaylorImportance
-from taylor.sources import source_of
-from taylor.streaming import sum_over_events
+from taylor.several import Several
+from taylor.sources import Stream
 
 
 @dataclass(frozen=True, eq=False)
-class ImportanceOfOutputs:
+class ImportanceOfOutputs(Several):
     """Mean absolute Taylor coefficients of several outputs of one network.
 
     Attributes:
@@ -28,29 +25,21 @@ class ImportanceOfOutputs:
     names: tuple[str, ...]
     importances: tuple[TaylorImportance, ...]
 
+    kind = "output"
+
+    @property
+    def labels(self) -> list[str]:
+        """The names."""
+        return list(self.names)
+
     def __getitem__(self, name: str) -> TaylorImportance:
         """The importance of the features to the output of that name."""
         return self.importances[self.names.index(name)]
 
-    @property
-    def features(self) -> FeatureSet:
-        """Names and input indices of the columns."""
-        return self.importances[0].features
-
-    @property
-    def mean(self) -> np.ndarray:
-        """(n_outputs, n_features) <t_i>."""
-        return np.stack([importance.mean for importance in self.importances])
-
-    @property
-    def error(self) -> np.ndarray:
-        """(n_outputs, n_features) standard error of the mean."""
-        return np.stack([importance.error for importance in self.importances])
-
 
 def importance_of_outputs(
     model: keras.Model,
-    data: Events | tf.data.Dataset,
+    data: Events | Stream,
     *,
     outputs: Sequence[int] | Sequence[str] | Mapping[str, int] | None = None,
     tensor: int | str = 0,
@@ -75,30 +64,19 @@ def importance_of_outputs(
             outputs.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, "softmax", kernel_initializer="zeros")])
-    >>> importance_of_outputs(model, np.zeros((4, 2)), order=1, outputs=["signal", "background"])["signal"].mean
+    >>> importance_of_outputs(model, [[0.0, 0.0]], order=1, outputs=["signal", "background"])["signal"].mean
     array([0., 0.])
     """
     if "output" in keywords:
         raise TypeError("Expected outputs, the columns or their names. Received: output. Use outputs=[...].")
     names, columns = _names_and_columns(outputs)
-    options = {
-        "bootstrap": 0,
-        "seed": 0,
-        "weight": None,
-        "regions": None,
-        "output": Outputs(tensor, columns),
-    } | keywords
-    bootstrap, seed, weight, regions = (options.pop(name) for name in ("bootstrap", "seed", "weight", "regions"))
-    source = source_of(model, data, weight, regions, options | {"output": Outputs(tensor, columns)})
-    analysis = source.analysis
-    names = names or tuple(map(str, analysis.response.columns))
-    if len(set(names)) != analysis.response.n_outputs:
-        raise ValueError(
-            f"Expected {analysis.response.n_outputs} different names, one an output. Received: outputs={names}"
-        )
-    (sums,) = sum_over_events(analysis, source.chunks, bootstrap, seed)
-    parts = [sums.of_output(k, len(analysis.features)) for k in range(len(names))]
-    return ImportanceOfOutputs(names, tuple(importance_of(analysis, source.region_names, part) for part in parts))
+    wanted = Outputs(tensor, columns)
+    response = Response(model, output=wanted)
+    names = names or tuple(map(str, response.columns))
+    if len(set(names)) != response.n_outputs:
+        raise ValueError(f"Expected {response.n_outputs} different names, one an output. Received: outputs={names}")
+    (importances,) = importances_of(model, data, keywords | {"output": wanted})
+    return ImportanceOfOutputs(names, tuple(importances))
 
 
 def _names_and_columns(outputs: Sequence | Mapping | None) -> tuple[tuple[str, ...] | None, tuple[int, ...] | None]:

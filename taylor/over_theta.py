@@ -5,21 +5,17 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from taylor import tables
-from taylor.features import FeatureSet
-from taylor.importance import importance_of
-from taylor.median import Medians
+from taylor.importance import importances_of
 from taylor.response import Events, Response
 from taylor.result import TaylorImportance
-from taylor.sources import Stream, is_stream, source_of
-from taylor.streaming import sum_over_events
+from taylor.several import Several
+from taylor.sources import Stream, is_stream
 
 
 @dataclass(frozen=True, eq=False)
-class ImportanceOverTheta:
+class ImportanceOverTheta(Several):
     """Mean absolute Taylor coefficients on a grid of theta.
 
     Attributes:
@@ -29,31 +25,12 @@ class ImportanceOverTheta:
 
     theta: np.ndarray
     importances: tuple[TaylorImportance, ...]
+    kind = "theta"
 
     @property
-    def features(self) -> FeatureSet:
-        """Names and input indices of the columns."""
-        return self.importances[0].features
-
-    @property
-    def mean(self) -> np.ndarray:
-        """(n_theta, n_features) <t_i>."""
-        return np.stack([importance.mean for importance in self.importances])
-
-    @property
-    def error(self) -> np.ndarray:
-        """(n_theta, n_features) standard error of the mean."""
-        return np.stack([importance.error for importance in self.importances])
-
-    def _repr_html_(self) -> str:
-        """The features that are largest at any theta, a column a theta."""
-        largest = np.argsort(-self.mean.max(axis=0), kind="stable")[: tables.N_SHOWN].tolist()
-        shown = [("feature", [self.features.label(column) for column in largest])]
-        for theta, mean, error in zip(self.theta, self.mean, self.error, strict=True):
-            cells = [f"{mean[column]:.4g} ± {error[column]:.2g}" for column in largest]
-            shown.append((", ".join(f"{value:g}" for value in theta), cells))
-        title = f"Mean absolute Taylor coefficients of {len(self.features):,} features, a column for each theta"
-        return tables.html_table(title, shown, *tables.more(self.features))
+    def labels(self) -> list[str]:
+        """The parameters of each theta, joined by a comma."""
+        return [", ".join(f"{value:g}" for value in theta) for theta in self.theta]
 
 
 def importance_over_theta(
@@ -88,12 +65,5 @@ def importance_over_theta(
     if not is_stream(data):
         others = [name for name in response.input_names if name != held]
         data = {**(data if isinstance(data, dict) else dict.fromkeys(others, data)), held: theta[:1]}
-    apart = {"bootstrap": 0, "seed": 0, "weight": None, "regions": None, "median": False}
-    options = apart | keywords
-    bootstrap, seed, weight, regions, median = (options.pop(name) for name in apart)
-    source = source_of(model, data, weight, regions, options)
-    replacements = [{position: tf.constant(row[None], source.analysis.response.dtypes[position])} for row in theta]
-    medians = Medians(source.analysis, median, replacements)
-    all_sums = sum_over_events(source.analysis, medians.passing(source.chunks), bootstrap, seed, replacements)
-    importances = (importance_of(source.analysis, source.region_names, sums) for sums in all_sums)
-    return ImportanceOverTheta(theta, tuple(medians.added_to(one, i) for i, one in enumerate(importances)))
+    importances = importances_of(model, data, keywords, [{position: row[None]} for row in theta])
+    return ImportanceOverTheta(theta, tuple(importance for (importance,) in importances))

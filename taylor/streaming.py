@@ -56,9 +56,8 @@ class Sums(NamedTuple):
     cwt: tf.Tensor
     n_bad_inputs: tf.Tensor
 
-    def of_output(self, k: int, n_features: int) -> "Sums":
-        """Those of one of several outputs, whose columns follow each other."""
-        columns = slice(k * n_features, (k + 1) * n_features)
+    def of_columns(self, columns: slice) -> "Sums":
+        """Those of some of the columns, such as those of one output."""
         fields = ("wt", "w2t", "w2t2", "ws", "w2s", "cwt")
         return self._replace(**{field: getattr(self, field)[..., columns] for field in fields})
 
