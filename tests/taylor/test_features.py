@@ -38,11 +38,11 @@ def test_chosen_features_keep_their_order_and_take_names_or_indices():
 
 def test_columns_by_order_return_to_the_order_of_the_features():
     features = FeatureSet.chosen(NAMES, [(0, 1), 2, (1, 1), 0])
-    columns = features.in_order([tf.constant([[2.0], [0.0]]), tf.constant([[10.0], [11.0]])])
+    columns = features.in_order([tf.constant([[[2.0], [0.0]]]), tf.constant([[[10.0], [11.0]]])])
     assert columns.numpy().tolist() == [[10, 2, 11, 0]]
     complete = FeatureSet.complete(NAMES[:2], 2)
-    rows = [tf.constant([[0], [1]]), tf.constant([[2], [3], [4]])]
-    assert complete.in_order(rows).numpy().tolist() == [[0, 1, 2, 3, 4]]
+    rows = [tf.constant([[[0], [1]], [[5], [6]]]), tf.constant([[[2], [3], [4]], [[7], [8], [9]]])]
+    assert complete.in_order(rows).numpy().tolist() == [[*range(10)]]  # the second output after the first
 
 
 @pytest.mark.parametrize(
