@@ -35,6 +35,8 @@ class Pairs(NamedTuple):
 
     def products(self, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
         """left[i] * right[j] for each pair, from (..., inputs, n) to (..., pairs, n)."""
+        if left.shape.rank == 3 and left.shape[0] == 1:  # gathering along the first axis is faster
+            return self.products(left[0], right[0])[None]
         i, j = self.positions.T
         return tf.gather(left, i, axis=-2) * tf.gather(right, j, axis=-2)
 
@@ -149,30 +151,33 @@ def _of_softmax(
     With d f = f_k - sum_l p_l f_l, the derivatives of p_k are p_k d(J) and p_k d(H + dJ dJ^T), with the Jacobians J and
     the second derivatives H of z: what is made for one output serves all.
     """
-    of_units = tf.transpose(p)[:, None]  # (units, 1, n_events)
-    chosen = tf.reduce_sum(p * units, axis=-1)[:, None]  # (n_outputs, 1, n_events)
+    of_units = tf.unstack(tf.transpose(p))  # (n_events,) each
+    chosen = tf.unstack(tf.reduce_sum(p * units, axis=-1))
+    wins = tf.unstack(tf.transpose(units[0])) if response.winning else None
 
-    def mean(values):  # (units, n, n_events)
-        return tf.add_n(tf.unstack(of_units * values))
+    def mean(values, shape=(-1,)):  # one (n, n_events) a unit, or one (n_events, n) with `shape` (-1, 1)
+        return tf.add_n([tf.reshape(w, shape) * value for w, value in zip(of_units, values, strict=True)])
 
-    def differences(values):
-        if response.winning:
-            of_outputs = tf.reduce_sum(tf.transpose(units, (2, 0, 1)) * values, axis=0)[None]
+    def differences(values, shape=(-1,)):
+        if wins is None:
+            of_outputs = [values[column] for column in response.columns]
         else:
-            of_outputs = tf.gather(values, response.columns)
-        return chosen * (of_outputs - mean(values))
+            of_outputs = [tf.add_n([tf.reshape(won, shape) * value for won, value in zip(wins, values, strict=True)])]
+        common = mean(values, shape)
+        return tf.stack([tf.reshape(w, shape) * (of - common) for w, of in zip(chosen, of_outputs, strict=True)])
 
     def weights(values):  # (units, n_events or 1, n)
-        return tf.transpose(differences(tf.transpose(values, (0, 2, 1))), (0, 2, 1))
+        return differences(tf.unstack(values), (-1, 1))
 
     each = tf.eye(z.units, dtype=p.dtype)[:, None]
     gradients, hessian = _of_sums(z, each, variables, pairs, weights)
+    gradient = differences(tf.unstack(gradients))
     if len(pairs.positions) == 0:
-        return differences(gradients), None
+        return gradient, None
     away = tf.gather(gradients, pairs.inputs, axis=1)
-    away -= mean(away)
-    bent = differences(pairs.products(away, away))
-    return differences(gradients), bent if hessian is None else hessian + bent
+    away -= mean(tf.unstack(away))
+    bent = differences(tf.unstack(pairs.products(away, away)))
+    return gradient, bent if hessian is None else hessian + bent
 
 
 def _of_sums(step: Step, units: tf.Tensor, variables: list[Variable], pairs: Pairs, weights: Callable | None = None):
@@ -231,7 +236,9 @@ def _hessian(curvatures: list[Curvature], variables: list[Variable], pairs: Pair
             products = _products(jacobians[term.left], jacobians[term.right], pairs)
             n_outputs, _, units = term.weight.shape
             rows = tf.matmul(products, tf.reshape(term.weight, (-1, units)), transpose_b=True)
-            terms.append(tf.transpose(tf.reshape(rows, (rows.shape[0], n_outputs, -1)), (1, 0, 2)))
+            one = n_outputs == 1  # without a transposition, which the compiler does not see through
+            rows = rows[None] if one else tf.transpose(tf.reshape(rows, (rows.shape[0], n_outputs, -1)), (1, 0, 2))
+            terms.append(rows)
         elif isinstance(term.left, Centred) and term.left.units <= len(pairs.inputs):
             terms.append(_pulled_term(term, variables, pairs))
         else:

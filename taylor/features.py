@@ -119,11 +119,11 @@ class FeatureSet:
         Args:
             by_order: a tensor (n_outputs, n, n_events) for each order, with the features of that order.
         """
-        together = tf.concat(by_order, axis=1)
         order = np.argsort(np.concatenate([self.positions(k) for k in range(1, len(by_order) + 1)]))
+        outputs = [tf.concat(rows, axis=0) for rows in zip(*map(tf.unstack, by_order), strict=True)]
         if (np.diff(order) < 0).any():
-            together = tf.gather(together, order, axis=1)
-        return tf.transpose(tf.reshape(together, (together.shape[0] * len(self), -1)))
+            outputs = [tf.gather(rows, order) for rows in outputs]
+        return tf.transpose(outputs[0] if len(outputs) == 1 else tf.concat(outputs, axis=0))
 
     def powers_of(self, scale: np.ndarray) -> np.ndarray:
         """(n_features,) product of `scale` (n_inputs,) over the inputs of each feature."""

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from taylor import keras_graph
 from taylor.activations import canonical
 from taylor.events import column_names, event_shape, flat, parts_of
-from taylor.signature import Signature, call, output_dtype, output_names, signature_of
+from taylor.signature import Signature, call, output_dtype, output_names, output_shape, signature_of
 
 TARGETS = ("output", "logit")
 WINNING = "winning"  # in place of a column: the one with the largest output at each event
@@ -194,9 +194,7 @@ class Response:
         tensor = names.index(tensor) if tensor in names else tensor
         if tensor not in range(len(names)):
             raise ValueError(f"Expected one of the output tensors {names}. Received: output={output!r}")
-        if not self.has_graph:
-            return tensor, column
-        shape = self.model.outputs[tensor].shape
+        shape = output_shape(self.model, tensor)
         if len(shape) > 2:
             raise ValueError(f"Expected a model with outputs of shape (n_events, n_outputs). Received: {shape}")
         width = shape[1] if len(shape) == 2 else 1

@@ -106,7 +106,8 @@ def _normalization(layer, x):
 
 @rule(keras.layers.Rescaling)
 def _rescaling(layer, x):
-    return Scale(_value(layer(x.value), x), x, _vector(layer.scale, x))
+    scale = keras.ops.cast(layer.scale, x.value.dtype.name)  # rounded as the layer itself rounds it
+    return Scale(_value(layer(x.value), x), x, _vector(scale, x))
 
 
 @rule(keras.layers.BatchNormalization)

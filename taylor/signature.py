@@ -102,6 +102,14 @@ def output_dtype(model: Any, tensor: int) -> tf.DType:
     return tf.as_dtype(model.outputs[tensor].dtype if getattr(model, "outputs", None) else model.compute_dtype)
 
 
+def output_shape(model: Any, tensor: int) -> tuple[int | None, ...]:
+    """Of one of the output tensors of `call`, of a model that has `output_names`."""
+    if is_saved_model(model):
+        served = endpoint(model).structured_outputs
+        return tuple(served[sorted(served)[tensor]].shape)
+    return tuple(model.outputs[tensor].shape)
+
+
 def require_differentiable(model: Any, order: int) -> None:
     """Raises ValueError for a SavedModel whose derivatives by TensorFlow fail or, above the first order, are wrong."""
     if not is_saved_model(model):

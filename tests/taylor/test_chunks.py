@@ -39,7 +39,7 @@ def test_chunks_are_shared_out_evenly(n_events):
 
 def test_fewer_events_together_than_a_chunk_holds():
     x = np.arange(150.0)[:, None]
-    chunks = list(array_chunks([x], [0], 64, tf.float32, n_together=48))
+    chunks = list(array_chunks([x], [0], 64, [tf.float32], n_together=48))
     assert [(rows.start, rows.stop) for _, rows in chunks] == [(0, 48), (48, 96), (96, 144), (144, 150)]
     for (tensor,), rows in chunks:
         assert tensor.shape == (64, 1)

@@ -201,8 +201,3 @@ def test_what_is_no_model_or_no_continuous_number_is_a_type_error():
 
 
 @pytest.mark.filterwarnings("ignore:Layer InputLayer does not have a `quantize`")
-def test_quantized_layers_are_refused():
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1, name="last")])
-    model.quantize("int8")
-    with pytest.raises(ValueError, match=r"quantized layers \[.*'last'\]"):
-        Response(model)
