@@ -198,6 +198,3 @@ def test_what_is_no_model_or_no_continuous_number_is_a_type_error():
         Response(layers.Dense(1))
     with pytest.raises(TypeError, match=r"no derivative in a whole number. Received: int64.*astype"):
         Response(dense()).arrange(np.ones((4, 3), np.int64))
-
-
-@pytest.mark.filterwarnings("ignore:Layer InputLayer does not have a `quantize`")
