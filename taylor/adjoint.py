@@ -220,7 +220,8 @@ def _gradient(adjoints: dict[Step, tf.Tensor], variables: list[Variable]) -> tf.
     """(n, n_inputs, n_events), or (n, n_inputs, 1) where the same for all events; zero in an input that is not used."""
     column = tf.zeros_like(next(adjoints[v] for v in variables if v in adjoints)[..., :1])
     columns = [adjoints[v] if v in adjoints else tf.tile(column, (1, 1, v.units)) for v in variables]
-    return tf.transpose(tf.concat(columns, axis=2), (0, 2, 1))
+    # One by one: the compiler makes the transposition of a matrix a part of the product that it comes from.
+    return tf.stack([tf.transpose(rows) for rows in tf.unstack(tf.concat(columns, axis=2))])
 
 
 def _hessian(curvatures: list[Curvature], variables: list[Variable], pairs: Pairs) -> tf.Tensor:

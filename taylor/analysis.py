@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, lru_cache, partial, wraps
+from math import log2
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -103,7 +104,7 @@ class Analysis:
         n_inputs, order = len(self.features.names), self.features.order
         widest = self.response.n_outputs * n_inputs**order if self.engine == "autodiff" else self.n_columns
         n_values, most = GPU_BLOCK if on_gpu() else CPU_BLOCK
-        return int(np.clip(2 ** np.round(np.log2(n_values / widest)), SMALLEST, most))
+        return min(max(1 << max(round(log2(n_values / widest)), 0), SMALLEST), most)
 
     @property
     def chunk_size(self) -> int:

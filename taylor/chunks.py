@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import keras
 import numpy as np
@@ -126,6 +127,7 @@ def filled(rows: np.ndarray | tf.Tensor, size: int, dtype: tf.DType) -> tf.Tenso
     return tf.constant(np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows)
 
 
+@lru_cache
 def on_gpu() -> bool:
     """Whether TensorFlow computes on a GPU, which wants many events at once where a processor wants its cache used."""
     return bool(tf.config.list_logical_devices("GPU"))
