@@ -124,6 +124,7 @@ def bookkeeping() -> frozenset[str]:
         *(f"{weight}_{kind}" for weight in of_weights for kind in ("initializer", "regularizer", "constraint")),
         *("_compile_config", "_compiled_trainable_state", "_eval_epoch_iterator", "history", "optimizer"),
         *("stop_training", "stop_evaluating", "stop_predicting"),
+        *("_dropout_mask", "_recurrent_dropout_mask"),  # of a recurrent cell, made in a call and gone after it
         # A graph of layers never changes: its outputs stand for it, or the layers of a Sequential model.
         *(
             "_functional",

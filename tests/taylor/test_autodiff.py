@@ -126,8 +126,12 @@ def with_attention(x):
         ((4,), lambda x: layers.GroupNormalization(2)(layers.Dense(4)(x))),
         ((2, 2), with_attention),
         ((3, 1), lambda x: layers.Conv1D(3, 2, activation="silu")(x)),
-        ((2, 2), lambda x: layers.GRU(2)(x)),
-        ((2, 1), lambda x: layers.Bidirectional(layers.LSTM(2, return_sequences=True))(x)),
+        pytest.param((2, 2), lambda x: layers.GRU(2)(x), marks=pytest.mark.slow),
+        pytest.param(
+            (2, 1),
+            lambda x: layers.Bidirectional(layers.LSTM(2, return_sequences=True))(x),
+            marks=pytest.mark.slow,
+        ),
         ((2, 2), lambda x: layers.GlobalMaxPooling1D()(layers.TimeDistributed(layers.Dense(3, "tanh"))(x))),
     ],
     ids=["softsign", "group_norm", "attention", "conv", "gru", "bidirectional_lstm", "max_pooling"],
@@ -160,6 +164,7 @@ def test_copies_of_events_give_what_vectorised_tapes_give_to_any_order():
         np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=1e-14)  # sums in two orders, in float64
 
 
+@pytest.mark.slow
 def test_fixed_inputs_go_with_the_copies_of_their_events():
     steps, theta = keras.Input((2, 2), name="features"), keras.Input((1,), name="theta")
     model = keras.Model([steps, theta], layers.Multiply()([layers.Dense(1)(layers.SimpleRNN(3)(steps)), theta]))

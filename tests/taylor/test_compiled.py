@@ -50,3 +50,14 @@ def test_what_xla_does_not_have_is_traced_once():
     for n in (2, 2, 3):
         assert np.array_equal(call(tf.zeros(n, tf.int32)), np.ones(n))
     assert traces == [(2,), (3,)]
+
+
+def test_a_loop_of_unknown_length_is_differentiated_without_xla():
+    def slope(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            cubed = tf.while_loop(lambda y: tf.reduce_all(y < 8), lambda y: [y * x], [x])[0]
+        return tape.gradient(cubed, x)
+
+    call = compiled(slope, jit_compile=True)
+    np.testing.assert_allclose(call(tf.constant([2.0])), [12.0])  # of x^3

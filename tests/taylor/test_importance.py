@@ -105,9 +105,9 @@ def test_streams_may_lack_weights_and_labels(model, small_chunks, uncompiled):
 
 
 def test_chunks_are_added_up(model, small_chunks):
-    """Exactly a chunk, one event more, and an odd number of chunks."""
+    """One event more than a chunk, and an odd number of chunks."""
     size = analysis_of(model, X)[0].chunk_size
-    for n_events in (size, size + 1, 2 * size + 77):
+    for n_events in (size + 1, 2 * size + 77):
         x, weight = NETWORK.events(n_events, seed=5), np.resize(WEIGHT, n_events)
         regions = {"left": x[:, 0] < 0, "right": x[:, 0] >= 0}
         stream = tf.data.Dataset.from_tensor_slices((x, weight, weight)).batch(n_events // 3)

@@ -185,8 +185,7 @@ class Rising(keras.callbacks.Callback):
         logs["val_loss"] = abs(epoch - 1.0)
 
 
-@pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("every", ["epoch", 5])
+@pytest.mark.parametrize(("first", "every"), [(False, "epoch"), (True, 5)])
 def test_the_network_that_a_training_ends_with_is_marked(first, every, events, tmp_path, uncompiled):
     stop = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
     model, path = network(), tmp_path / "monitor.jsonl"

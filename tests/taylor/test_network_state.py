@@ -154,6 +154,26 @@ def test_a_rule_that_is_registered_later_counts(monkeypatch, uncompiled):
         del taylor.rules.RULES[Twice]
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Bidirectional(layers.GRU(2)),
+        layers.Conv1D(2, 2),
+        layers.LayerNormalization(),
+        layers.LSTM(2),
+        layers.SimpleRNN(2, dropout=0.1),
+        layers.SpectralNormalization(layers.Dense(2)),
+        layers.TimeDistributed(layers.Dense(2)),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_a_call_changes_no_state(layer):
+    model = keras.Sequential([keras.Input((3, 2)), layer])
+    before = state_of(model)
+    model(np.zeros((2, 3, 2)))
+    assert state_of(model) == before
+
+
 def test_training_and_new_weights_change_no_state():
     model = keras.Sequential([keras.Input((2,)), layers.BatchNormalization(), layers.Dropout(0.1), layers.Dense(1)])
     before = state_of(model)
