@@ -58,7 +58,7 @@ def adjoint(response: Response, features: FeatureSet) -> Callable:
     if features.order > 2:
         raise NoRule(f"the adjoint engine goes to the second order, not to {features.order}")
     if not response.has_graph:
-        raise NoRule(f"{type(response.model).__name__} is neither a functional nor a Sequential model")
+        raise NoRule(f"{type(response.model).__name__} has a call of its own, not a graph of layers to read")
     first = features.of_order(1)[:, 0]
     inputs, positions = np.unique(features.of_order(2), return_inverse=True)
     pairs = Pairs(inputs, positions.reshape(-1, 2))

@@ -143,7 +143,7 @@ class Analysis:
             if self.engine == "adjoint" or not isinstance(reason, NoRule):
                 warn(
                     f"The {self.engine} engine cannot analyse this model: {reason}. Nested tapes take its place: as "
-                    "exact, but slower. taylor.rule adds a layer to the engine."
+                    f"exact, but slower.{getattr(reason, 'way_out', '')}"
                 )
             self.engine = "autodiff"
         _require_independent_events(self.response, tensors)

@@ -28,7 +28,7 @@ def closed_form(response: Response, features: FeatureSet) -> Callable:
         NoRule: a network of another kind; by the function itself where only its layers show that.
     """
     if not response.has_graph:
-        raise NoRule(f"{type(response.model).__name__} is neither a functional nor a Sequential model")
+        raise NoRule(f"{type(response.model).__name__} has a call of its own, not a graph of layers to read")
     if response.winning:
         raise NoRule("the closed form is of one output, not of the largest of several")
     inputs = np.unique([i for index in features.indices for i in index])

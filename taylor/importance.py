@@ -19,7 +19,7 @@ from taylor.warning import warn
 
 # Arguments of `mean_abs_coefficients` that say what to do with events, rather than what to differentiate.
 OF_EVENTS = {"weight": None, "regions": None, "bootstrap": 0, "seed": 0, "signed": False, "median": False}
-MOST_UNCERTAIN = 0.3  # standard deviation of a sum of weights over the sum, up to which errors agree with toys to 20 %
+MOST_UNCERTAIN = 0.3  # standard deviation of a sum of weights over the sum, beyond which no error describes the tails
 
 
 def mean_abs_coefficients(

@@ -17,7 +17,7 @@ from taylor.analysis import analysis_of
 from taylor.chunks import array_chunks, count_events
 from taylor.features import FeatureSet
 from taylor.fingerprint import architecture_digest, weights_digest
-from taylor.importance import mean_abs_coefficients
+from taylor.importance import OF_EVENTS, mean_abs_coefficients
 from taylor.response import Events
 from taylor.result import RankedFeature, TaylorImportance
 from taylor.warning import warn
@@ -144,10 +144,8 @@ class TaylorMonitor(keras.callbacks.Callback):
         if self._step() > self.records[-1].step:
             self._record()
         self._mark_the_end()
-        history = getattr(self.model, "history", None)
-        if isinstance(
-            history, keras.callbacks.History
-        ):  # Keras' own last callback: those that restore weights are done
+        history = getattr(self.model, "history", None)  # Keras' own last callback: after those that restore weights
+        if isinstance(history, keras.callbacks.History):
 
             def after_all(logs: Mapping | None = None) -> None:
                 del history.on_train_end
@@ -227,8 +225,7 @@ class TaylorMonitor(keras.callbacks.Callback):
 
     def _of_analysis(self) -> dict:
         """The arguments of `analysis_of`."""
-        names = {"order", "output", "target", "inputs", "names", "features", "scale", "engine"}
-        return {name: value for name, value in self._analysis.items() if name in names}
+        return {name: value for name, value in self._analysis.items() if name not in OF_EVENTS}
 
     def _scores(self) -> np.ndarray:
         analysis, parts = analysis_of(self.model, self._data, **self._of_analysis())

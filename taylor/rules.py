@@ -44,7 +44,9 @@ def apply_rule(layer: keras.Layer, *arguments: Any, **keywords: Any) -> Step:
         for attribute, function in PROTOCOLS.items():
             if getattr(layer, attribute, False) and _speaks_for_call(layer, attribute):
                 return function(layer, *arguments, **keywords)
-    raise NoRule(f"layer {layer.name!r} ({type(layer).__name__}) has no rule")
+    raise NoRule(
+        f"layer {layer.name!r} ({type(layer).__name__}) has no rule", " taylor.rule adds a layer to the engine."
+    )
 
 
 def _speaks_for_call(layer: keras.Layer, attribute: str) -> bool:

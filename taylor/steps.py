@@ -22,7 +22,11 @@ from taylor.activations import derivatives
 
 
 class NoRule(Exception):
-    """A layer, a model or an order that an engine does not cover; says which."""
+    """A layer, a model or an order that an engine does not cover; says which, and what the user can do about it."""
+
+    def __init__(self, reason: str, way_out: str = ""):
+        super().__init__(reason)
+        self.way_out = way_out
 
 
 class Curvature(NamedTuple):

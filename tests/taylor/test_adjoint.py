@@ -115,7 +115,7 @@ def test_what_the_engine_does_not_cover_is_named():
 
     with pytest.raises(NoRule, match=r"second order.* 3"):
         adjoint(Response(DenseNetwork().model()), FeatureSet.complete(("a", "b", "c"), 3))
-    with pytest.raises(NoRule, match=r"Subclass .*functional"):
+    with pytest.raises(NoRule, match="Subclass has a call of its own"):
         adjoint(Response(Subclass()), SECOND)
     x, unused = keras.Input((2,), name="x"), keras.Input((1,), name="unused")
     constant = keras.Model([x, unused], layers.Dense(1)(x))

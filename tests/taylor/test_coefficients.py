@@ -269,3 +269,24 @@ def with_one(value):
 def test_bad_events_and_arguments_are_named(x, arguments, error, message, model):
     with pytest.raises(error, match=message):
         taylor_coefficients(model, x, **arguments)
+
+
+class Doubled(keras.Model):
+    """Made of a graph of layers, but called otherwise."""
+
+    def call(self, inputs, training=False):
+        return 2 * super().call(inputs, training=training)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_functional_model_with_a_call_of_its_own_is_called(several, uncompiled):
+    x, theta = keras.Input((2,), name="features"), keras.Input((1,), name="theta")
+    last = layers.Dense(1, kernel_initializer="ones")
+    events = {"features": np.ones((3, 2)), "theta": np.ones((3, 1))}
+    if several:
+        model = Doubled({"features": x, "theta": theta}, last(layers.Concatenate()([x, theta])))
+    else:
+        model, events = Doubled(x, last(x)), events["features"]
+    with pytest.warns(UserWarning, match="Doubled has a call of its own"):
+        result = taylor_coefficients(model, events, order=1)
+    assert result.values.numpy().tolist() == [[2.0, 2.0]] * 3
