@@ -279,7 +279,7 @@ def _deviations(response: Response) -> list[float]:
                 f"{response.input_names[i]!r}. Received: {len(layers)}. Give the standard deviations as an array."
             )
         variance = keras.ops.convert_to_numpy(layers[0].variance).astype(float)
-        deviations += np.sqrt(np.broadcast_to(variance, (1, *response.signature.shapes[i]))).ravel().tolist()
+        deviations += np.sqrt(np.broadcast_to(variance, (1, *(response.signature.shapes[i] or ())))).ravel().tolist()
     return deviations
 
 

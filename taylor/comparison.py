@@ -146,7 +146,7 @@ def compared(first: "TaylorImportance", second: "TaylorImportance", level: float
     n_replicas = {0 if one.replicas is None else len(one.replicas) for one in both}
     rng = np.random.default_rng(seed)
     if len(n_replicas) == 1 and min(n_replicas) >= n_needed:
-        draws = [one.replicas for one in both]
+        draws = [one.replicas for one in both if one.replicas is not None]
         variance = (draws[0] - draws[1]).var(axis=0, ddof=1)
     else:
         draws = [rng.normal(one.mean, one.error, (max(N_DRAWS, n_needed), len(one.mean))) for one in both]

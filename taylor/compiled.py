@@ -12,7 +12,7 @@ def compiled(function: Callable, *, jit_compile: bool) -> Callable:
     computation. Here their shapes decide: types and structure must be the same in all calls.
     """
     traced = tf.function(function, autograph=False)
-    graphs = {}
+    graphs: dict[tuple, Callable] = {}
     xla = jit_compile
 
     def call(*arguments):

@@ -88,17 +88,17 @@ def flat(part: Any, name: str, shape: Sequence[int | None], dtype: tf.DType | No
     return np.reshape(numbers, (len(numbers), _width(shape)))
 
 
-def column_names(part: Any, stem: str, shape: Sequence[int], alone: bool) -> Iterator[str]:
+def column_names(part: Any, stem: str, shape: Sequence, alone: bool) -> Iterator[str]:
     """A name for each value of an event: those of a table, or the stem with positions from 1: x1, or x[1,2].
 
     An input of one value has the stem itself as its name, unless it is `alone`.
     """
     if is_table(part):
         yield from map(str, part.columns)
-    elif _width(shape) == 1 and not alone:
+    elif prod(shape) == 1 and not alone:
         yield stem
     elif len(shape) < 2:
-        yield from (f"{stem}{i + 1}" for i in range(_width(shape)))
+        yield from (f"{stem}{i + 1}" for i in range(prod(shape)))
     else:
         yield from (f"{stem}[{','.join(str(i + 1) for i in index)}]" for index in np.ndindex(*shape))
 
@@ -163,5 +163,5 @@ def _fits(given: Sequence[int | None], shape: Sequence[int | None]) -> bool:
     return len(given) == len(shape) and all(a is None or b is None or a == b for a, b in zip(given, shape, strict=True))
 
 
-def _width(shape: Sequence[int | None]) -> int | None:
+def _width(shape: Sequence) -> int | None:
     return None if None in shape else prod(shape)

@@ -3,7 +3,6 @@ r"""The ranking as a table for LaTeX with the package booktabs, values rounded t
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,7 +102,7 @@ def _exponent(value: float, digits: int) -> int:
     return int(f"{value:.{digits}e}".split("e")[1])
 
 
-def _values(values: np.ndarray, errors: np.ndarray, first: np.ndarray, shown: bool = True) -> Sequence[str]:
+def _values(values: np.ndarray, errors: np.ndarray, first: np.ndarray, shown: bool = True) -> list[str]:
     cells = []
     for value, error in zip(values[first].tolist(), errors[first].tolist(), strict=True):
         value, error, power = rounded(value, error)

@@ -39,10 +39,11 @@ def merged(importances: Sequence["TaylorImportance"], same_events: bool) -> "Tay
             return None if errors is None else share @ errors
         return np.sqrt(share**2 @ errors**2)
 
-    mean, replicas, error = mean_of("mean"), mean_of("replicas"), error_of("error")
+    means = np.stack([one.mean for one in importances])
+    mean, replicas, error = np.tensordot(share, means, axes=1), mean_of("replicas"), error_of("error")
     if same_events and replicas is not None and len(replicas) > 1:
         error = replicas.std(axis=0, ddof=1)
-    squares = n_networks @ (stacked("mean") - mean) ** 2
+    squares = n_networks @ (means - mean) ** 2
     for one in importances:
         squares += 0 if one.spread is None else (one.n_networks - 1) * one.spread**2
     return replace(

@@ -54,10 +54,10 @@ def apply_operation(called: keras.Operation, *arguments: Any, **keywords: Any) -
     Raises:
         NoRule: no rule for this operation, or for this use of it.
     """
-    function = OPERATIONS.get(keras_graph.operation_name(called))
-    if function is None or keywords:
+    name = keras_graph.operation_name(called)
+    if name not in OPERATIONS or keywords:
         raise NoRule(f"operation {called.name!r} ({type(called).__name__}) has no rule")
-    return function(called, *arguments)
+    return OPERATIONS[name](called, *arguments)
 
 
 @operation(*ACTIVATIONS)

@@ -53,7 +53,7 @@ class Response:
         analysed: positions among them of the analysed ones.
         has_graph: whether the model's layers and their connections can be read.
         tensor: position of the output tensor.
-        columns: those of it that are analysed; all if only the winning one is, None if their number is unknown.
+        columns: those of it that are analysed; all if only the winning one is, none if their number is unknown.
         winning: whether the response is the largest output at each event.
 
     Raises:
@@ -177,7 +177,7 @@ class Response:
             names += column_names(parts[i], "x" if alone else self.input_names[i], shape, alone)
         return tuple(names)
 
-    def _output(self, output: int | str | Sequence[int | str] | Outputs) -> tuple[int, tuple[int, ...] | None]:
+    def _output(self, output: int | str | Sequence[int | str] | Outputs) -> tuple[int, tuple[int, ...]]:
         if isinstance(output, Outputs):
             tensor, columns = output.tensor, output.columns
         else:
@@ -190,14 +190,15 @@ class Response:
                     f"Expected outputs as columns, or as {{name: column}}: {type(self.model).__name__} does not say "
                     "how many it has."
                 )
-            return tensor, columns
+            return int(tensor), columns or ()
         tensor = names.index(tensor) if tensor in names else tensor
         if tensor not in range(len(names)):
             raise ValueError(f"Expected one of the output tensors {names}. Received: output={output!r}")
+        tensor = int(tensor)
         shape = output_shape(self.model, tensor)
-        if len(shape) > 2:
-            raise ValueError(f"Expected a model with outputs of shape (n_events, n_outputs). Received: {shape}")
         width = shape[1] if len(shape) == 2 else 1
+        if len(shape) > 2 or width is None:
+            raise ValueError(f"Expected a model with outputs of shape (n_events, n_outputs). Received: {shape}")
         columns = tuple(range(width)) if columns is None else columns
         for column in columns:
             _require_column(column, width)
@@ -269,7 +270,7 @@ def _analysed(signature: Signature, inputs: str | Sequence[str] | None) -> tuple
 def _check_model(model: Any, has_graph: bool) -> None:
     layers = keras_graph.layers(model)
     dtypes = {getattr(layer, "compute_dtype", None) for layer in layers}
-    if low := sorted(dtypes & {"float16", "bfloat16"}):
+    if low := sorted({"float16", "bfloat16"} & dtypes):
         raise ValueError(
             f"Expected a model that computes in float32 or float64. Received: {low[0]}, whose 8 or 11 binary digits "
             "leave little of a second derivative. Load the weights into a model made with dtype='float32'."

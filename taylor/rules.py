@@ -38,21 +38,21 @@ def apply_rule(layer: keras.Layer, *arguments: Any, **keywords: Any) -> Step:
     Raises:
         NoRule: no rule for this class, or for this use of it.
     """
-    if keras_graph.definer(layer, "call") is not None:
+    if (of_call := keras_graph.definer(layer, "call")) is not None:
         if function := RULES.get(type(layer)):
             return function(layer, *arguments, **keywords)
         for attribute, function in PROTOCOLS.items():
-            if getattr(layer, attribute, False) and _speaks_for_call(layer, attribute):
+            if getattr(layer, attribute, False) and _speaks_for_call(layer, attribute, of_call):
                 return function(layer, *arguments, **keywords)
     raise NoRule(
         f"layer {layer.name!r} ({type(layer).__name__}) has no rule", " taylor.rule adds a layer to the engine."
     )
 
 
-def _speaks_for_call(layer: keras.Layer, attribute: str) -> bool:
+def _speaks_for_call(layer: keras.Layer, attribute: str, of_call: type) -> bool:
     """Whether a subclass has not given the layer a `call` that the attribute of its base class knows nothing of."""
     definer = keras_graph.definer(layer, attribute)
-    return definer is None or issubclass(definer, keras_graph.definer(layer, "call"))
+    return definer is None or issubclass(definer, of_call)
 
 
 @rule(

@@ -134,9 +134,9 @@ def sum_over_shifts(expansion: Expansion, parts: Sequence, moved: Sequence[Seque
             columns[: rows.stop - rows.start] = weight[rows]
             yield tensors, tf.constant(columns)
 
-    total = None
+    total: list[np.ndarray] = []
     for sums in in_order(lambda chunk: [np.asarray(s) for s in summation(*chunk)], chunks()):
-        total = sums if total is None else [one + more for one, more in zip(total, sums, strict=True)]
+        total = [one + more for one, more in zip(total, sums, strict=True)] if total else sums
     result = Sums(*total)
     if result.n_bad_inputs:
         raise ValueError(

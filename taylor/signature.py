@@ -57,7 +57,7 @@ def signature_of(model: Any, x: Any = None) -> Signature:
     else:
         way_out = ". Load it with keras.models.load_model or tf.saved_model.load" if isinstance(model, str) else ""
         raise TypeError(f"Expected a keras.Model, or a loaded SavedModel. Received: {type(model).__name__}{way_out}")
-    if x is None or not any(None in shape for shape in signature.shapes):
+    if x is None or not any(shape and None in shape for shape in signature.shapes):
         return signature
     parts = parts_of(x, signature.names)
     return signature._replace(shapes=tuple(map(_filled_in, signature.shapes, parts)))
@@ -174,10 +174,10 @@ def _signature_of_events(x: Any) -> Signature:
     return Signature(names, tuple(map(event_shape, parts)), (None,) if packing == "one" else whole, packing)
 
 
-def _filled_in(shape: tuple[int | None, ...], part: Any) -> tuple[int | None, ...]:
+def _filled_in(shape: tuple[int | None, ...] | None, part: Any) -> tuple[int | None, ...] | None:
     """The shape of an event, with what it lacks as in these events."""
     given = event_shape(part)
-    if len(given) != len(shape):
+    if shape is None or len(given) != len(shape):
         return shape
     return tuple(b if a is None else a for a, b in zip(shape, given, strict=True))
 

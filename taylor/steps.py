@@ -164,7 +164,7 @@ class Softmax(Step):
 
     def push(self, jacobians: list[tf.Tensor], slopes: Sequence[tf.Tensor]) -> tf.Tensor:
         (p,) = slopes
-        return _scaled(_centred(*jacobians, p), p)
+        return _scaled(_centred(jacobians[0], p), p)
 
     def pull(self, adjoint: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return (self.value * (adjoint - tf.reduce_sum(self.value * adjoint, axis=-1, keepdims=True)),)

@@ -27,7 +27,9 @@ def columns(importance: "TaylorImportance") -> dict[str, Sequence]:
     """The ranking by columns: the fields of RankedFeature that there are, then those of regions, as `mean_signal`."""
     ranking = importance.ranking()
     by_name = dict(zip(ranking[0]._fields, zip(*ranking, strict=True), strict=True))
-    named = {name: column for name, column in by_name.items() if name not in OPTIONAL or column[0] is not None}
+    named: dict[str, Sequence] = {
+        name: column for name, column in by_name.items() if name not in OPTIONAL or column[0] is not None
+    }
     for region_name, region in importance.regions.items():
         for name in NUMBERS:
             values = getattr(region, name)

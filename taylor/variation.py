@@ -6,6 +6,7 @@ output into contributions of features; `taylor.shifts` has the equation.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -225,7 +226,8 @@ def assembled(expansion: Expansion, n_events: int, estimates: Estimates) -> Vari
         return of_columns(features, slice(n), of_columns(inputs, slice(n, n + len(inputs)), None))
 
     up, *others = [one(v) for v in range(len(estimates.change))]
-    return replace(up, **dict(zip(("down", "half_difference", "mean_shift"), others, strict=False)))
+    further: dict[str, Any] = dict(zip(("down", "half_difference", "mean_shift"), others, strict=False))
+    return replace(up, **further)
 
 
 def warn_of_remainder(result: VariationImportance) -> None:

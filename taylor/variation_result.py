@@ -140,7 +140,7 @@ class VariationImportance:
         lines = self.ranking()
         shown, others = lines[:N_SHOWN], lines[N_SHOWN:]
         moving = {i for line in lines for i in line.inputs}
-        rest = [("remainder", self.remainder, self.remainder_error)]
+        rest: list[tuple[str, float, float | None]] = [("remainder", self.remainder, self.remainder_error)]
         if self.beyond_marginals_error or self.beyond_marginals:
             rest.append(("beyond marginals", self.beyond_marginals, self.beyond_marginals_error))
         rest.append(("change", self.change, self.change_error))
