@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, lru_cache, partial, wraps
 from math import log2
+from threading import RLock
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -56,6 +57,7 @@ class Analysis:
         self.engine = ("adjoint" if features.order <= 2 else "closed_form") if self._automatic else engine
         self._derivatives: Any = None  # a function of tensors, once it is tried out
         self._made: dict[tuple, Any] = {}
+        self._lock = RLock()
 
     @tf.autograph.experimental.do_not_convert
     def coefficients(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -143,7 +145,7 @@ class Analysis:
             if self.engine == "adjoint" or not isinstance(reason, NoRule):
                 warn(
                     f"The {self.engine} engine cannot analyse this model: {reason}. Nested tapes take its place: as "
-                    f"exact, but slower.{getattr(reason, 'way_out', '')}"
+                    f"exact, but slower. {getattr(reason, 'way_out', '')}".rstrip()
                 )
             self.engine = "autodiff"
         _require_independent_events(self.response, tensors)
@@ -238,9 +240,10 @@ def kept_with_analysis(make: Callable) -> Callable:
     @wraps(make)
     def kept(analysis: Analysis, *arguments: Any) -> Any:
         key = make, *arguments
-        if key not in analysis._made:
-            analysis._made[key] = make(analysis, *arguments)
-        return analysis._made[key]
+        with analysis._lock:  # for threads to share what they compile
+            if key not in analysis._made:
+                analysis._made[key] = make(analysis, *arguments)
+            return analysis._made[key]
 
     return kept
 

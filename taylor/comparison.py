@@ -108,7 +108,7 @@ class Comparison:
         Raises:
             ImportError: pandas is not installed; the package does not depend on it.
         """
-        return tables.frame(dict(zip(ComparedFeature._fields, zip(*self.ranking(), strict=True), strict=True)))
+        return tables.frame(self.ranking())
 
     def _title(self) -> str:
         return (

@@ -201,7 +201,7 @@ class TaylorMonitor(keras.callbacks.Callback):
                 file.write(_line(self.records[-1]))
         if self._writer is not None:
             with self._writer.as_default(step=self.records[-1].step):
-                _log(self.records[-1], self.records[0].importance.ranking()[:N_SCALARS])
+                _log(self.records[-1], self.records[0].importance.ranking(N_SCALARS))
 
     def _look(self) -> tuple[TaylorImportance, dict[str, float]]:
         importance = mean_abs_coefficients(self.model, self._data, **self._analysis)

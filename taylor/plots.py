@@ -58,7 +58,7 @@ def ranking(
     named = dict(importance) if isinstance(importance, Mapping) else {"": importance}
     _features_of(named)
     (first_name, first), *others = named.items()
-    lines = first.ranking()[:n]
+    lines = first.ranking(n)
     places, columns = np.arange(len(lines)), np.argsort(first.ranks)[:n]
     of_order = ORDERS | dict(colours or {})
     figure = _figure(figure, (5.4, 1.3 + 0.24 * len(lines)))
@@ -193,7 +193,7 @@ def course(
         raise ValueError("Expected records of TaylorMonitor. Received: none.")
     first = next(iter(named.values()))
     last = first[-1].importance
-    labels = [line.feature for line in last.ranking()[:n]] if features is None else list(features)
+    labels = [line.feature for line in last.ranking(n)] if features is None else list(features)
     metrics = list(first[-1].metrics) if metrics is None else list(metrics)
     looks = _looks(labels, colours)
     figure = _figure(figure, (6.4, 3.8 + 1.5 * len(metrics)))
@@ -211,7 +211,7 @@ def course(
             axes.plot(step, [record.metrics[metric] for record in of_name], color=_ink(), ls=dashes)
             axes.set_ylabel(metric)
         for record in of_name[:-1]:
-            if getattr(record, "ends_here", False):
+            if record.ends_here:
                 for axes in panels:
                     axes.axvline(record.step, color=GREY, ls=dashes, lw=1)
     panels[0].set_ylim(bottom=0)

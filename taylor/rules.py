@@ -45,7 +45,7 @@ def apply_rule(layer: keras.Layer, *arguments: Any, **keywords: Any) -> Step:
             if getattr(layer, attribute, False) and _speaks_for_call(layer, attribute, of_call):
                 return function(layer, *arguments, **keywords)
     raise NoRule(
-        f"layer {layer.name!r} ({type(layer).__name__}) has no rule", " taylor.rule adds a layer to the engine."
+        f"layer {layer.name!r} ({type(layer).__name__}) has no rule", "taylor.rule adds a layer to the engine."
     )
 
 

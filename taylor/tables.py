@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from taylor.features import FeatureSet
 
@@ -38,13 +38,13 @@ def columns(importance: "TaylorImportance") -> dict[str, Sequence]:
     return named
 
 
-def frame(columns: Mapping[str, Sequence]) -> "pandas.DataFrame":
-    """Columns as a data frame."""
+def frame(table: Mapping[str, Sequence] | Sequence[NamedTuple]) -> "pandas.DataFrame":
+    """Columns by name, or lines, as a data frame."""
     try:
         import pandas as pd
     except ImportError as error:
         raise ImportError("to_frame needs pandas: `pip install pandas`. Without it, use ranking().") from error
-    return pd.DataFrame(columns)
+    return pd.DataFrame(table)
 
 
 def text(importance: "TaylorImportance") -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from taylor import tables
 from taylor.features import FeatureSet
 
 if TYPE_CHECKING:
@@ -169,11 +170,7 @@ class VariationImportance:
         Raises:
             ImportError: pandas is not installed; the package does not depend on it.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("to_frame needs pandas: `pip install pandas`. Without it, use ranking().") from error
-        return pd.DataFrame(self.ranking())
+        return tables.frame(self.ranking())
 
     def to_json(self, path: str | os.PathLike | None = None) -> str:
         """Everything, with the regions, as JSON text; written to `path` if one is given."""

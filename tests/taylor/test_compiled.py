@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import tensorflow as tf
 
@@ -50,6 +52,20 @@ def test_what_xla_does_not_have_is_traced_once():
     for n in (2, 2, 3):
         assert np.array_equal(call(tf.zeros(n, tf.int32)), np.ones(n))
     assert traces == [(2,), (3,)]
+
+
+def test_threads_share_what_is_traced():
+    traces = []
+
+    def doubled(x):
+        traces.append(x.shape)
+        return 2 * x
+
+    call = compiled(doubled, jit_compile=True)
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(call, [tf.constant([float(i)]) for i in range(4)]))
+    assert [result.numpy().tolist() for result in results] == [[0.0], [2.0], [4.0], [6.0]]
+    assert traces == [(1,)]
 
 
 def test_a_loop_of_unknown_length_is_differentiated_without_xla():
