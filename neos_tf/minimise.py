@@ -1,8 +1,8 @@
 """Minimisation inside a graph: damped Newton steps within bounds, and the gradient of the solution.
 
-What is solved is a function of a batch of points; how, is Newton's method with Marquardt's damping; how the solution is
-differentiated, is the implicit function theorem, Eq. (5) of Simpson and Heinrich, arXiv:2203.05570, in which the update
-u is the Newton step:
+What is solved is a function of a batch of points; how, is Newton's method with Marquardt's damping, and with a positive
+matrix in place of the Hessian where that is not positive; how the solution is differentiated, is the implicit function
+theorem, Eq. (5) of Simpson and Heinrich, arXiv:2203.05570, in which the update u is the Newton step:
 
     d x / d a = -H^-1 d^2 f / (d x d a),    H = d^2 f / d x^2 at the solution
 """
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from neos_tf.elimination import eliminated
 from neos_tf.typing import TensorLike
 
 ROUNDING = 1e-12  # relative rise of the objective that is not held against a step
@@ -20,13 +21,32 @@ RIDGE = (
     1e-13  # keeps the equations solvable where a parameter has no effect; of the curvature, so below every tolerance
 )
 LARGEST_DAMPING = 1e8  # steps that are still refused then are smaller than rounding
+ASIDE = 0.1  # of the way to the middle of the bounds, where the second start is
+
+
+class Derivatives(NamedTuple):
+    """A function and its derivatives at one point x.
+
+    Args:
+        value: ().
+        gradient: (n,).
+        hessian: (n, n), exact.
+        positive: (n, n) positive semi-definite, takes the place of the Hessian where that is not positive: Fisher's
+            matrix of a likelihood.
+    """
+
+    value: tf.Tensor
+    gradient: tf.Tensor
+    hessian: tf.Tensor
+    positive: tf.Tensor
 
 
 class Minimum(NamedTuple):
     """Where a function is smallest. Failure is in `converged`, nothing is raised.
 
     Args:
-        x: (n,) the minimum, differentiable with respect to the arguments of the objective.
+        x: (n,) the minimum, differentiable with respect to the arguments of the objective; the lowest point that was
+            seen if not converged.
         value: () the objective there, differentiable once.
         converged: () bool; the slope is gone in every direction that is left, the curvature is positive, all is finite.
         n_iterations: () int32, evaluations of the objective with its derivatives.
@@ -43,12 +63,19 @@ class Minimum(NamedTuple):
     free: tf.Tensor
 
 
-class _State(NamedTuple):
-    iteration: tf.Tensor
+class _Point(NamedTuple):
     x: tf.Tensor
     value: tf.Tensor
     gradient: tf.Tensor
     hessian: tf.Tensor
+    positive: tf.Tensor
+
+
+class _State(NamedTuple):
+    iteration: tf.Tensor
+    restarted: tf.Tensor
+    here: _Point
+    first: _Point  # where the first search ended
     proposal: tf.Tensor
     damping: tf.Tensor
     decrement: tf.Tensor
@@ -65,16 +92,18 @@ def minimise(
     fixed: TensorLike | None = None,
     tolerance: float = 1e-16,
     max_iterations: int = 100,
+    derivatives: Callable | None = None,
+    noise: TensorLike = 0.0,
 ) -> Minimum:
     """Minimises a smooth function within bounds, in eager mode, in a graph or under XLA.
 
     A parameter at a bound that the gradient pushes against is left out of the step. A step that does not lower the
-    objective, or leads to where it is not finite, is taken back and damped.
+    objective, or leads to where it is not finite, is taken back and damped. A saddle is left along negative curvature.
+    Where the search ends without a minimum, it starts again, aside of `initial` towards the middle of the bounds.
 
     Args:
         objective: function of points (n_points, n) float64 and of `arguments`, giving (n_points,) values. It must treat
-            each point alone: the Hessian comes from one differentiation of the gradient at n copies of the point. The
-            same function given again is not traced again.
+            each point alone. The same function given again is not traced again.
         initial: (n,) where to start. The values of the fixed parameters are taken from it.
         arguments: tensors on which the objective depends. The solution is differentiable with respect to them, and with
             respect to the fixed entries of `initial`; what the objective takes from its closure counts as constant.
@@ -83,6 +112,12 @@ def minimise(
         fixed: (n,) bool, parameters that stay at `initial`; none if None.
         tolerance: on the Newton decrement g^T H^-1 g, twice the expected gain of the next step, which is still taken.
         max_iterations: evaluations after which the search is given up.
+        derivatives: function of `arguments`, called once, that gives a function of one point (n,), called at every
+            step, that gives `Derivatives`. Their value may differ from the objective by a constant; the value at the
+            solution is the objective's. If None, they come from one differentiation of the gradient at n copies of the
+            point, and a step along the gradient stands in where the Hessian is not positive.
+        noise: () rise of the objective that is not held against a step, beside one of 1e-12 of its value: rounding of
+            sums that cancel.
 
     Raises:
         ValueError: `initial` that is no vector, or bounds of another length.
@@ -96,23 +131,26 @@ def minimise(
     n = initial.shape[0]
     lower, upper = _vector("lower", lower, n, -float("inf")), _vector("upper", upper, n, float("inf"))
     fixed = tf.zeros(n, tf.bool) if fixed is None else tf.convert_to_tensor(fixed, tf.bool)
+    noise = tf.stop_gradient(tf.convert_to_tensor(noise, tf.float64))
     arguments = (initial, *(tf.convert_to_tensor(argument, tf.float64) for argument in arguments))
 
     stopped = [tf.stop_gradient(argument) for argument in arguments]
-    state = _State(*_search(objective)(stopped, lower, upper, fixed, tolerance, max_iterations))
+    search = _search(objective, derivatives)
+    iteration, here, proposal, decrement = search(stopped, lower, upper, fixed, tolerance, max_iterations, noise)
 
-    free = _free(state.x, state.gradient, lower, upper, fixed)
-    scale, hessian = _scaled(state.hessian, free)
-    positive = tf.reduce_min(tf.linalg.eigvalsh(hessian)) > 0
-    at_minimum = tf.where(free, state.proposal, state.x)  # the last step is small, and taken
+    converged = (decrement < tolerance) & tf.math.is_finite(here.value)
+    free = _free(here.x, here.gradient, lower, upper, fixed)
+    scale, hessian = _scaled(here.hessian, free)
+    found = tf.stop_gradient(tf.where(free & converged, proposal, here.x))  # the last step is small, and taken
     value_at = _with_fixed(objective, fixed)
-    x = _differentiable(value_at, tf.stop_gradient(at_minimum), free, scale, hessian, arguments)
+    gradient_at = _gradient_of(value_at) if derivatives is None else _given_gradient(derivatives, fixed)
+    x = _differentiable(gradient_at, found, free, scale, hessian, arguments)
     return Minimum(
         x=tf.where(fixed, initial, x),
-        value=value_at(tf.stop_gradient(at_minimum)[None], *arguments)[0],
-        converged=(state.decrement < tolerance) & positive & tf.math.is_finite(state.value),
-        n_iterations=state.iteration,
-        gradient_norm=tf.norm(tf.where(free, state.gradient / scale, 0)),
+        value=value_at(found[None], *arguments)[0],
+        converged=converged,
+        n_iterations=iteration,
+        gradient_norm=tf.norm(tf.where(free, here.gradient / scale, 0)),
         free=free,
     )
 
@@ -136,6 +174,16 @@ def derivatives(objective: Callable, x: tf.Tensor, arguments: Sequence = ()) -> 
     return values[0], gradients[0], hessian
 
 
+def _automatic(objective: Callable, arguments: Sequence, fixed: tf.Tensor) -> Callable:
+    """`Derivatives` of the objective; in place of the Hessian its diagonal, for steps along the gradient."""
+
+    def at(x):
+        value, gradient, hessian = derivatives(_with_fixed(objective, fixed), x, arguments)
+        return Derivatives(value, gradient, hessian, tf.linalg.diag(tf.abs(tf.linalg.diag_part(hessian))))
+
+    return at
+
+
 def _vector(name: str, values: TensorLike | None, n: int, default: float) -> tf.Tensor:
     if values is None:
         return tf.fill([n], tf.constant(default, tf.float64))
@@ -151,54 +199,65 @@ def _with_fixed(objective: Callable, fixed: tf.Tensor) -> Callable:
 
 
 @functools.lru_cache(maxsize=64)
-def _search(objective: Callable) -> Callable:
+def _search(objective: Callable, derivatives: Callable | None) -> Callable:
     """The search as one graph, which is traced once for each objective and shape."""
 
     @tf.function(autograph=False)
-    def search(arguments, lower, upper, fixed, tolerance, max_iterations):
+    def search(arguments, lower, upper, fixed, tolerance, max_iterations, noise):
         start = tf.where(fixed, arguments[0], tf.clip_by_value(arguments[0], lower, upper))
-        value_at = _with_fixed(objective, fixed)
+        derive = _automatic(objective, arguments, fixed) if derivatives is None else derivatives(*arguments[1:])
+        middle = tf.where(tf.math.is_finite(lower) & tf.math.is_finite(upper), (lower + upper) / 2, start + 1)
+        aside = tf.where(fixed, start, tf.clip_by_value(start + ASIDE * (middle - start), lower, upper))
         n = start.shape[0]
         zero, infinite = tf.zeros((), tf.float64), tf.constant(float("inf"), tf.float64)
+        identity = tf.eye(n, dtype=tf.float64)
+        nowhere = _Point(start, infinite, tf.zeros_like(start), identity, identity)
+
+        def step(*state):
+            state = _step(derive, _State(*state), lower, upper, fixed, noise)
+            stuck = ~state.restarted & ((state.damping >= LARGEST_DAMPING) | ~tf.math.is_finite(state.here.value))
+            again = _State(
+                state.iteration, tf.constant(True), nowhere._replace(x=aside), state.here, aside, zero, infinite
+            )
+            return tuple(_chosen(stuck, again, state))
 
         def unfinished(*state):
             state = _State(*state)
-            started_well = (state.iteration == 0) | tf.math.is_finite(state.value)
+            started_well = (state.damping == 0) | tf.math.is_finite(state.here.value)
             return started_well & (state.decrement >= tolerance) & (state.damping < LARGEST_DAMPING)
 
-        def step(*state):
-            return _step(value_at, _State(*state), arguments, lower, upper, fixed)
-
-        first = _State(
-            tf.constant(0), start, infinite, tf.zeros_like(start), tf.eye(n, dtype=tf.float64), start, zero, infinite
-        )
-        return tf.while_loop(unfinished, step, tuple(first), maximum_iterations=max_iterations)
+        initial = _State(tf.constant(0), tf.constant(False), nowhere, nowhere, start, zero, infinite)
+        state = _State(*tf.while_loop(unfinished, step, tuple(initial), maximum_iterations=max_iterations))
+        worse = ~(state.here.value < state.first.value + _allowance(state.here.value, noise))
+        here = _chosen(worse, state.first, state.here)
+        return state.iteration, here, state.proposal, tf.where(worse, infinite, state.decrement)
 
     return search
 
 
+def _chosen(condition: tf.Tensor, first: NamedTuple, second: NamedTuple) -> NamedTuple:
+    return tf.nest.map_structure(functools.partial(tf.where, condition), first, second)
+
+
+def _allowance(value: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    return noise + ROUNDING * tf.abs(value)
+
+
 def _step(
-    objective: Callable,
-    state: _State,
-    arguments: Sequence[tf.Tensor],
-    lower: tf.Tensor,
-    upper: tf.Tensor,
-    fixed: tf.Tensor,
-) -> tuple:
+    derive: Callable, state: _State, lower: tf.Tensor, upper: tf.Tensor, fixed: tf.Tensor, noise: tf.Tensor
+) -> _State:
     """Evaluates the objective at the proposal, goes there if it is lower, and makes the next proposal."""
-    evaluated = derivatives(objective, state.proposal, arguments)
-    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in evaluated])
-    accepted = finite & (evaluated[0] <= state.value + ROUNDING * tf.abs(evaluated[0]))
-    here = (state.x, state.value, state.gradient, state.hessian)
-    x, value, gradient, hessian = (
-        tf.where(accepted, new, old) for new, old in zip((state.proposal, *evaluated), here, strict=True)
-    )
+    there = _Point(state.proposal, *derive(state.proposal))
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in there])
+    accepted = finite & (there.value <= state.here.value + _allowance(there.value, noise))
+    here = _chosen(accepted, there, state.here)
     smaller, larger = tf.where(state.damping > 1e-3, state.damping / 10, 0), tf.maximum(10 * state.damping, 1e-3)
     damping = tf.where(accepted, smaller, larger)
-    move, decrement = _newton_step(gradient, hessian, _free(x, gradient, lower, upper, fixed), damping)
-    proposal = tf.where(fixed, x, tf.clip_by_value(x + move, lower, upper))
+    proposal, decrement = _proposed(here, lower, upper, fixed, damping)
     decrement = tf.where(accepted & (damping == 0), decrement, float("inf"))
-    return state.iteration + 1, x, value, gradient, hessian, proposal, damping, decrement
+    return state._replace(
+        iteration=state.iteration + 1, here=here, proposal=proposal, damping=damping, decrement=decrement
+    )
 
 
 def _free(x: tf.Tensor, gradient: tf.Tensor, lower: tf.Tensor, upper: tf.Tensor, fixed: tf.Tensor) -> tf.Tensor:
@@ -215,25 +274,60 @@ def _scaled(hessian: tf.Tensor, free: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return scale, tf.where(both, hessian / (scale[:, None] * scale[None, :]), identity) + RIDGE * identity
 
 
-def _newton_step(
-    gradient: tf.Tensor, hessian: tf.Tensor, free: tf.Tensor, damping: tf.Tensor
+def _proposed(
+    here: _Point, lower: tf.Tensor, upper: tf.Tensor, fixed: tf.Tensor, damping: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The step, and g^T H^-1 g; downhill along the gradient, and infinity, where Newton's would lead uphill."""
-    scale, hessian = _scaled(hessian, free)
-    slope = tf.where(free, gradient / scale, 0)
-    hessian += damping * tf.eye(hessian.shape[0], dtype=hessian.dtype)
-    move = -_solve(hessian, slope)
-    decrement = -tf.reduce_sum(slope * move)
-    downhill = decrement >= 0  # false for NaN
-    return tf.where(downhill, move, -slope) / scale, tf.where(downhill, decrement, float("inf"))
+    """Where the next step leads, and g^T H^-1 g: infinity where the step is not Newton's."""
+    free = _free(here.x, here.gradient, lower, upper, fixed)
+    identity = damping * tf.eye(here.x.shape[0], dtype=tf.float64)
+
+    def within(move):
+        return tf.where(fixed, here.x, tf.clip_by_value(here.x + move, lower, upper))
+
+    def of(matrix):
+        scale, matrix = _scaled(matrix, free)
+        slope = tf.where(free, here.gradient / scale, 0)
+        return scale, slope, eliminated(matrix + identity, slope)
+
+    scale, slope, newton = of(here.hessian)
+
+    def with_positive():
+        """Downhill by the positive matrix, or along negative curvature if that promises more."""
+        own_scale, own_slope, downhill = of(here.positive)
+        gain = tf.reduce_sum(own_slope * downhill.solution) / 2
+        length = tf.norm(newton.direction)
+        along, reach = newton.direction / length, 1 / (1 + damping)
+        descent = tf.reduce_sum(slope * along)
+        move = along * reach / scale
+        ahead, back = within(move), within(-move)
+        roomy = tf.norm((ahead - here.x) * scale) >= tf.norm((back - here.x) * scale)
+        aside = tf.where((descent < 0) | ((descent == 0) & roomy), ahead, back)
+        gain_aside = tf.abs(descent) * reach - newton.curvature / length**2 * reach**2 / 2
+        return tf.where(gain_aside > gain, aside, within(-downhill.solution / own_scale))
+
+    proposal = tf.cond(newton.positive, lambda: within(-newton.solution / scale), with_positive)
+    decrement = tf.reduce_sum(slope * newton.solution)
+    return proposal, tf.where(newton.positive, decrement, float("inf"))
 
 
-def _solve(matrix: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
-    return tf.linalg.solve(matrix, vector[:, None])[:, 0]
+def _gradient_of(objective: Callable) -> Callable:
+    """The gradient at one point of an objective of batches, `arguments` with `initial` first."""
+
+    def gradient(x, arguments):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = objective(x[None], *arguments)
+        return tape.gradient(value, x, unconnected_gradients="zero")
+
+    return gradient
+
+
+def _given_gradient(derivatives: Callable, fixed: tf.Tensor) -> Callable:
+    return lambda x, arguments: derivatives(*arguments[1:])(tf.where(fixed, arguments[0], x)).gradient
 
 
 def _differentiable(
-    objective: Callable,
+    gradient_at: Callable,
     x: tf.Tensor,
     free: tf.Tensor,
     scale: tf.Tensor,
@@ -245,14 +339,11 @@ def _differentiable(
     @tf.custom_gradient
     def solution(*arguments):
         def vector_jacobian_product(upstream):
-            direction = _solve(hessian, tf.where(free, upstream / scale, 0)) / scale
-            with tf.GradientTape() as outer:
-                outer.watch(arguments)
-                with tf.GradientTape() as inner:
-                    inner.watch(x)
-                    value = objective(x[None], *arguments)
-                along = tf.reduce_sum(inner.gradient(value, x, unconnected_gradients="zero") * direction)
-            gradients = outer.gradient(along, arguments, unconnected_gradients="zero")
+            direction = eliminated(hessian, tf.where(free, upstream / scale, 0)).solution / scale
+            with tf.GradientTape() as tape:
+                tape.watch(arguments)
+                along = tf.reduce_sum(gradient_at(x, arguments) * direction)
+            gradients = tape.gradient(along, arguments, unconnected_gradients="zero")
             return [-gradient for gradient in gradients]
 
         return tf.identity(x), vector_jacobian_product

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neos_tf.minimise import derivatives, minimise
+from neos_tf.minimise import Derivatives, derivatives, minimise
 
 A, B = np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([1.0, -4.0])
 LOW = [-np.inf, -1.0]
@@ -86,9 +86,70 @@ def test_parameter_without_effect_stays():
     np.testing.assert_allclose(minimum.x, [2, 7], rtol=1e-14)
 
 
-def test_saddles_and_maxima_are_no_minima():
+def barrier(x):
+    """Minimum at 4, and nothing finite up to 1."""
+    return tf.reduce_sum(x - 3 * tf.math.log(x - 1), axis=-1)
+
+
+def given(matrix, vector):
+    """`quadratic` plus a constant, with a stand-in of the Hessian that is four times as large."""
+    return lambda x: Derivatives(
+        tf.reduce_sum(x * tf.linalg.matvec(matrix, x)) / 2 - tf.reduce_sum(x * vector) + 7,
+        tf.linalg.matvec(matrix, x) - vector,
+        matrix,
+        4 * tf.linalg.diag(tf.linalg.diag_part(matrix)),
+    )
+
+
+def given_double_well():
+    """Newton's step leads uphill between the minima; the stand-in is Gauss-Newton's, 8 x^2."""
+    return lambda x: Derivatives(
+        tf.reduce_sum((x**2 - 1) ** 2), 4 * x * (x**2 - 1), tf.linalg.diag(12 * x**2 - 4), tf.linalg.diag(8 * x**2)
+    )
+
+
+def test_given_derivatives_lead_the_search():
+    """Value and solution are the objective's, and the gradient of the solution that of the derivatives."""
+    vector = tf.constant(B)
+    with tf.GradientTape() as tape:
+        tape.watch(vector)
+        minimum = minimise(quadratic, [0.5, 5.0], [A, vector], fixed=[True, False], derivatives=given)
+    np.testing.assert_allclose(minimum.x, [0.5, (-4 - 0.5) / 2], rtol=1e-12)  # the ridge
+    np.testing.assert_allclose(minimum.value, quadratic(minimum.x[None], A, B)[0], rtol=1e-14)
+    np.testing.assert_allclose(tape.gradient(minimum.x, vector)[1], 1 / A[1, 1], rtol=1e-12)
+    assert minimum.converged and minimum.n_iterations == 2
+    for start in (0.5, -0.3):
+        well = minimise(double_well, [start], derivatives=given_double_well)
+        np.testing.assert_allclose(well.x, [np.sign(start)], rtol=1e-14)
+        assert well.converged and well.n_iterations < 20
+
+
+def test_noise_is_no_reason_to_damp():
+    def noisy(x):
+        rounding = 1e-6 * tf.cos(1e9 * tf.stop_gradient(tf.reduce_sum(x, axis=-1)))
+        return tf.reduce_sum(tf.cosh(x), axis=-1) + rounding
+
+    minimum = minimise(noisy, [0.5, 1.5], noise=3e-6)
+    assert minimum.converged and minimum.n_iterations < 8
+    assert minimise(noisy, [0.5, 1.5]).n_iterations > minimum.n_iterations
+
+
+def test_second_start_where_the_first_has_no_value():
+    minimum = minimise(barrier, [0.5], lower=[0.0], upper=[20.0])
+    np.testing.assert_allclose(minimum.x, [4], rtol=1e-14)
+    assert minimum.converged
+
+
+def test_saddles_and_maxima_are_left_downhill():
     assert not minimise(saddle, [1.0, 0.0]).converged
-    assert not minimise(double_well, [0.0]).converged
+    bounded = minimise(saddle, [1.0, 0.0], lower=[-2.0, -2.0], upper=[2.0, 2.0])
+    np.testing.assert_allclose(bounded.x, [0, np.sign(bounded.x[1]) * 2], atol=1e-12)
+    assert bounded.converged
+    top = minimise(double_well, [0.0])
+    np.testing.assert_allclose(np.abs(top.x), [1], rtol=1e-14)
+    assert top.converged
+    at_bound = minimise(double_well, [0.0], lower=[-0.5], upper=[0.0])
+    assert at_bound.converged and at_bound.x[0] == -0.5
     held = minimise(double_well, [0.1], lower=[-0.5], upper=[0.5])
     assert held.converged and held.x[0] == 0.5 and not held.free[0]
     right = minimise(double_well, [0.1])
@@ -100,7 +161,10 @@ def test_failure_is_in_the_result():
     minimum = minimise(nowhere, [0.5, 0.5])
     assert not minimum.converged and np.array_equal(minimum.x, [0.5, 0.5])
     assert not minimise(quadratic, [5.0, 5.0], [A, B * np.nan]).converged
-    assert not minimise(rosenbrock, [-1.2, 1.0], max_iterations=3).converged
+    stopped = minimise(rosenbrock, [-1.2, 1.0], max_iterations=3)
+    assert not stopped.converged and stopped.value == rosenbrock(stopped.x[None])[0] <= rosenbrock(
+        np.array([[-1.2, 1]])
+    )
     unbounded = minimise(lambda x: x[:, 0], [0.0], max_iterations=20)
     assert not unbounded.converged
 
