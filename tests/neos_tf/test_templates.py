@@ -251,6 +251,15 @@ def test_model_that_differs_from_pyhf_is_refused(monkeypatch):
         correlated_background(2)
 
 
+@pytest.mark.parametrize("background", [3e6, 3e12])
+@pytest.mark.parametrize("uncertainty", [None, 1e-6])
+def test_rounding_of_large_counts_is_no_difference(background, uncertainty):
+    """In bins and in auxiliary measurements, of up to 1e12 counts: n log n is known to 1e-2 there."""
+    modifiers = [] if uncertainty is None else [shapesys("free", [uncertainty * background])]
+    samples = [sample("signal", [1e3], MU), sample("background", [background], *modifiers)]
+    assert TemplateModel.from_spec(specification(c=samples)).parameter_names[0] == "mu"
+
+
 def test_another_pyhf_is_refused(monkeypatch):
     monkeypatch.setattr(pyhf, "__version__", "0.8.0")
     with pytest.raises(ImportError, match=r"Received: pyhf 0.8.0.*pip install 'pyhf>=0.7.6,<0.8'"):
