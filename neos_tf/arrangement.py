@@ -3,10 +3,11 @@
 pyhf sorts samples, channels and parameters, and arranges their numbers in arrays. A model of the same specification
 with positions in place of numbers goes through that as well; the arrays that come out say which number stands where. An
 evaluation works on shallow copies of pyhf's model whose arrays are gathered from a tensor of all numbers. pyhf computes
-in TensorFlow only meanwhile; the backend that the user has set is left as it was.
+in TensorFlow only meanwhile, and in this thread alone; the backend that the user has set is left as it was.
 """
 
 import copy
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
@@ -277,17 +278,35 @@ def numpy_backend() -> AbstractContextManager[None]:
     return _backend(NUMPY)
 
 
+class _StatePerThread(dict):
+    """pyhf's state, the backends in use, of which a thread may see its own for a while: no other has to wait."""
+
+    def __init__(self, state: dict):
+        super().__init__(state)
+        self.own = threading.local()
+
+    def __getitem__(self, key: str) -> Any:
+        own = getattr(self.own, "state", {})
+        return own[key] if key in own else super().__getitem__(key)
+
+
+_installing = threading.Lock()
+
+
 @contextmanager
 def _backend(tensorlib: Any, default: bool = False) -> Iterator[None]:
-    """Another backend for a while. No event is triggered, so that no model of the user's is touched."""
-    before = dict(manager.state)
-    manager.state["current"] = (tensorlib, before["current"][1])
-    if default:
-        manager.state["default"] = manager.state["current"]
+    """Another backend for a while, in this thread. No event is triggered, so that no model of the user's is touched."""
+    with _installing:
+        if not isinstance(manager.state, _StatePerThread):
+            manager.state = _StatePerThread(manager.state)
+    own = manager.state.own
+    before = getattr(own, "state", {})
+    backend = tensorlib, manager.state["current"][1]
+    own.state = {**before, "current": backend, **({"default": backend} if default else {})}
     try:
         yield
     finally:
-        manager.state.update(before)
+        own.state = before
 
 
 def _model_spec(spec: dict, measurement: str | None, poi: str | None) -> tuple[dict, str | None]:
