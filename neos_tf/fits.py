@@ -4,9 +4,10 @@ Every function works eagerly, in a graph and under XLA, which is the fastest. De
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from neos_tf.histogram import as_float64
@@ -119,25 +120,42 @@ def asimov_fit(likelihood: Likelihood, pars: TensorLike) -> FitResult:
 
 
 @do_not_convert
-def covariance(likelihood: Likelihood, pars: TensorLike | None = None, data: TensorLike | None = None) -> tf.Tensor:
+def covariance(
+    likelihood: Likelihood,
+    pars: TensorLike | None = None,
+    data: TensorLike | None = None,
+    *,
+    unconstrained: Sequence[str] = (),
+) -> tf.Tensor:
     """Covariance matrix of the parameters, the inverse of the Hessian of -ln L.
 
     Args:
         likelihood: templates bound to a model.
         pars: (n_parameters,) where, usually `FitResult.pars`; the initial parameters if None.
         data: (n_data,) counts and auxiliary data; the Asimov data of `pars` if None, for the Fisher information.
+        unconstrained: names of parameters whose constraint is left out, so that the counts alone have to tell them.
 
     Returns:
         (n_parameters, n_parameters); rows and columns of fixed parameters are 0. All are NaN if there is no inverse, as
         where a bin without expected events has no likelihood, or a parameter no effect.
 
     Raises:
-        ValueError: data of another length.
+        ValueError: data of another length; a name in `unconstrained` that is not a parameter's.
     """
     model = likelihood.model
+    unknown = [name for name in unconstrained if name not in model.parameter_names]
+    if unknown or isinstance(unconstrained, str):
+        raise ValueError(
+            f"Expected unconstrained to be a list of some of {', '.join(model.parameter_names)}. Received: "
+            f"{unconstrained!r}."
+        )
     pars = tf.convert_to_tensor(model.initial if pars is None else pars, tf.float64)
     data = likelihood.expected_data(pars) if data is None else _data(likelihood, data)
     _, _, hessian = derivatives(_objective(model, False), pars, (likelihood.numbers, data))
+    if unconstrained:
+        _, _, constraints = derivatives(lambda points: -2 * likelihood.constraint_logpdf(points, data), pars)
+        left_out = np.isin(model.parameter_names, unconstrained).astype(float)
+        hessian -= left_out[:, None] * constraints
     free = tf.cast(~model.fixed, tf.float64)
     fixed = tf.linalg.diag(1 - free)
     scale = tf.stop_gradient(tf.sqrt(tf.abs(tf.linalg.diag_part(hessian))))
@@ -153,9 +171,15 @@ def covariance(likelihood: Likelihood, pars: TensorLike | None = None, data: Ten
 
 
 @do_not_convert
-def uncertainties(likelihood: Likelihood, pars: TensorLike | None = None, data: TensorLike | None = None) -> tf.Tensor:
+def uncertainties(
+    likelihood: Likelihood,
+    pars: TensorLike | None = None,
+    data: TensorLike | None = None,
+    *,
+    unconstrained: Sequence[str] = (),
+) -> tf.Tensor:
     """(n_parameters,) standard deviations, roots of the diagonal of `covariance`; arguments as there."""
-    return guarded_sqrt(tf.linalg.diag_part(covariance(likelihood, pars, data)))
+    return guarded_sqrt(tf.linalg.diag_part(covariance(likelihood, pars, data, unconstrained=unconstrained)))
 
 
 @do_not_convert

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from neos_tf.fits import covariance, guarded_sqrt, parameters_with_poi
+from neos_tf.fits import covariance, guarded_sqrt, parameters_with_poi, poi_index
 from neos_tf.inference import cls, discovery_significance
 from neos_tf.templates import Likelihood
 
@@ -94,12 +94,17 @@ class POIVarianceLoss(Loss):
 
     Args:
         poi_asimov: signal strength of the Asimov data at which it is taken.
+        log: take the logarithm, whose gradient is of order one in whatever units the parameter is.
+        unconstrained: as for `covariance`.
     """
 
     poi_asimov: float = 1.0
+    log: bool = False
+    unconstrained: tuple[str, ...] = ()
 
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
-        return _finite(_variance(likelihood, self.poi_asimov, likelihood.model.poi_index))
+        variance = _variance(likelihood, self.poi_asimov, poi_index(likelihood), self.unconstrained)
+        return _finite(tf.math.log(variance) if self.log else variance)
 
 
 @keras.saving.register_keras_serializable(package="neos_tf")
@@ -108,9 +113,11 @@ class POIUncertaintyLoss(Loss):
     """Standard deviation of the parameter of interest; arguments as `POIVarianceLoss`."""
 
     poi_asimov: float = 1.0
+    unconstrained: tuple[str, ...] = ()
 
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
-        return _finite(guarded_sqrt(_variance(likelihood, self.poi_asimov, likelihood.model.poi_index)))
+        variance = _variance(likelihood, self.poi_asimov, poi_index(likelihood), self.unconstrained)
+        return _finite(guarded_sqrt(variance))
 
 
 @keras.saving.register_keras_serializable(package="neos_tf")
@@ -121,16 +128,18 @@ class ConstraintLoss(Loss):
     Args:
         parameter: its name, one of `TemplateModel.parameter_names`.
         poi_asimov: signal strength of the Asimov data at which sigma is taken.
+        unconstrained: as for `covariance`.
     """
 
     parameter: str
     poi_asimov: float = 1.0
+    unconstrained: tuple[str, ...] = ()
 
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
         names = likelihood.model.parameter_names
         if self.parameter not in names:
             raise ValueError(f"Expected parameter to be one of {', '.join(names)}. Received: {self.parameter!r}.")
-        variance = _variance(likelihood, self.poi_asimov, names.index(self.parameter))
+        variance = _variance(likelihood, self.poi_asimov, names.index(self.parameter), self.unconstrained)
         return _finite((1 - guarded_sqrt(variance)) ** 2)
 
 
@@ -212,8 +221,9 @@ class WeightedLoss(Loss):
         return cls({keras.saving.deserialize_keras_object(loss): a for loss, a in config["terms"]})
 
 
-def _variance(likelihood: Likelihood, poi_asimov: float, index: int) -> tf.Tensor:
-    return covariance(likelihood, parameters_with_poi(likelihood, poi_asimov))[index, index]
+def _variance(likelihood: Likelihood, poi_asimov: float, index: int, unconstrained: tuple[str, ...]) -> tf.Tensor:
+    pars = parameters_with_poi(likelihood, poi_asimov)
+    return covariance(likelihood, pars, unconstrained=unconstrained)[index, index]
 
 
 def _finite(value: tf.Tensor) -> LossValue:

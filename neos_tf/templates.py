@@ -184,6 +184,11 @@ class Likelihood:
         """() or (n_points,) logarithm of the density of data (n_data,), auxiliary data included, at `pars`."""
         return self._at(pars, lambda pyhf_model, points: pyhf_model.logpdf(points, as_float64(data)))
 
+    def constraint_logpdf(self, pars: TensorLike, data: TensorLike) -> tf.Tensor:
+        """() or (n_points,) the part of `logpdf` that comes from the constraints of parameters, of the same data."""
+        auxdata = as_float64(data)[sum(self.model.channels.values()) :]
+        return self._at(pars, lambda pyhf_model, points: pyhf_model.constraint_logpdf(auxdata, points))
+
     def expected_data(self, pars: TensorLike, include_auxdata: bool = True) -> tf.Tensor:
         """(n_data,) or (n_points, n_data), the Asimov data of `pars`; without auxiliary data (n_bins,)."""
         return self._at(pars, lambda pyhf_model, points: pyhf_model.expected_data(points, include_auxdata))

@@ -36,7 +36,7 @@ LOSSES = [
     CLsLoss(),
     CLsLoss(poi_test=2.0, log=False),
     DiscoveryLoss(),
-    POIVarianceLoss(poi_asimov=0.0),
+    POIVarianceLoss(poi_asimov=0.0, log=True, unconstrained=(NUISANCE,)),
     POIUncertaintyLoss(),
     ConstraintLoss(NUISANCE),
     EmptyBinPenalty(least=20.0),
@@ -52,11 +52,11 @@ def scores():
     return {name: tf.constant(values) for name, values in SCORES.items()}
 
 
-def fisher(poi):
+def fisher(poi, constrained=True):
     """(2, 2) information on the nuisance parameter and on mu, in the Asimov data of mu = poi."""
     signal, background, up, down = TEMPLATES.values()
     slopes = np.stack([(up - down) / 2, signal])  # code 4p has the slope of a straight line at alpha = 0
-    return (slopes / (poi * signal + background)) @ slopes.T + np.diag([1, 0])
+    return (slopes / (poi * signal + background)) @ slopes.T + np.diag([constrained, 0])
 
 
 @pytest.mark.parametrize("poi", [0.5, 2.0])
@@ -80,8 +80,14 @@ def test_counting_has_closed_forms(poi):
 @pytest.mark.parametrize("poi", [0.0, 1.0])
 def test_uncertainties_are_those_of_the_fisher_information(poi):
     (variance_nuisance, _), (_, variance_poi) = np.linalg.inv(fisher(poi))
+    (free_nuisance, _), (_, free_poi) = np.linalg.inv(fisher(poi, constrained=False))
+    free = {"unconstrained": (NUISANCE,)}
     expected = {
         POIVarianceLoss(poi): variance_poi,
+        POIVarianceLoss(poi, log=True): np.log(variance_poi),
+        POIVarianceLoss(poi, **free): free_poi,
+        POIUncertaintyLoss(poi, **free): np.sqrt(free_poi),
+        ConstraintLoss(NUISANCE, poi, **free): (1 - np.sqrt(free_nuisance)) ** 2,
         POIUncertaintyLoss(poi): np.sqrt(variance_poi),
         ConstraintLoss(NUISANCE, poi): (1 - np.sqrt(variance_nuisance)) ** 2,
     }
@@ -177,6 +183,10 @@ def test_config_survives_json(loss):
     [
         (lambda: WeightedLoss({}), "terms.*none"),
         (lambda: ConstraintLoss("gamma").of_likelihood(bound(SHAPE)), f"one of {NUISANCE}, mu. Received: 'gamma'"),
+        (
+            lambda: POIVarianceLoss(unconstrained=("gamma",)).of_likelihood(bound(SHAPE)),
+            rf"unconstrained to be a list of some of {NUISANCE}, mu. Received: \('gamma',\)",
+        ),
         (
             lambda: BCELoss(background=("ttbar",)).of_scores(scores()),
             "events of ttbar in each batch. Received: signal, background, background_up",
