@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from neos_tf.fits import covariance, guarded_sqrt, parameters_with_poi, poi_index
+from neos_tf.fits import covariance, guarded_sqrt
 from neos_tf.inference import cls, discovery_significance
+from neos_tf.parameters import parameters_with_poi, poi_index
 from neos_tf.templates import Likelihood
 
 
@@ -139,7 +140,10 @@ class ConstraintLoss(Loss):
         names = likelihood.model.parameter_names
         if self.parameter not in names:
             raise ValueError(f"Expected parameter to be one of {', '.join(names)}. Received: {self.parameter!r}.")
-        variance = _variance(likelihood, self.poi_asimov, names.index(self.parameter), self.unconstrained)
+        index = names.index(self.parameter)
+        if likelihood.model.fixed[index]:
+            raise ValueError(f"Expected a parameter that is free. Received: {self.parameter!r}, which is fixed.")
+        variance = _variance(likelihood, self.poi_asimov, index, self.unconstrained)
         return _finite((1 - guarded_sqrt(variance)) ** 2)
 
 
