@@ -151,8 +151,11 @@ def covariance(likelihood: Likelihood, pars: TensorLike | None = None, data: Ten
     """
     model = likelihood.model
     pars = tf.convert_to_tensor(model.initial if pars is None else pars, tf.float64)
-    data = likelihood.expected_data(pars) if data is None else _data(likelihood, data)
+    asimov = data is None
+    data = likelihood.expected_data(pars) if asimov else _data(likelihood, data)
     _, _, hessian = derivatives(_objective(model, False), pars, (likelihood.numbers, data))
+    if asimov:  # the information of a bin has no limit where nothing is expected
+        hessian = tf.where(tf.reduce_all(data[: sum(model.channels.values())] > 0), hessian, float("nan"))
     free = tf.cast(~model.fixed, tf.float64)
     fixed = tf.linalg.diag(1 - free)
     scale = tf.stop_gradient(tf.sqrt(tf.abs(tf.linalg.diag_part(hessian))))
