@@ -164,12 +164,15 @@ def covariance(
             f"{unconstrained!r}."
         )
     pars = tf.convert_to_tensor(model.initial if pars is None else pars, tf.float64)
-    data = likelihood.expected_data(pars) if data is None else _data(likelihood, data)
+    asimov = data is None
+    data = likelihood.expected_data(pars) if asimov else _data(likelihood, data)
     _, _, hessian = derivatives(_objective(model, False), pars, (likelihood.numbers, data))
     if unconstrained:
         _, _, constraints = derivatives(lambda points: -2 * likelihood.constraint_logpdf(points, data), pars)
         left_out = np.isin(model.parameter_names, unconstrained).astype(float)
         hessian -= left_out[:, None] * constraints
+    if asimov:  # the information of a bin has no limit where nothing is expected
+        hessian = tf.where(tf.reduce_all(data[: sum(model.channels.values())] > 0), hessian, float("nan"))
     free = tf.cast(~model.fixed, tf.float64)
     fixed = tf.linalg.diag(1 - free)
     scale = tf.stop_gradient(tf.sqrt(tf.abs(tf.linalg.diag_part(hessian))))
