@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from neos_tf.histogram import as_float64
 from neos_tf.minimise import RIDGE, derivatives, minimise
-from neos_tf.staterror import profile_staterrors
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike
 
@@ -27,7 +26,7 @@ class FitResult(NamedTuple):
         converged: () bool.
         n_iterations: () int32.
         gradient_norm: () slope left; in these units half of its square is the -2 ln L still to gain.
-        free: (n_parameters,) bool; neither fixed, nor held at a bound, nor profiled in closed form.
+        free: (n_parameters,) bool; neither fixed nor held at a bound.
     """
 
     pars: tf.Tensor
@@ -50,7 +49,6 @@ def fit(
     data: TensorLike,
     *,
     fixed_poi: TensorLike | None = None,
-    profile_staterror: bool = False,
     **options: Any,
 ) -> FitResult:
     """Maximum likelihood fit within the model's bounds.
@@ -59,7 +57,6 @@ def fit(
         likelihood: templates bound to a model.
         data: (n_data,) counts and auxiliary data, see `Likelihood.data` and `Likelihood.expected_data`.
         fixed_poi: () value to hold the parameter of interest at; free if None.
-        profile_staterror: take the parameters of staterror modifiers from their closed form instead of searching them.
         **options: tolerance and max_iterations of `minimise`.
 
     Raises:
@@ -71,31 +68,23 @@ def fit(
     if fixed_poi is not None:
         fixed[poi_index(likelihood)] = True
         initial = parameters_with_poi(likelihood, fixed_poi)
-    if profile_staterror:
-        fixed[model.staterrors.parameters] = True
 
     minimum = minimise(
-        _objective(model, profile_staterror),
+        _objective(model),
         initial,
         (likelihood.numbers, data),
         lower=model.lower,
         upper=model.upper,
         fixed=fixed,
+        derivatives=model.closed_form,
         **options,
     )
-    pars = profile_staterrors(minimum.x[None], likelihood, data)[0] if profile_staterror else minimum.x
-    return FitResult(pars, *minimum[1:])
+    return FitResult(*minimum)
 
 
 @functools.lru_cache(maxsize=64)
-def _objective(model: TemplateModel, profile_staterror: bool) -> Callable:
-    def objective(points, numbers, data):
-        likelihood = Likelihood(model, numbers)
-        return twice_nll(
-            profile_staterrors(points, likelihood, data) if profile_staterror else points, likelihood, data
-        )
-
-    return objective
+def _objective(model: TemplateModel) -> Callable:
+    return lambda points, numbers, data: twice_nll(points, Likelihood(model, numbers), data)
 
 
 def fixed_poi_fit(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **options: Any) -> FitResult:
@@ -136,8 +125,11 @@ def covariance(likelihood: Likelihood, pars: TensorLike | None = None, data: Ten
     """
     model = likelihood.model
     pars = tf.convert_to_tensor(model.initial if pars is None else pars, tf.float64)
-    data = likelihood.expected_data(pars) if data is None else _data(likelihood, data)
-    _, _, hessian = derivatives(_objective(model, False), pars, (likelihood.numbers, data))
+    asimov = data is None
+    data = likelihood.expected_data(pars) if asimov else _data(likelihood, data)
+    hessian = _hessian(likelihood, pars, data)
+    if asimov:  # the information of a bin has no limit where nothing is expected
+        hessian = tf.where(tf.reduce_all(data[: sum(model.channels.values())] > 0), hessian, float("nan"))
     free = tf.cast(~model.fixed, tf.float64)
     fixed = tf.linalg.diag(1 - free)
     scale = tf.stop_gradient(tf.sqrt(tf.abs(tf.linalg.diag_part(hessian))))
@@ -150,6 +142,14 @@ def covariance(likelihood: Likelihood, pars: TensorLike | None = None, data: Ten
     regular = finite & (tf.reduce_min(tf.abs(tf.linalg.eigvalsh(tf.where(finite, matrix, identity)))) > RIDGE)
     inverse = tf.linalg.inv(tf.where(regular, matrix, identity))  # which would raise on others
     return tf.where(regular, both * inverse / outer, float("nan"))
+
+
+def _hessian(likelihood: Likelihood, pars: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
+    """(n_parameters, n_parameters) of -2 ln L."""
+    closed_form = likelihood.model.closed_form
+    if closed_form is None:
+        return derivatives(_objective(likelihood.model), pars, (likelihood.numbers, data))[2]
+    return closed_form(likelihood.numbers, data)(pars).hessian
 
 
 @do_not_convert
