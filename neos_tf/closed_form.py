@@ -135,11 +135,12 @@ class ClosedForm:
         return functools.partial(self._derivatives, self._hoisted(numbers, data))
 
     def rates(self, numbers: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        """(n_bins,) expected counts, without the floor."""
+        """(n_bins,) expected counts."""
         hoisted = self._hoisted(numbers, tf.zeros(self._n_bins + len(self._measurement), tf.float64))
         alpha, others = self._split(x)
         norms, counts = self._norms(hoisted, alpha)[0], self._counts(hoisted, alpha)[0]
-        return self._summed(_product(others, self._products) * norms * counts)
+        total = self._summed(_product(others, self._products) * norms * counts)
+        return total if self._floor is None else tf.maximum(total, self._floor)
 
     def _hoisted(self, numbers: tf.Tensor, data: tf.Tensor) -> _Numbers:
         low, middle, high = (tf.gather(numbers, positions) for positions in self._histosys)
