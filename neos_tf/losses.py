@@ -56,15 +56,13 @@ class CLsLoss(Loss):
     Args:
         poi_test: signal strength to exclude.
         log: take the logarithm.
-        profile_staterror: as for `fit`.
     """
 
     poi_test: float = 1.0
     log: bool = True
-    profile_staterror: bool = False
 
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
-        result = cls(likelihood, poi_test=self.poi_test, profile_staterror=self.profile_staterror)
+        result = cls(likelihood, poi_test=self.poi_test)
         return LossValue(result.log_expected if self.log else tf.exp(result.log_expected), result.converged)
 
 
@@ -75,16 +73,12 @@ class DiscoveryLoss(Loss):
 
     Args:
         poi_asimov: signal strength that is there.
-        profile_staterror: as for `fit`.
     """
 
     poi_asimov: float = 1.0
-    profile_staterror: bool = False
 
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
-        result = discovery_significance(
-            likelihood, poi_asimov=self.poi_asimov, profile_staterror=self.profile_staterror
-        )
+        result = discovery_significance(likelihood, poi_asimov=self.poi_asimov)
         return LossValue(-result.significance, result.converged)
 
 

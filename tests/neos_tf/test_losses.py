@@ -18,7 +18,7 @@ from neos_tf import (
     WeightedLoss,
     correlated_background,
 )
-from tests.neos_tf.workspaces import MU, sample, specification, staterror
+from tests.neos_tf.workspaces import MU, sample, specification
 
 TEMPLATES = {
     "signal": np.array([2.0, 5.0, 9.0]),
@@ -118,16 +118,6 @@ def test_gradient_agrees_with_finite_differences(loss):
     h = 1e-4  # truncation of order (h / 2)**2 for templates of at least 2, rounding of 1e-14 / h: both below 1e-8
     numeric = (value(h) - value(-h)) / (2 * h)
     np.testing.assert_allclose(tape.gradient(total, step), numeric, rtol=1e-6, atol=1e-8)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("loss", [CLsLoss, DiscoveryLoss])
-def test_profiled_staterrors_change_nothing_but_the_way(loss):
-    background = sample("background", "background", staterror("channel", [5.0, 4.0, 3.0]))
-    model = TemplateModel.from_spec(specification(channel=[sample("signal", "signal", MU), background]), n_bins=3)
-    plain, profiled = (loss(profile_staterror=p).of_likelihood(bound(model)).value for p in (False, True))
-    np.testing.assert_allclose(profiled, plain, rtol=1e-10)  # two fits, each to the last digits
-    assert abs(plain - loss().of_likelihood(bound(COUNTING)).value) > 0.01
 
 
 def test_cross_entropy_is_that_of_keras():
