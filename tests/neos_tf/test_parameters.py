@@ -119,8 +119,6 @@ def test_names_of_modifiers_are_those_of_all_their_parameters():
     stat = [names.index("stat[0]"), names.index("stat[1]")]
     np.testing.assert_array_equal(given.initial.numpy()[stat], [1.1, 0.9])
     assert given.fixed[stat].all() and given.fixed.sum() == 2 and given.upper[stat[0]] == 1.5 != given.upper[stat[1]]
-    with pytest.raises(ValueError, match="staterror parameters as the model has them"):
-        fit(likelihood, likelihood.data([50.0, 60.0]), fixed=["stat"], profile_staterror=True)
 
 
 @pytest.mark.parametrize(
