@@ -3,10 +3,11 @@
 pyhf sorts samples, channels and parameters, and arranges their numbers in arrays. A model of the same specification
 with positions in place of numbers goes through that as well; the arrays that come out say which number stands where. An
 evaluation works on shallow copies of pyhf's model whose arrays are gathered from a tensor of all numbers. pyhf computes
-in TensorFlow only meanwhile; the backend that the user has set is left as it was.
+in TensorFlow only meanwhile, and in this thread alone; the backend that the user has set is left as it was.
 """
 
 import copy
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
@@ -66,20 +67,25 @@ class DifferentiableBackend(TensorflowBackend):
 TENSORFLOW, NUMPY = DifferentiableBackend(precision="64b"), NumpyBackend(precision="64b")
 
 
-class Staterrors(NamedTuple):
-    """The bin-wise statistical uncertainties of a model, gamma by gamma.
+class Structure(NamedTuple):
+    """What makes the rates of a model of its numbers and parameters.
 
     Args:
-        parameters: (n_gammas,) index of each among the parameters.
-        bins: (n_gammas,) the bin that it scales.
-        samples: (n_gammas, n_samples) 1 for the samples that it scales there, else 0.
-        data: (n_gammas,) index of its measurement among the data.
+        nominal: (n_samples, n_bins) positions of the numbers of each sample; 0 where a channel does not have it.
+        histosys, normsys: by index of the parameter, (3, n_samples, n_bins) positions of low, nominal and high.
+        histosys_code, normsys_code: how these are interpolated.
+        factors: of each other modifier, (n_samples, n_bins) index of the parameter that multiplies; -1 for none.
+        gaussian, poisson: (n, 2) index of each parameter with such a constraint, and of its measurement in the data.
     """
 
-    parameters: np.ndarray
-    bins: np.ndarray
-    samples: np.ndarray
-    data: np.ndarray
+    nominal: np.ndarray
+    histosys: dict[int, np.ndarray]
+    normsys: dict[int, np.ndarray]
+    histosys_code: str
+    normsys_code: str
+    factors: list[np.ndarray]
+    gaussian: np.ndarray
+    poisson: np.ndarray
 
 
 class Arrangement:
@@ -189,27 +195,40 @@ class Arrangement:
         return {**copy.deepcopy(self._spec), "channels": channels}
 
     @cached_property
-    def staterrors(self) -> Staterrors:
-        """Which samples of which bin each gamma scales."""
-        starts = dict(zip(self._config.channels, np.cumsum([0, *self._config.channel_nbins.values()]), strict=False))
-        parameters: list[int] = []
-        bins: list[int] = []
-        scaled: list[list[bool]] = []
-        data: list[int] = []
-        sizes = [self._config.param_set(name).n_parameters for name in self._config.auxdata_order]
-        auxdata = dict(zip(self._config.auxdata_order, np.cumsum([self._config.nmaindata, *sizes]), strict=False))
-        for name, places in self._by_kind["staterror"].items():
-            first = self._config.par_slice(name).start
-            data += range(auxdata[name], auxdata[name] + self._config.param_set(name).n_parameters)
-            for channel in self._config.channels:
-                samples = [sample["name"] for owner, sample, _ in places if owner == channel]
-                if samples:
-                    n_bins = self._config.channel_nbins[channel]
-                    parameters += range(first, first + n_bins)
-                    bins += range(starts[channel], starts[channel] + n_bins)
-                    scaled += [[sample in samples for sample in self._config.samples]] * n_bins
-                    first += n_bins
-        return Staterrors(np.array(parameters, int), np.array(bins, int), np.array(scaled, float), np.array(data, int))
+    def structure(self) -> Structure:
+        """For the closed form."""
+        appliers = self.pyhf_model.main_model.modifiers_appliers
+        interpolated: dict[str, dict[int, np.ndarray]] = {"histosys": {}, "normsys": {}}
+        for kind, positions in self._interpolated.items():
+            parameters = appliers[kind].param_viewer.indices_concatenated
+            interpolated[kind] = {int(i): np.moveaxis(at, 1, 0) for i, at in zip(parameters, positions, strict=True)}
+        factors = []
+        for kind in ("normfactor", "lumi", "shapefactor", "shapesys", "staterror"):
+            applier = appliers[kind]
+            if not applier.param_viewer.index_selection:
+                continue
+            masks = np.asarray(getattr(applier, f"_{kind}_mask"), bool)[:, :, 0]
+            scalar = kind in ("normfactor", "lumi")
+            parameters = applier.param_viewer.indices_concatenated[:, None] if scalar else applier._access_field[:, 0]
+            factors += [
+                np.where(mask, index, -1) for mask, index in zip(masks, np.asarray(parameters, int), strict=True)
+            ]
+        constraints = self.pyhf_model.constraint_model
+        return Structure(
+            self._nominal[0, :, 0],
+            **interpolated,
+            histosys_code=appliers["histosys"].interpcode,
+            normsys_code=appliers["normsys"].interpcode,
+            factors=factors,
+            gaussian=self._constrained(constraints.constraints_gaussian, "normal"),
+            poisson=self._constrained(constraints.constraints_poisson, "poisson"),
+        )
+
+    def _constrained(self, constraints: Any, kind: str) -> np.ndarray:
+        if not constraints.has_pdf():
+            return np.zeros((0, 2), int)
+        measurements = np.asarray(getattr(constraints, f"_{kind}_data"), int) + self._config.nmaindata
+        return np.stack([np.asarray(constraints._access_field[0], int), measurements], axis=1)
 
     @property
     def _config(self) -> Any:
@@ -289,17 +308,35 @@ def numpy_backend() -> AbstractContextManager[None]:
     return _backend(NUMPY)
 
 
+class _StatePerThread(dict):
+    """pyhf's state, the backends in use, of which a thread may see its own for a while: no other has to wait."""
+
+    def __init__(self, state: dict):
+        super().__init__(state)
+        self.own = threading.local()
+
+    def __getitem__(self, key: str) -> Any:
+        own = getattr(self.own, "state", {})
+        return own[key] if key in own else super().__getitem__(key)
+
+
+_installing = threading.Lock()
+
+
 @contextmanager
 def _backend(tensorlib: Any, default: bool = False) -> Iterator[None]:
-    """Another backend for a while. No event is triggered, so that no model of the user's is touched."""
-    before = dict(manager.state)
-    manager.state["current"] = (tensorlib, before["current"][1])
-    if default:
-        manager.state["default"] = manager.state["current"]
+    """Another backend for a while, in this thread. No event is triggered, so that no model of the user's is touched."""
+    with _installing:
+        if not isinstance(manager.state, _StatePerThread):
+            manager.state = _StatePerThread(manager.state)
+    own = manager.state.own
+    before = getattr(own, "state", {})
+    backend = tensorlib, manager.state["current"][1]
+    own.state = {**before, "current": backend, **({"default": backend} if default else {})}
     try:
         yield
     finally:
-        manager.state.update(before)
+        own.state = before
 
 
 def _model_spec(spec: dict, measurement: str | None, poi: str | None) -> tuple[dict, str | None]:

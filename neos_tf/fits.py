@@ -13,7 +13,6 @@ import tensorflow as tf
 from neos_tf.histogram import as_float64
 from neos_tf.minimise import RIDGE, derivatives, minimise
 from neos_tf.parameters import settings
-from neos_tf.staterror import profile_staterrors
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike
 
@@ -29,7 +28,7 @@ class FitResult(NamedTuple):
         converged: () bool.
         n_iterations: () int32.
         gradient_norm: () slope left; in these units half of its square is the -2 ln L still to gain.
-        free: (n_parameters,) bool; neither fixed, nor held at a bound, nor profiled in closed form.
+        free: (n_parameters,) bool; neither fixed nor held at a bound.
     """
 
     pars: tf.Tensor
@@ -55,7 +54,6 @@ def fit(
     init: TensorLike | Mapping | None = None,
     bounds: TensorLike | Mapping | None = None,
     fixed: TensorLike | Sequence[str] | Mapping | None = None,
-    profile_staterror: bool = False,
     **options: Any,
 ) -> FitResult:
     """Maximum likelihood fit within bounds. A name of a modifier stands for all its parameters.
@@ -68,7 +66,6 @@ def fit(
         bounds: (n_parameters, 2) lower and upper, or these by name, of which the others keep the model's.
         fixed: values to hold parameters at, by name; or names of parameters that stay where they start; or
             (n_parameters,) bool, in place of the model's own.
-        profile_staterror: take the parameters of staterror modifiers from their closed form instead of searching them.
         **options: tolerance and max_iterations of `minimise`.
 
     Raises:
@@ -78,39 +75,22 @@ def fit(
     model = likelihood.model
     data = _data(likelihood, data)
     given = settings(model, fixed_poi=fixed_poi, init=init, bounds=bounds, fixed=fixed)
-    held = given.fixed.copy()
-    if profile_staterror:
-        own = model.staterrors.parameters
-        as_given = [(given.fixed, model.fixed), (given.lower, model.lower), (given.upper, model.upper)]
-        if any(np.any(one[own] != other[own]) for one, other in as_given):
-            raise ValueError(
-                "Expected staterror parameters as the model has them. Received: fixed or bounds of their own. Do "
-                "without profile_staterror."
-            )
-        held[own] = True
-
     minimum = minimise(
-        _objective(model, profile_staterror),
+        _objective(model),
         given.initial,
         (likelihood.numbers, data),
         lower=given.lower,
         upper=given.upper,
-        fixed=held,
+        fixed=given.fixed,
+        derivatives=model.closed_form,
         **options,
     )
-    pars = profile_staterrors(minimum.x[None], likelihood, data)[0] if profile_staterror else minimum.x
-    return FitResult(pars, *minimum[1:])._replace(converged=minimum.converged & given.valid)
+    return FitResult(*minimum)._replace(converged=minimum.converged & given.valid)
 
 
 @functools.lru_cache(maxsize=64)
-def _objective(model: TemplateModel, profile_staterror: bool) -> Callable:
-    def objective(points, numbers, data):
-        likelihood = Likelihood(model, numbers)
-        return twice_nll(
-            profile_staterrors(points, likelihood, data) if profile_staterror else points, likelihood, data
-        )
-
-    return objective
+def _objective(model: TemplateModel) -> Callable:
+    return lambda points, numbers, data: twice_nll(points, Likelihood(model, numbers), data)
 
 
 def fixed_poi_fit(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **options: Any) -> FitResult:
@@ -134,26 +114,43 @@ def asimov_fit(likelihood: Likelihood, pars: TensorLike) -> FitResult:
 
 
 @do_not_convert
-def covariance(likelihood: Likelihood, pars: TensorLike | None = None, data: TensorLike | None = None) -> tf.Tensor:
+def covariance(
+    likelihood: Likelihood,
+    pars: TensorLike | None = None,
+    data: TensorLike | None = None,
+    *,
+    unconstrained: Sequence[str] = (),
+) -> tf.Tensor:
     """Covariance matrix of the parameters, the inverse of the Hessian of -ln L.
 
     Args:
         likelihood: templates bound to a model.
         pars: (n_parameters,) where, usually `FitResult.pars`; the initial parameters if None.
         data: (n_data,) counts and auxiliary data; the Asimov data of `pars` if None, for the Fisher information.
+        unconstrained: names of parameters whose constraint is left out, so that the counts alone have to tell them.
 
     Returns:
         (n_parameters, n_parameters); rows and columns of fixed parameters are 0. All are NaN if there is no inverse, as
         where a bin without expected events has no likelihood, or a parameter no effect.
 
     Raises:
-        ValueError: data of another length.
+        ValueError: data of another length; a name in `unconstrained` that is not a parameter's.
     """
     model = likelihood.model
+    unknown = [name for name in unconstrained if name not in model.parameter_names]
+    if unknown or isinstance(unconstrained, str):
+        raise ValueError(
+            f"Expected unconstrained to be a list of some of {', '.join(model.parameter_names)}. Received: "
+            f"{unconstrained!r}."
+        )
     pars = tf.convert_to_tensor(model.initial if pars is None else pars, tf.float64)
     asimov = data is None
     data = likelihood.expected_data(pars) if asimov else _data(likelihood, data)
-    _, _, hessian = derivatives(_objective(model, False), pars, (likelihood.numbers, data))
+    hessian = _hessian(likelihood, pars, data)
+    if unconstrained:
+        _, _, constraints = derivatives(lambda points: -2 * likelihood.constraint_logpdf(points, data), pars)
+        left_out = np.isin(model.parameter_names, unconstrained).astype(float)
+        hessian -= left_out[:, None] * constraints
     if asimov:  # the information of a bin has no limit where nothing is expected
         hessian = tf.where(tf.reduce_all(data[: sum(model.channels.values())] > 0), hessian, float("nan"))
     free = tf.cast(~model.fixed, tf.float64)
@@ -170,10 +167,24 @@ def covariance(likelihood: Likelihood, pars: TensorLike | None = None, data: Ten
     return tf.where(regular, both * inverse / outer, float("nan"))
 
 
+def _hessian(likelihood: Likelihood, pars: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
+    """(n_parameters, n_parameters) of -2 ln L."""
+    closed_form = likelihood.model.closed_form
+    if closed_form is None:
+        return derivatives(_objective(likelihood.model), pars, (likelihood.numbers, data))[2]
+    return closed_form(likelihood.numbers, data)(pars).hessian
+
+
 @do_not_convert
-def uncertainties(likelihood: Likelihood, pars: TensorLike | None = None, data: TensorLike | None = None) -> tf.Tensor:
+def uncertainties(
+    likelihood: Likelihood,
+    pars: TensorLike | None = None,
+    data: TensorLike | None = None,
+    *,
+    unconstrained: Sequence[str] = (),
+) -> tf.Tensor:
     """(n_parameters,) standard deviations, roots of the diagonal of `covariance`; arguments as there."""
-    return guarded_sqrt(tf.linalg.diag_part(covariance(likelihood, pars, data)))
+    return guarded_sqrt(tf.linalg.diag_part(covariance(likelihood, pars, data, unconstrained=unconstrained)))
 
 
 @do_not_convert

@@ -57,15 +57,13 @@ class CLsLoss(Loss):
     Args:
         poi_test: signal strength to exclude.
         log: take the logarithm.
-        profile_staterror: as for `fit`.
     """
 
     poi_test: float = 1.0
     log: bool = True
-    profile_staterror: bool = False
 
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
-        result = cls(likelihood, poi_test=self.poi_test, profile_staterror=self.profile_staterror)
+        result = cls(likelihood, poi_test=self.poi_test)
         return LossValue(result.log_expected if self.log else tf.exp(result.log_expected), result.converged)
 
 
@@ -94,16 +92,12 @@ class DiscoveryLoss(Loss):
 
     Args:
         poi_asimov: signal strength that is there.
-        profile_staterror: as for `fit`.
     """
 
     poi_asimov: float = 1.0
-    profile_staterror: bool = False
 
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
-        result = discovery_significance(
-            likelihood, poi_asimov=self.poi_asimov, profile_staterror=self.profile_staterror
-        )
+        result = discovery_significance(likelihood, poi_asimov=self.poi_asimov)
         return LossValue(-result.significance, result.converged)
 
 
@@ -114,12 +108,17 @@ class POIVarianceLoss(Loss):
 
     Args:
         poi_asimov: signal strength of the Asimov data at which it is taken.
+        log: take the logarithm, whose gradient is of order one in whatever units the parameter is.
+        unconstrained: as for `covariance`.
     """
 
     poi_asimov: float = 1.0
+    log: bool = False
+    unconstrained: tuple[str, ...] = ()
 
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
-        return _finite(_variance(likelihood, self.poi_asimov, poi_index(likelihood)))
+        variance = _variance(likelihood, self.poi_asimov, poi_index(likelihood), self.unconstrained)
+        return _finite(tf.math.log(variance) if self.log else variance)
 
 
 @keras.saving.register_keras_serializable(package="neos_tf")
@@ -128,9 +127,11 @@ class POIUncertaintyLoss(Loss):
     """Standard deviation of the parameter of interest; arguments as `POIVarianceLoss`."""
 
     poi_asimov: float = 1.0
+    unconstrained: tuple[str, ...] = ()
 
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
-        return _finite(guarded_sqrt(_variance(likelihood, self.poi_asimov, poi_index(likelihood))))
+        variance = _variance(likelihood, self.poi_asimov, poi_index(likelihood), self.unconstrained)
+        return _finite(guarded_sqrt(variance))
 
 
 @keras.saving.register_keras_serializable(package="neos_tf")
@@ -141,18 +142,21 @@ class ConstraintLoss(Loss):
     Args:
         parameter: its name, one of `TemplateModel.parameter_names`.
         poi_asimov: signal strength of the Asimov data at which sigma is taken.
+        unconstrained: as for `covariance`.
     """
 
     parameter: str
     poi_asimov: float = 1.0
+    unconstrained: tuple[str, ...] = ()
 
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
         names = likelihood.model.parameter_names
         if self.parameter not in names:
             raise ValueError(f"Expected parameter to be one of {', '.join(names)}. Received: {self.parameter!r}.")
-        if likelihood.model.fixed[names.index(self.parameter)]:
+        index = names.index(self.parameter)
+        if likelihood.model.fixed[index]:
             raise ValueError(f"Expected a parameter that is free. Received: {self.parameter!r}, which is fixed.")
-        variance = _variance(likelihood, self.poi_asimov, names.index(self.parameter))
+        variance = _variance(likelihood, self.poi_asimov, index, self.unconstrained)
         return _finite((1 - guarded_sqrt(variance)) ** 2)
 
 
@@ -234,8 +238,9 @@ class WeightedLoss(Loss):
         return cls({keras.saving.deserialize_keras_object(loss): a for loss, a in config["terms"]})
 
 
-def _variance(likelihood: Likelihood, poi_asimov: float, index: int) -> tf.Tensor:
-    return covariance(likelihood, parameters_with_poi(likelihood, poi_asimov))[index, index]
+def _variance(likelihood: Likelihood, poi_asimov: float, index: int, unconstrained: tuple[str, ...]) -> tf.Tensor:
+    pars = parameters_with_poi(likelihood, poi_asimov)
+    return covariance(likelihood, pars, unconstrained=unconstrained)[index, index]
 
 
 def _finite(value: tf.Tensor) -> LossValue:

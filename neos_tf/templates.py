@@ -5,17 +5,20 @@ and pyhf's TensorFlow backend does the computing.
 """
 
 import copy
+import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from neos_tf import arrangement
+from neos_tf.closed_form import ClosedForm
 from neos_tf.histogram import as_float64
 from neos_tf.specification import number
 from neos_tf.typing import TensorLike
 
 AGREEMENT = 1e-10  # relative, between two ways to sum some hundred terms in float64
+ROUNDING = 4 * np.finfo(float).eps  # of one term n log(rate) - rate - log n!; these cancel to order one
 
 
 class TemplateModel:
@@ -33,6 +36,7 @@ class TemplateModel:
         observations: (n_bins,) observed counts of all channels in pyhf's order; None if the specification has none.
         floor: smallest expected count of a bin; None for none.
         pyhf_model: the model in NumPy, with the numbers of the specification.
+        closed_form: of -2 ln L with two derivatives, in which fits are searched; None if it differs from pyhf.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class TemplateModel:
         self.observations = np.concatenate([observed[name] for name in self.channels]) if observed else None
         with tf.init_scope():
             self._check()
+            self.closed_form = self._closed_form()
 
     @classmethod
     def from_spec(
@@ -144,11 +149,6 @@ class TemplateModel:
             pieces.append(tf.reshape(values, [template.n_values]))
         return Likelihood(self, tf.concat(pieces, axis=0))
 
-    @property
-    def staterrors(self) -> arrangement.Staterrors:
-        """The bin-wise statistical uncertainties, gamma by gamma."""
-        return self._arrangement.staterrors
-
     def _check(self) -> None:
         """Compares with pyhf in NumPy, off the initial parameters, so that another pyhf fails here and not silently."""
         points = np.stack([self.initial, np.clip(1.05 * self.initial + 0.1, self.lower, self.upper)])
@@ -157,11 +157,37 @@ class TemplateModel:
             expected = np.concatenate([self.pyhf_model.logpdf(point, data) for point in points])
         numbers = {name: self.templates[name].numbers for name in self.template_names}
         received = self.bind(numbers).logpdf(points, data).numpy()
-        if not np.allclose(received, expected, rtol=AGREEMENT, atol=AGREEMENT, equal_nan=True):
+        counts = np.abs(data)
+        rounding = ROUNDING * np.sum(1 + counts * np.maximum(np.log(np.maximum(counts, 1)), 1))
+        if not np.allclose(received, expected, rtol=AGREEMENT, atol=rounding, equal_nan=True):
             raise RuntimeError(
                 f"Expected log-densities {expected}, as pyhf computes in NumPy. Received: {received}. neos_tf is made "
                 "for pyhf 0.7.6: `pip install 'pyhf>=0.7.6,<0.8'`."
             )
+
+    def _closed_form(self) -> ClosedForm | None:
+        """The closed form, if it gives pyhf's rates and differences of -2 ln L at the points of `_check`."""
+        made = ClosedForm(self._arrangement.structure, len(self.initial), self._arrangement.widths, self.floor)
+        points = np.stack([self.initial, np.clip(1.05 * self.initial + 0.1, self.lower, self.upper)])
+        with arrangement.numpy_backend():
+            data = self.pyhf_model.expected_data(points[0]) + 0.5
+            rates = [self.pyhf_model.expected_data(point, include_auxdata=False) for point in points]
+            rise = -2 * np.diff(np.concatenate([self.pyhf_model.logpdf(point, data) for point in points]))
+        numbers = self.bind({name: self.templates[name].numbers for name in self.template_names}).numbers
+        at, received = made(numbers, tf.constant(data)), [made.rates(numbers, tf.constant(point)) for point in points]
+        difference = at(tf.constant(points[1])).value - at(tf.constant(points[0])).value
+        # The densities of pyhf have rounding of all counts times their logarithms.
+        within = AGREEMENT * (1 + np.sum(data))
+        if np.allclose(received, rates, rtol=AGREEMENT, atol=AGREEMENT, equal_nan=True) and np.allclose(
+            difference, rise, rtol=AGREEMENT, atol=within, equal_nan=True
+        ):
+            return made
+        warnings.warn(
+            f"Expected rates {rates}, as pyhf computes in NumPy. Received from the closed form: "
+            f"{[rate.numpy() for rate in received]}. Fits are searched in pyhf's own graph, which is slow.",
+            stacklevel=4,
+        )
+        return None
 
 
 class Likelihood:
@@ -180,6 +206,11 @@ class Likelihood:
     def logpdf(self, pars: TensorLike, data: TensorLike) -> tf.Tensor:
         """() or (n_points,) logarithm of the density of data (n_data,), auxiliary data included, at `pars`."""
         return self._at(pars, lambda pyhf_model, points: pyhf_model.logpdf(points, as_float64(data)))
+
+    def constraint_logpdf(self, pars: TensorLike, data: TensorLike) -> tf.Tensor:
+        """() or (n_points,) the part of `logpdf` that comes from the constraints of parameters, of the same data."""
+        auxdata = as_float64(data)[sum(self.model.channels.values()) :]
+        return self._at(pars, lambda pyhf_model, points: pyhf_model.constraint_logpdf(auxdata, points))
 
     def expected_data(self, pars: TensorLike, include_auxdata: bool = True) -> tf.Tensor:
         """(n_data,) or (n_points, n_data), the Asimov data of `pars`; without auxiliary data (n_bins,)."""

@@ -58,6 +58,31 @@ def test_weights_stay_with_their_events():
         assert np.array_equal(weights, 10 * x[:, 0])
 
 
+def test_what_is_paired_stays_together():
+    samples = numbered(signal=20, background=30, up=30, down=30)
+    dataset = sample_batches(samples, 5, paired=[("background", "up")])
+    for batch in (*epoch(dataset), *epoch(dataset)):
+        assert np.array_equal(batch["up"], batch["background"])
+        assert not np.array_equal(batch["down"], batch["background"])
+    alone, together = (
+        seen(epoch(sample_batches(samples, 5, paired=groups)), "up") for groups in ((), [("up", "down")])
+    )
+    assert np.array_equal(alone, together), "a pair has the order of its first sample"
+
+
+def test_variations_are_made_of_the_batch():
+    samples = {"signal": np.ones((12, 2)), "background": (numbered(b=12)["b"], np.arange(12.0))}
+    variations = {
+        "up": ("background", lambda features, weights: (features + 1, 2 * weights)),
+        "shifted": ("signal", lambda features: features + np.array([3, 0])),
+    }
+    for batch in epoch(sample_batches(samples, 4, variations=variations)):
+        features, weights = batch["background"]
+        assert np.array_equal(batch["up"][0], features + 1)
+        assert np.array_equal(batch["up"][1], 2 * weights)
+        assert np.array_equal(batch["shifted"], np.tile([4, 1], (4, 1)))
+
+
 @pytest.mark.parametrize(
     ("samples", "batch_size", "message"),
     [
@@ -70,3 +95,23 @@ def test_weights_stay_with_their_events():
 def test_bad_arguments_are_named(samples, batch_size, message):
     with pytest.raises(ValueError, match=message):
         sample_batches(samples, batch_size)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"paired": ("a", "b")}, r"groups of names.* of a, b, c. Received: \('a', 'b'\)"),
+        ({"paired": [("a", "d")]}, "each name once, of a, b, c"),
+        ({"paired": [("a", "b"), ("b", "c")]}, "each name once"),
+        ({"paired": [("a", "c")]}, r"as many events of each.*Received: {'a': 6, 'c': 5}"),
+        ({"variations": {"up": ("d", abs)}}, "made of one of a, b, c. Received: 'up' of 'd'"),
+        ({"variations": {"b": ("a", abs)}}, "names of their own.*Received: 'b' of 'a'"),
+        (
+            {"variations": {"up": ("a", lambda x: x[1:])}},
+            "'up' of 3 events, as the batch of 'a'. Received: 2",
+        ),
+    ],
+)
+def test_bad_pairs_and_variations_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        sample_batches(numbered(a=6, b=6, c=5), 3, **options)

@@ -6,7 +6,7 @@ import pytest
 from neos_tf import TemplateModel, cls, covariance, fit, fixed_poi_fit, pulls, twice_nll, uncertainties
 from tests.neos_tf.accurate_pyhf import reference as pyhf_reference
 from tests.neos_tf.conftest import B, S
-from tests.neos_tf.workspaces import MU, WORKSPACES, histosys, modifier, normsys, sample, specification
+from tests.neos_tf.workspaces import MU, WORKSPACES, histosys, modifier, normsys, sample, shapesys, specification
 
 
 def test_fit_with_a_nuisance_parameter_is_the_closed_form(with_nuisance):
@@ -34,6 +34,22 @@ def test_covariance_of_fixed_parameters_is_0():
     assert np.all(matrix[model.fixed] == 0) and np.all(matrix[:, model.fixed] == 0)
     assert np.all(np.diag(matrix)[~model.fixed] > 0)
     assert np.array_equal(uncertainties(likelihood) > 0, ~model.fixed)
+
+
+def test_a_constraint_that_is_left_out_adds_no_information():
+    """A Poisson constraint of n = 100 has information n / gamma^2 on gamma, a normal one that of its width."""
+    background = sample(
+        "background", [50.0, 60.0], shapesys("gamma", [5.0, 3.0]), histosys("alpha", [45, 60], [55, 62])
+    )
+    spec = specification(channel=[sample("signal", [5.0, 8.0], MU), background, sample("other", [20.0, 10.0])])
+    likelihood = TemplateModel.from_spec(spec).bind()
+    names, pars = likelihood.model.parameter_names, likelihood.model.initial + 0.2
+    data = likelihood.data([70.0, 90.0])
+    with_all = np.linalg.inv(covariance(likelihood, pars, data))
+    for name, information in (("gamma[0]", 100 / 1.2**2), ("alpha", 1.0)):
+        without = np.linalg.inv(covariance(likelihood, pars, data, unconstrained=[name]))
+        expected = np.diag([information if name == other else 0.0 for other in names])
+        np.testing.assert_allclose(with_all - without, expected, atol=1e-9)  # of entries up to 400, inverted twice
 
 
 def test_pulls_are_in_widths_of_the_constraints():

@@ -18,7 +18,7 @@ from neos_tf import (
     WeightedLoss,
     correlated_background,
 )
-from tests.neos_tf.workspaces import MU, sample, specification, staterror
+from tests.neos_tf.workspaces import MU, sample, specification
 
 TEMPLATES = {
     "signal": np.array([2.0, 5.0, 9.0]),
@@ -36,7 +36,7 @@ LOSSES = [
     CLsLoss(),
     CLsLoss(poi_test=2.0, log=False),
     DiscoveryLoss(),
-    POIVarianceLoss(poi_asimov=0.0),
+    POIVarianceLoss(poi_asimov=0.0, log=True, unconstrained=(NUISANCE,)),
     POIUncertaintyLoss(),
     ConstraintLoss(NUISANCE),
     EmptyBinPenalty(least=20.0),
@@ -52,11 +52,11 @@ def scores():
     return {name: tf.constant(values) for name, values in SCORES.items()}
 
 
-def fisher(poi):
+def fisher(poi, constrained=True):
     """(2, 2) information on the nuisance parameter and on mu, in the Asimov data of mu = poi."""
     signal, background, up, down = TEMPLATES.values()
     slopes = np.stack([(up - down) / 2, signal])  # code 4p has the slope of a straight line at alpha = 0
-    return (slopes / (poi * signal + background)) @ slopes.T + np.diag([1, 0])
+    return (slopes / (poi * signal + background)) @ slopes.T + np.diag([constrained, 0])
 
 
 @pytest.mark.parametrize("poi", [0.5, 2.0])
@@ -80,8 +80,14 @@ def test_counting_has_closed_forms(poi):
 @pytest.mark.parametrize("poi", [0.0, 1.0])
 def test_uncertainties_are_those_of_the_fisher_information(poi):
     (variance_nuisance, _), (_, variance_poi) = np.linalg.inv(fisher(poi))
+    (free_nuisance, _), (_, free_poi) = np.linalg.inv(fisher(poi, constrained=False))
+    free = {"unconstrained": (NUISANCE,)}
     expected = {
         POIVarianceLoss(poi): variance_poi,
+        POIVarianceLoss(poi, log=True): np.log(variance_poi),
+        POIVarianceLoss(poi, **free): free_poi,
+        POIUncertaintyLoss(poi, **free): np.sqrt(free_poi),
+        ConstraintLoss(NUISANCE, poi, **free): (1 - np.sqrt(free_nuisance)) ** 2,
         POIUncertaintyLoss(poi): np.sqrt(variance_poi),
         ConstraintLoss(NUISANCE, poi): (1 - np.sqrt(variance_nuisance)) ** 2,
     }
@@ -112,16 +118,6 @@ def test_gradient_agrees_with_finite_differences(loss):
     h = 1e-4  # truncation of order (h / 2)**2 for templates of at least 2, rounding of 1e-14 / h: both below 1e-8
     numeric = (value(h) - value(-h)) / (2 * h)
     np.testing.assert_allclose(tape.gradient(total, step), numeric, rtol=1e-6, atol=1e-8)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("loss", [CLsLoss, DiscoveryLoss])
-def test_profiled_staterrors_change_nothing_but_the_way(loss):
-    background = sample("background", "background", staterror("channel", [5.0, 4.0, 3.0]))
-    model = TemplateModel.from_spec(specification(channel=[sample("signal", "signal", MU), background]), n_bins=3)
-    plain, profiled = (loss(profile_staterror=p).of_likelihood(bound(model)).value for p in (False, True))
-    np.testing.assert_allclose(profiled, plain, rtol=1e-10)  # two fits, each to the last digits
-    assert abs(plain - loss().of_likelihood(bound(COUNTING)).value) > 0.01
 
 
 def test_cross_entropy_is_that_of_keras():
@@ -189,6 +185,10 @@ def test_config_survives_json(loss):
     [
         (lambda: WeightedLoss({}), "terms.*none"),
         (lambda: ConstraintLoss("gamma").of_likelihood(bound(SHAPE)), f"one of {NUISANCE}, mu. Received: 'gamma'"),
+        (
+            lambda: POIVarianceLoss(unconstrained=("gamma",)).of_likelihood(bound(SHAPE)),
+            rf"unconstrained to be a list of some of {NUISANCE}, mu. Received: \('gamma',\)",
+        ),
         (
             lambda: BCELoss(background=("ttbar",)).of_scores(scores()),
             "events of ttbar in each batch. Received: signal, background, background_up",

@@ -22,9 +22,10 @@ SLOW = [
     "one_bin_excess",
     "coupled_normsys",
     "own_settings",
+    "shared_staterror",
+    "control_region",
     *(f"random_{seed}" for seed in range(5)),
 ]
-WITH_STATERROR = ["shared_staterror", "control_region"]
 # Of parameters in units of their uncertainty, of the others absolute. The reference's fits end within 1e-10 of an
 # uncertainty; its uncertainties come from differences, and know themselves to 1e-10 to 3e-8.
 TOLERANCE = 1e-9
@@ -43,13 +44,6 @@ def far(found, numbers):
 @pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_fits_and_tests_agree_with_pyhf(name):
     assert far(received(specification_of(name)), stored()[name]) == {}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", WITH_STATERROR)
-def test_profiled_staterrors_agree_with_pyhf(name):
-    """Found from their closed form, where pyhf's minimiser searches them."""
-    assert far(received(specification_of(name), profile_staterror=True), stored()[name]) == {}
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 import copy
 import runpy
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyhf
@@ -214,11 +216,48 @@ def test_backend_and_models_of_the_user_stay(backend):
         pyhf.set_backend(*before)
 
 
+def test_threads_do_not_see_each_others_backend():
+    """Four that compute at once, eagerly and in graphs, beside the user's own pyhf in NumPy."""
+    spec = filled(NAMED, NUMBERS)
+    likelihood = TemplateModel.from_spec(spec).bind()
+    point, data = likelihood.model.initial, likelihood.data([41.0, 36.0, 72.0])
+    own = pyhf.Model(spec, poi_name="mu")
+    expected = own.logpdf(point, data.numpy())[0]
+    before, default = pyhf.get_backend(), pyhf.get_backend(default=True)
+    together = threading.Barrier(5)
+
+    def computes():
+        together.wait(timeout=60)
+        yield tf.function(lambda pars: likelihood.logpdf(pars, data), autograph=False)(point).numpy()
+        for _ in range(5):
+            yield likelihood.logpdf(point, data).numpy()
+
+    def uses_pyhf():
+        together.wait(timeout=60)
+        for _ in range(40):
+            assert pyhf.get_backend() == before and isinstance(own.logpdf(point, data.numpy()), np.ndarray)
+            yield own.logpdf(point, data.numpy())[0]
+
+    with ThreadPoolExecutor(5) as pool:
+        values = list(pool.map(lambda task: list(task()), [*[computes] * 4, uses_pyhf], timeout=120))
+    np.testing.assert_allclose(np.concatenate(values), expected, rtol=1e-12)  # float64
+    assert pyhf.get_backend() == before and pyhf.get_backend(default=True) == default
+
+
 def test_model_that_differs_from_pyhf_is_refused(monkeypatch):
     distribution = arrangement.TENSORFLOW.poisson_dist
     monkeypatch.setattr(arrangement.TENSORFLOW, "poisson_dist", lambda rate: distribution(1.0001 * rate))
     with pytest.raises(RuntimeError, match=r"as pyhf computes in NumPy.*pip install 'pyhf>=0.7.6,<0.8'"):
         correlated_background(2)
+
+
+@pytest.mark.parametrize("background", [3e6, 3e12])
+@pytest.mark.parametrize("uncertainty", [None, 1e-6])
+def test_rounding_of_large_counts_is_no_difference(background, uncertainty):
+    """In bins and in auxiliary measurements, of up to 1e12 counts: n log n is known to 1e-2 there."""
+    modifiers = [] if uncertainty is None else [shapesys("free", [uncertainty * background])]
+    samples = [sample("signal", [1e3], MU), sample("background", [background], *modifiers)]
+    assert TemplateModel.from_spec(specification(c=samples)).parameter_names[0] == "mu"
 
 
 def test_another_pyhf_is_refused(monkeypatch):
