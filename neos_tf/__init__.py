@@ -12,6 +12,7 @@ from neos_tf.export import export_savedmodel
 from neos_tf.fits import covariance, fit, fixed_poi_fit, pulls, twice_nll, uncertainties
 from neos_tf.histogram import binned_kde, hard_histogram
 from neos_tf.inference import cls, discovery_significance, q0, qmu, qmu_tilde
+from neos_tf.limits import UpperLimit, upper_limit
 from neos_tf.losses import (
     BCELoss,
     CLsLoss,
@@ -22,6 +23,7 @@ from neos_tf.losses import (
     LossValue,
     POIUncertaintyLoss,
     POIVarianceLoss,
+    UpperLimitLoss,
     WeightedLoss,
 )
 from neos_tf.minimise import minimise
@@ -45,6 +47,8 @@ __all__ = [
     "SoftCut",
     "SummaryStatistic",
     "TemplateModel",
+    "UpperLimit",
+    "UpperLimitLoss",
     "WeightedLoss",
     "binned_kde",
     "cls",
@@ -65,4 +69,5 @@ __all__ = [
     "twice_nll",
     "uncertainties",
     "uncorrelated_background",
+    "upper_limit",
 ]

@@ -126,7 +126,7 @@ def cls(likelihood: Likelihood, data: TensorLike | None = None, poi_test: Tensor
     Raises:
         ValueError: as `fit`; a parameter of interest that is missing or fixed.
     """
-    poi_index(likelihood, **options)
+    index = poi_index(likelihood, **options)
     if data is None:
         background = asimov_fit(likelihood, parameters_with_poi(likelihood, 0.0, **options))
         observed = None
@@ -147,9 +147,8 @@ def cls(likelihood: Likelihood, data: TensorLike | None = None, poi_test: Tensor
     else:
         q_observed = observed.value
         converged = asimov.converged & background.converged & observed.converged
-        below = q_observed <= asimov.value
-        guarded = tf.where(~below, root_asimov, 1)
-        distance = tf.where(below, guarded_sqrt(q_observed) - root_asimov, (q_observed - asimov.value) / (2 * guarded))
+        lower = settings(likelihood.model, bounds=options.get("bounds")).lower[index]
+        distance = distance_from_background(q_observed, asimov.value, bounded=lower >= 0)
         log_observed = standard.log_cdf(-(distance + root_asimov)) - standard.log_cdf(-distance)
     return CLs(
         observed=tf.exp(log_observed),
@@ -186,6 +185,21 @@ def discovery_significance(
     significance = guarded_sqrt(statistic.value)
     standard = tfp.distributions.Normal(tf.constant(0.0, tf.float64), 1.0)
     return Discovery(significance, standard.cdf(-significance), statistic.value, statistic.converged)
+
+
+def distance_from_background(q: tf.Tensor, q_asimov: tf.Tensor, bounded: bool) -> tf.Tensor:
+    """() of a test statistic from its median without signal, in standard deviations, CCGV Eqs. (59) and (65).
+
+    Args:
+        q, q_asimov: () test statistic on the data and on the Asimov data without signal.
+        bounded: the parameter of interest may not be negative, q is q~_mu.
+    """
+    root_asimov = guarded_sqrt(q_asimov)
+    linear = guarded_sqrt(q) - root_asimov
+    if not bounded:
+        return linear
+    below = q <= q_asimov
+    return tf.where(below, linear, (q - q_asimov) / (2 * tf.where(~below, root_asimov, 1)))
 
 
 def _statistic(fixed: FitResult, best: FitResult, zero: tf.Tensor) -> TestStatistic:

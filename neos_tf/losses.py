@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from neos_tf.fits import covariance, guarded_sqrt
 from neos_tf.inference import cls, discovery_significance
+from neos_tf.limits import upper_limits
 from neos_tf.parameters import parameters_with_poi, poi_index
 from neos_tf.templates import Likelihood
 
@@ -64,6 +65,24 @@ class CLsLoss(Loss):
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
         result = cls(likelihood, poi_test=self.poi_test)
         return LossValue(result.log_expected if self.log else tf.exp(result.log_expected), result.converged)
+
+
+@keras.saving.register_keras_serializable(package="neos_tf")
+@dataclass(frozen=True)
+class UpperLimitLoss(Loss):
+    """Median expected upper limit on the signal strength, or its logarithm.
+
+    Args:
+        level: as for `upper_limit`.
+        log: take the logarithm, whose gradient does not depend on the signal's cross-section.
+    """
+
+    level: float = 0.05
+    log: bool = True
+
+    def of_likelihood(self, likelihood: Likelihood) -> LossValue:
+        limits, converged = upper_limits(likelihood, None, self.level, n_sigma=(0.0,))
+        return LossValue(tf.math.log(limits[0]) if self.log else limits[0], converged)
 
 
 @keras.saving.register_keras_serializable(package="neos_tf")
