@@ -5,6 +5,7 @@ differentiable with respect to the templates, the losses made of them, and a Ker
 """
 
 from neos_tf.batches import sample_batches
+from neos_tf.binning import SoftBins
 from neos_tf.builders import correlated_background, uncorrelated_background
 from neos_tf.edges import LearnableEdges
 from neos_tf.export import export_savedmodel
@@ -40,6 +41,7 @@ __all__ = [
     "LossValue",
     "POIUncertaintyLoss",
     "POIVarianceLoss",
+    "SoftBins",
     "SoftCut",
     "SummaryStatistic",
     "TemplateModel",

@@ -5,7 +5,6 @@ import os
 import keras
 import tensorflow as tf
 
-from neos_tf.histogram import hard_histogram
 from neos_tf.training import SummaryStatistic
 
 
@@ -14,7 +13,7 @@ def export_savedmodel(statistic: SummaryStatistic, path: str | os.PathLike) -> N
 
     Its endpoints take any number of events, and their results have names:
 
-        serve(features): {"score": (n_events, 1)}, the summary statistic
+        serve(features): {"score": (n_events, 1)}, the summary statistic; (n_events, n) logits with `SoftBins(n)`
         histogram(features, weights): {"counts": (n_bins,)} float64, the sum of the weights (n_events,) float64 of the
             events that pass the selection, without kernels, as in evaluation
 
@@ -40,7 +39,7 @@ def export_savedmodel(statistic: SummaryStatistic, path: str | os.PathLike) -> N
     def histogram(features, weights):
         if statistic.selection is not None:
             weights *= tf.cast(statistic.selection(features, hard=True), tf.float64)
-        return {"counts": hard_histogram(statistic(features), statistic.edges, weights, outside=statistic.outside)}
+        return {"counts": statistic.bins.hard(statistic(features), weights)}
 
     archive = keras.export.ExportArchive()
     for part in (statistic.network, statistic.selection, statistic.learnable_edges):

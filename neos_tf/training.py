@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from neos_tf.binning import KernelBins, SoftBins
 from neos_tf.edges import LearnableEdges
 from neos_tf.fits import guarded_sqrt
-from neos_tf.histogram import binned_kde, hard_histogram
 from neos_tf.losses import Loss
 from neos_tf.measurement import Counts, loss_and_slopes, measured
 from neos_tf.templates import TemplateModel
@@ -37,10 +36,11 @@ class SummaryStatistic(keras.Model):
     regularizers are part of the loss.
 
     Args:
-        network: a Keras model of features, with one output; built, as one that begins with `keras.Input`.
+        network: a Keras model of features, with one output, or with one a bin of `SoftBins`; built, as one that begins
+            with `keras.Input`.
         model: the measurement; its channels with templates of events have as many bins as `edges`.
-        edges: (n_bins + 1,) of the network's output, or `LearnableEdges`.
-        bandwidth: of the kernels, in units of the output.
+        edges: (n_bins + 1,) of the network's output, or `LearnableEdges`, or `SoftBins`.
+        bandwidth: of the kernels, in units of the output; None with `SoftBins`.
         yields: expected events of each sample of events, in all bins and beyond, before `selection`.
         relative: bandwidth in units of the mean bin width.
         outside: "drop" or "fold", what becomes of events beyond the edges.
@@ -59,8 +59,8 @@ class SummaryStatistic(keras.Model):
         self,
         network: keras.Model,
         model: TemplateModel,
-        edges: ArrayLike | LearnableEdges,
-        bandwidth: float,
+        edges: ArrayLike | LearnableEdges | SoftBins,
+        bandwidth: float | None = None,
         *,
         yields: Mapping[str, float],
         relative: bool = False,
@@ -76,12 +76,13 @@ class SummaryStatistic(keras.Model):
         self.model = model
         if selection is not None and not selection.built:
             selection.build(network.input_shape)
-        self.learnable_edges = edges if isinstance(edges, LearnableEdges) else None
-        if isinstance(edges, LearnableEdges):
-            edges()  # only now Keras takes the layer for built
-            self._edges = edges.edges
+        if isinstance(edges, SoftBins):
+            if bandwidth is not None:
+                raise ValueError(f"Expected no bandwidth with SoftBins. Received: bandwidth={bandwidth}.")
+            self.bins, self.learnable_edges = edges, None
         else:
-            self._edges = np.asarray(edges, np.float64).tolist()
+            self.bins = KernelBins(edges, bandwidth, relative=relative, outside=outside)
+            self.learnable_edges = self.bins.learnable  # for Keras, which saves and trains it
         self.bandwidth, self.yields, self.relative, self.outside = bandwidth, dict(yields), relative, outside
         self.compile_statistics = compile_statistics
         self._uncertainties = {
@@ -100,12 +101,12 @@ class SummaryStatistic(keras.Model):
 
     @property
     def n_bins(self) -> int:
-        return len(self._edges) - 1
+        return self.bins.n_bins
 
     @property
     def edges(self) -> tf.Tensor:
         """(n_bins + 1,) as they are now."""
-        return tf.constant(self._edges, tf.float64) if self.learnable_edges is None else self.learnable_edges()
+        return self.bins.edges
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.network(features, training=training)
@@ -167,10 +168,7 @@ class SummaryStatistic(keras.Model):
         scores = self._scores(features, training=False)
         selected = self._selected(features, weights, hard=True)
         for name, counts in self._counts.items():
-            sums, squares = (
-                hard_histogram(scores[name], self.edges, selected[name] ** power, outside=self.outside)
-                for power in (1, 2)
-            )
+            sums, squares = (self.bins.hard(scores[name], selected[name] ** power) for power in (1, 2))
             counts.update_state(sums, squares, tf.reduce_sum(weights[name]))
         n_events = tf.add_n([tf.size(weight) for weight in weights.values()])
         self._n_events.update_state(n_events)
@@ -212,12 +210,12 @@ class SummaryStatistic(keras.Model):
         return templates
 
     def get_config(self) -> dict[str, Any]:
-        edges = self._edges if self.learnable_edges is None else self.learnable_edges
+        bins = self.bins if isinstance(self.bins, SoftBins) else self.learnable_edges
         return {
             **super().get_config(),
             "network": keras.saving.serialize_keras_object(self.network),
             "model": self.model.get_config(),
-            "edges": edges if isinstance(edges, list) else keras.saving.serialize_keras_object(edges),
+            "edges": self.bins.start if bins is None else keras.saving.serialize_keras_object(bins),
             "bandwidth": self.bandwidth,
             "yields": self.yields,
             "relative": self.relative,
@@ -249,8 +247,6 @@ class SummaryStatistic(keras.Model):
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
     def _check(self) -> None:
-        options: dict[str, Any] = {"relative": self.relative, "outside": self.outside}
-        binned_kde([0.0], self._edges, self.bandwidth, **options)  # refuses what it cannot work with, now and not later
         unknown = [name for name in self.yields if name not in self.model.templates]
         if unknown or not self.yields:
             raise ValueError(
@@ -317,16 +313,10 @@ class SummaryStatistic(keras.Model):
     def _templates(
         self, scores: dict[str, tf.Tensor], selected: dict[str, tf.Tensor], weights: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        edges = self.edges
-        options: dict[str, Any] = {"relative": self.relative, "outside": self.outside}
         scale = {name: self.yields[name] / tf.reduce_sum(weights[name]) for name in self.yields}
-        templates = {
-            name: scale[name] * binned_kde(scores[name], edges, self.bandwidth, selected[name], **options)
-            for name in self.yields
-        }
+        templates = {name: scale[name] * self.bins.soft(scores[name], selected[name]) for name in self.yields}
         for name, sample in self._uncertainties.items():
-            squared = binned_kde(scores[sample], edges, self.bandwidth, selected[sample] ** 2, **options)
-            templates[name] = scale[sample] * guarded_sqrt(squared)
+            templates[name] = scale[sample] * guarded_sqrt(self.bins.soft(scores[sample], selected[sample] ** 2))
         return templates
 
     def _statistic(self, templates: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
