@@ -48,9 +48,9 @@ PUBLISHED = {  # medians of 100 starts
 
 def names(config: Config) -> dict[str, tuple[str, int | None]]:
     """Method and benchmark by the name of the row; None where one training serves all."""
-    trained = [(method, n) for method in TRAINED for n in TRAINED[method] if n in config.benchmarks]
-    once = {method: (method, None) for method in (BCE, OPTIMAL)}
-    return once | {f"{method}, benchmark {n}": (method, n) for method, n in trained}
+    for_one = [(method, n) for method in TRAINED for n in TRAINED[method] if n in config.benchmarks]
+    for_all = {method: (method, None) for method in (BCE, OPTIMAL)}
+    return for_all | {f"{method}, benchmark {n}": (method, n) for method, n in for_one}
 
 
 def load(config: Config) -> SimpleNamespace:
