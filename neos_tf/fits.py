@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from neos_tf.histogram import as_float64
 from neos_tf.minimise import RIDGE, derivatives, minimise
-from neos_tf.parameters import settings
+from neos_tf.parameters import Settings, settings
 from neos_tf.staterror import profile_staterrors
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike
@@ -89,13 +89,21 @@ def fit(
             )
         held[own] = True
 
+    return search(likelihood, data, given._replace(fixed=held), profile_staterror=profile_staterror, **options)
+
+
+def search(
+    likelihood: Likelihood, data: tf.Tensor, given: Settings, *, profile_staterror: bool = False, **options: Any
+) -> FitResult:
+    """`fit` with settings that may be tensors."""
+    model = likelihood.model
     minimum = minimise(
         _objective(model, profile_staterror),
         given.initial,
         (likelihood.numbers, data),
         lower=given.lower,
         upper=given.upper,
-        fixed=held,
+        fixed=given.fixed,
         **options,
     )
     pars = profile_staterrors(minimum.x[None], likelihood, data)[0] if profile_staterror else minimum.x
