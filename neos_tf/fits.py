@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from neos_tf.histogram import as_float64
 from neos_tf.minimise import RIDGE, derivatives, minimise
-from neos_tf.parameters import settings
+from neos_tf.parameters import Settings, settings
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike
 
@@ -75,6 +75,12 @@ def fit(
     model = likelihood.model
     data = _data(likelihood, data)
     given = settings(model, fixed_poi=fixed_poi, init=init, bounds=bounds, fixed=fixed)
+    return search(likelihood, data, given, **options)
+
+
+def search(likelihood: Likelihood, data: tf.Tensor, given: Settings, **options: Any) -> FitResult:
+    """`fit` with settings that may be tensors."""
+    model = likelihood.model
     minimum = minimise(
         _objective(model),
         given.initial,
