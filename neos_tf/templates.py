@@ -186,11 +186,12 @@ class TemplateModel:
         return self._arrangement.constraints.staterrors
 
     def _observed(self, observations: list[dict]) -> np.ndarray | None:
-        observed = {observation["name"]: np.asarray(observation["data"], float) for observation in observations}
+        """Those of the channels; a pruned workspace may have others as well."""
+        here = [observation for observation in observations if observation["name"] in self.channels]
+        observed = {observation["name"]: np.asarray(observation["data"], float) for observation in here}
         if not observations:
             return None
-        lengths = {name: len(counts) for name, counts in observed.items()}
-        if lengths != self.channels or len(observed) < len(observations):
+        if {name: len(counts) for name, counts in observed.items()} != self.channels or len(observed) < len(here):
             raise ValueError(
                 f"Expected observations of each channel once, with as many bins: {self.channels}. Received: "
                 f"{[(observation['name'], len(observation['data'])) for observation in observations]}."

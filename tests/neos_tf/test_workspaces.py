@@ -38,6 +38,7 @@ SMALL = [
 LARGE = ["1Lbb_tut", "bay_ttbar_ljets_xsec_inclusive_pruned", "prun_spec_original", "sbA_full", "staus_comb"]
 at_hand = pytest.mark.skipif(not PUBLISHED.exists(), reason="needs the ten workspaces of ../shared/data")
 BACKGROUND = sample("background", "b", normsys("k", 0.9, 1.15), staterror("c", "b_error"))
+SIGNAL = sample("s", [5.0], MU)
 OBSERVED = [58.0, 72.0, 0.0]
 
 
@@ -182,6 +183,14 @@ def test_settings_of_bins_go_before_the_templates(settings):
         assert np.array_equal(likelihood.model.centres, [1.0, *settings["auxdata"]])
 
 
+def test_observations_of_channels_that_were_pruned_do_not_matter():
+    spec = workspace([[7.0], [8.0]], c=[SIGNAL], d=[sample("s", [5.0])])
+    del spec["channels"][1]
+    assert np.array_equal(TemplateModel.from_spec(spec).observations, [7.0])
+    with pytest.raises(ValueError, match="observations of each channel once"):
+        TemplateModel.from_spec({**spec, "observations": [*spec["observations"], {"name": "c", "data": [7.0]}]})
+
+
 def test_parameter_of_interest_that_is_asked_for_counts():
     spec = workspace([[7.0]], c=[sample("s", [5.0], MU, modifier("normfactor", "k"))])
     assert TemplateModel.from_spec(spec).poi_name == "mu"
@@ -238,9 +247,6 @@ def test_patch_of_a_patchset():
     background_only["observations"][0]["data"] = [8]
     with pytest.raises(ValueError, match=r"pyhf says: The digest verification failed"):
         TemplateModel.from_spec(background_only, patchset=patchset, patch="signal_600")
-
-
-SIGNAL = sample("s", [5.0], MU)
 
 
 @pytest.mark.parametrize(
