@@ -40,8 +40,8 @@ def templates(
     Absolute uncertainties (staterror, shapesys), in quadrature, are a grey band around the nominal.
 
     Args:
-        likelihood: `model.bind(...)`, such as of `SummaryStatistic.histograms()`; or a pyhf specification with numbers,
-            as of `Likelihood.specification`.
+        likelihood: `model.bind(...)`, such as of `SummaryStatistic.histograms()`; or a pyhf specification or
+            workspace with numbers.
         modifiers: names of the variations to draw; all if None.
         edges: (n_bins + 1,) of the observable, of all channels or by channel; bins are counted from 1 if None.
         label: what the observable is, with its unit; "bin" if there are no edges, else "summary statistic".
@@ -52,8 +52,10 @@ def templates(
     Raises:
         ValueError: no channel, an unknown modifier, edges that do not fit the bins.
     """
-    specification = likelihood if isinstance(likelihood, Mapping) else likelihood.specification()
-    channels = specification["channels"]
+    if isinstance(likelihood, Mapping):
+        channels = likelihood["channels"]
+    else:
+        channels = likelihood.model._arrangement.channels(likelihood.numbers.numpy())
     known = dict.fromkeys(
         modifier["name"]
         for channel in channels

@@ -7,7 +7,7 @@ that the arrays which come out say where each number of a likelihood is to be ta
 
 import copy
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,6 +51,15 @@ class Numbered(NamedTuple):
     templates: dict[str, Template]
 
 
+def plain(node: Any) -> Any:
+    """A copy of a specification as JSON has it, with lists in place of tuples and arrays."""
+    if isinstance(node, Mapping):
+        return {key: plain(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [plain(value) for value in node]
+    return np.asarray(node).tolist() if hasattr(node, "__array__") else node
+
+
 def number(channels: list, n_bins: int | Mapping[str, int] | None) -> Numbered:
     """Gives every number of a list of channels its position.
 
@@ -59,10 +68,13 @@ def number(channels: list, n_bins: int | Mapping[str, int] | None) -> Numbered:
         n_bins: of the channels in which only names stand, by channel or one for all.
 
     Raises:
-        ValueError: a modifier of a type that is not supported, a channel of unknown n_bins, lists of another length.
+        ValueError: keys that are missing or unknown, names or numbers that come twice, a modifier of a type that is not
+            supported, a channel of unknown n_bins, lists of another length, numbers that are not finite.
     """
+    _check(channels)
     numbers, positions = copy.deepcopy(channels), copy.deepcopy(channels)
     templates: dict[str, Template] = {}
+    shapes: dict[str, int] = {}
     for channel, with_positions in zip(numbers, positions, strict=True):
         bins = _n_bins(channel, n_bins)
         for sample, sample_positions in zip(channel["samples"], with_positions["samples"], strict=True):
@@ -70,23 +82,76 @@ def number(channels: list, n_bins: int | Mapping[str, int] | None) -> Numbered:
             nominal = _replace(sample, sample_positions, "data", path, (bins,), templates)
             for modifier, there in zip(sample["modifiers"], sample_positions["modifiers"], strict=True):
                 kind, way = modifier["type"], f"{path}/{modifier['name']}"
-                if kind not in SUPPORTED:
-                    raise ValueError(
-                        f"Expected modifiers of type {', '.join(SUPPORTED)}. Received: {kind!r}, of the modifier "
-                        f"{modifier['name']!r} of sample {sample['name']!r} in channel {channel['name']!r}."
-                    )
                 for key in SCALARS.get(kind, ()):
                     _replace(modifier["data"], there["data"], key, f"{way}/{key}", (), templates)
                 for key in ARRAYS.get(kind, ()):
                     _replace(modifier["data"], there["data"], key, f"{way}/{key}", (bins,), templates)
+                if kind == "shapefactor" and shapes.setdefault(modifier["name"], bins) != bins:
+                    raise ValueError(
+                        f"Expected the shapefactor {modifier['name']!r} in channels of as many bins. Received: "
+                        f"{shapes[modifier['name']]} and, at {way}, {bins}."
+                    )
                 if kind in UNCERTAINTIES:
                     _replace(modifier, there, "data", way, (bins,), templates, uncertainty_of=nominal)
     return Numbered(numbers, positions, templates)
 
 
+def with_numbers(positions: list, values: np.ndarray) -> list:
+    """The channels of a specification, whose numbers are taken from the vector where `positions` says."""
+
+    def filled(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: node[key] if key in ("name", "type") else filled(node[key]) for key in node}
+        if isinstance(node, list) and node and isinstance(node[0], dict):
+            return [filled(entry) for entry in node]
+        return node if node in (None, []) else values[np.asarray(node, int)].tolist()
+
+    return filled(positions)
+
+
+def _check(channels: list) -> None:
+    """Refuses what is missing, unknown or there twice, with its place."""
+    _check_entries(channels, "channel", "of the specification", ("name", "samples"))
+    for channel in channels:
+        place = f"of channel {channel['name']!r}"
+        _check_entries(channel["samples"], "sample", place, ("name", "data", "modifiers"))
+        for sample in channel["samples"]:
+            here = f"of sample {sample['name']!r} {place}"
+            _check_entries(sample["modifiers"], "modifier", here, ("name", "type", "data"), ("type", "name"))
+            for modifier in sample["modifiers"]:
+                kind, name = modifier["type"], f"modifier {modifier['name']!r} {here}"
+                if kind not in SUPPORTED:
+                    raise ValueError(f"Expected modifiers of type {', '.join(SUPPORTED)}. Received: {kind!r}, {name}.")
+                if keys := {**SCALARS, **ARRAYS}.get(kind):
+                    _check_keys(modifier["data"], keys, f"the data of {name}")
+
+
+def _check_entries(entries: Any, what: str, place: str, keys: tuple, unique: tuple = ("name",)) -> None:
+    if not isinstance(entries, list) or not (entries or what == "modifier"):
+        raise ValueError(f"Expected a list of {what}s {place}. Received: {entries!r}.")
+    seen = set()
+    for index, entry in enumerate(entries):
+        name = entry.get("name", index) if isinstance(entry, dict) else index
+        _check_keys(entry, keys, f"{what} {name!r} {place}")
+        identity = tuple(str(entry[key]) for key in unique)
+        if identity in seen:
+            raise ValueError(f"Expected each {what} {place} once. Received: {' '.join(identity)} twice.")
+        seen.add(identity)
+
+
+def _check_keys(node: Any, keys: tuple, place: str) -> None:
+    received = list(node) if isinstance(node, dict) else [repr(node)]
+    missing, unknown = [key for key in keys if key not in received], [key for key in received if key not in keys]
+    if missing or unknown:
+        raise ValueError(
+            f"Expected {', '.join(keys)} in {place}. Received: missing {', '.join(missing) or 'none'}, unknown "
+            f"{', '.join(map(str, unknown)) or 'none'}."
+        )
+
+
 def _n_bins(channel: dict, n_bins: int | Mapping[str, int] | None) -> int:
     known = n_bins.get(channel["name"]) if isinstance(n_bins, Mapping) else n_bins
-    lengths = [len(sample["data"]) for sample in channel["samples"] if not isinstance(sample["data"], str)]
+    lengths = [len(sample["data"]) for sample in channel["samples"] if isinstance(sample["data"], list)]
     known = lengths[0] if lengths else known
     if known is None:
         raise ValueError(
@@ -101,9 +166,11 @@ def _replace(numbers: dict, positions: dict, key: str, path: str, shape: tuple, 
     given = numbers[key]
     required = isinstance(given, str)
     name = given if required else path
+    if not required and name in templates:
+        raise ValueError(f"Expected {path!r} to be the name of one template. Received: a second one, with numbers.")
     if name not in templates:
         start = 2 + sum(template.n_values for template in templates.values())
-        values = _any_numbers(start, shape) if required else np.asarray(given, np.float64)
+        values = _any_numbers(start, shape) if required else _finite(given, path)
         templates[name] = Template(name, start, values.shape, values, required, **more)
     template = templates[name]
     if template.shape != shape:
@@ -111,6 +178,16 @@ def _replace(numbers: dict, positions: dict, key: str, path: str, shape: tuple, 
     positions[key] = np.arange(template.start, template.start + template.n_values, dtype=float).reshape(shape).tolist()
     numbers[key] = template.numbers.tolist()
     return name
+
+
+def _finite(given: Any, path: str) -> np.ndarray:
+    try:
+        values = np.asarray(given)
+    except ValueError:  # lists of several lengths
+        values = np.asarray(None)
+    if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+        raise ValueError(f"Expected finite numbers, or one name in their place, at {path}. Received: {given!r}.")
+    return values.astype(np.float64)
 
 
 def _any_numbers(start: int, shape: tuple) -> np.ndarray:

@@ -6,16 +6,20 @@ and pyhf's TensorFlow backend does the computing.
 
 import copy
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import EllipsisType
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from neos_tf import arrangement
+from neos_tf.arrangement import Arrangement
+from neos_tf.backend import numpy_backend
 from neos_tf.closed_form import ClosedForm
 from neos_tf.histogram import as_float64
-from neos_tf.specification import number
+from neos_tf.specification import number, plain
 from neos_tf.typing import TensorLike
+from neos_tf.workspaces import patched
 
 AGREEMENT = 1e-10  # relative, between two ways to sum some hundred terms in float64
 ROUNDING = 4 * np.finfo(float).eps  # of one term n log(rate) - rate - log n!; these cancel to order one
@@ -35,6 +39,8 @@ class TemplateModel:
         channels: number of bins by name, in pyhf's order.
         observations: (n_bins,) observed counts of all channels in pyhf's order; None if the specification has none.
         floor: smallest expected count of a bin; None for none.
+        pyhf_options: what a workspace has no place for and pyhf's `Workspace.model` takes: `modifier_settings` other
+            than pyhf's own, and the floor as `clip_bin_data`.
         pyhf_model: the model in NumPy, with the numbers of the specification.
         closed_form: of -2 ln L with two derivatives, in which fits are searched; None if it differs from pyhf.
     """
@@ -43,26 +49,32 @@ class TemplateModel:
         self,
         spec: dict,
         *,
-        poi: str | None = "mu",
+        poi: str | EllipsisType | None = ...,
         n_bins: int | Mapping[str, int] | None = None,
         floor: float | None = None,
         measurement: str | None = None,
         modifier_settings: Mapping | None = None,
+        patchset: dict | None = None,
+        patch: str | Sequence[float] | None = None,
     ):
         if floor is not None and not floor > 0:
             raise ValueError(f"Expected floor above 0. Received: floor={floor}.")
-        self._config = {
-            "spec": spec,
-            "poi": poi,
-            "n_bins": n_bins,
-            "floor": floor,
-            "measurement": measurement,
-            "modifier_settings": modifier_settings,
-        }
-        numbered = number(spec["channels"], n_bins)
+        if (patchset is None) != (patch is None):
+            raise ValueError(f"Expected patchset and patch together. Received: one alone, patch={patch!r}.")
+        if not isinstance(spec, Mapping):
+            raise ValueError(f"Expected a specification or workspace as a dict. Received: {type(spec).__name__}.")
+        spec = plain(spec)
+        if patchset is not None:
+            spec = patched(spec, patchset, patch)
+        known = ("channels", "observations", "version", "measurements" if "measurements" in spec else "parameters")
+        if unknown := [key for key in spec if key not in known]:
+            raise ValueError(f"Expected a specification of {', '.join(known)}. Received: {', '.join(unknown)} as well.")
+        if "measurements" not in spec and poi is ...:
+            poi = "mu"
+        numbered = number(spec.get("channels"), n_bins)
         self.templates, self.floor = numbered.templates, floor
         self.template_names = tuple(template.name for template in self.templates.values() if template.required)
-        self._arrangement = arrangement.Arrangement(spec, numbered, poi, measurement, modifier_settings, floor)
+        self._arrangement = Arrangement(spec, numbered, poi, measurement, modifier_settings, floor)
         self.pyhf_model = self._arrangement.pyhf_model
         config = self.pyhf_model.config
         self.poi_name, self.poi_index = config.poi_name, config.poi_index
@@ -70,9 +82,17 @@ class TemplateModel:
         self.channels = {name: config.channel_nbins[name] for name in config.channels}
         self.initial, self.fixed = np.array(config.suggested_init(), float), np.array(config.suggested_fixed(), bool)
         self.lower, self.upper = np.array(config.suggested_bounds(), float).T
-        self.centres = self._arrangement.centres
-        observed = {observation["name"]: observation["data"] for observation in spec.get("observations", [])}
-        self.observations = np.concatenate([observed[name] for name in self.channels]) if observed else None
+        self.centres = self._arrangement.constraints.centres
+        self.pyhf_options = self._arrangement.options
+        self.observations = self._observed(spec.get("observations", []))
+        self._config = {
+            "spec": spec,
+            "poi": self.poi_name,
+            "n_bins": n_bins,
+            "floor": floor,
+            "measurement": measurement,
+            "modifier_settings": modifier_settings,
+        }
         with tf.init_scope():
             self._check()
             self.closed_form = self._closed_form()
@@ -82,11 +102,13 @@ class TemplateModel:
         cls,
         spec: dict,
         *,
-        poi: str | None = "mu",
+        poi: str | EllipsisType | None = ...,
         n_bins: int | Mapping[str, int] | None = None,
         floor: float | None = None,
         measurement: str | None = None,
         modifier_settings: Mapping | None = None,
+        patchset: dict | None = None,
+        patch: str | Sequence[float] | None = None,
     ) -> "TemplateModel":
         """A model from a pyhf model specification or workspace.
 
@@ -96,15 +118,20 @@ class TemplateModel:
 
         Args:
             spec: {"channels": [...]}, or a workspace with "measurements" and "observations".
-            poi: parameter of interest; None for none. A workspace's measurement has its own.
+            poi: parameter of interest; None for none. If not given, that of the workspace's measurement, none where the
+            channels do not have it, as those of a background-only workspace; mu of a specification.
             n_bins: of channels in which only names stand, by channel or one for all.
             floor: expected counts below it are raised to it, with gradient zero. It changes the likelihood of empty
                 bins, where observed events have a likelihood of 0 without it, and no gradient.
             measurement: which one of a workspace; the first if None.
-            modifier_settings: as for `pyhf.Model`, the interpolation codes.
+            modifier_settings: as for `pyhf.Model`, the interpolation codes. If given, kinds that it leaves out have
+                code1 (normsys) and code0 (histosys), as in pyhf.
+            patchset, patch: a pyhf patchset, and the name or values of the patch that the workspace is to have, such as
+                the signal of one hypothesis on a background-only workspace of HEPData.
 
         Raises:
-            ValueError: a modifier that is not supported, a parameter of interest that is missing, unknown n_bins.
+            ValueError: a specification that is incomplete, has unknown keys or is refused by pyhf, with its words; a
+                modifier that is not supported; unknown n_bins; a poi, measurement or patch that there is not.
             RuntimeError: a pyhf that is not 0.7.x, or whose values differ from ours.
 
         >>> signal = {"name": "signal", "data": "s", "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
@@ -114,11 +141,18 @@ class TemplateModel:
         (('s',), array([60., 80.]))
         """
         return cls(
-            spec, poi=poi, n_bins=n_bins, floor=floor, measurement=measurement, modifier_settings=modifier_settings
+            spec,
+            poi=poi,
+            n_bins=n_bins,
+            floor=floor,
+            measurement=measurement,
+            modifier_settings=modifier_settings,
+            patchset=patchset,
+            patch=patch,
         )
 
     def get_config(self) -> dict:
-        """The arguments of `from_spec`."""
+        """The arguments of `from_spec`, the patch applied."""
         return copy.deepcopy(self._config)
 
     def bind(self, templates: Mapping[str, tf.Tensor] | None = None) -> "Likelihood":
@@ -149,15 +183,28 @@ class TemplateModel:
             pieces.append(tf.reshape(values, [template.n_values]))
         return Likelihood(self, tf.concat(pieces, axis=0))
 
+    def _observed(self, observations: list[dict]) -> np.ndarray | None:
+        """Those of the channels; a pruned workspace may have others as well."""
+        here = [observation for observation in observations if observation["name"] in self.channels]
+        observed = {observation["name"]: np.asarray(observation["data"], float) for observation in here}
+        if not observations:
+            return None
+        if {name: len(counts) for name, counts in observed.items()} != self.channels or len(observed) < len(here):
+            raise ValueError(
+                f"Expected observations of each channel once, with as many bins: {self.channels}. Received: "
+                f"{[(observation['name'], len(observation['data'])) for observation in observations]}."
+            )
+        return np.concatenate([observed[name] for name in self.channels])
+
     def _check(self) -> None:
         """Compares with pyhf in NumPy, off the initial parameters, so that another pyhf fails here and not silently."""
         points = np.stack([self.initial, np.clip(1.05 * self.initial + 0.1, self.lower, self.upper)])
-        with arrangement.numpy_backend():
+        with numpy_backend():
             data = self.pyhf_model.expected_data(points[0]) + 0.5
             expected = np.concatenate([self.pyhf_model.logpdf(point, data) for point in points])
         numbers = {name: self.templates[name].numbers for name in self.template_names}
         received = self.bind(numbers).logpdf(points, data).numpy()
-        counts = np.abs(data)
+        counts = np.abs(np.nan_to_num(data))
         rounding = ROUNDING * np.sum(1 + counts * np.maximum(np.log(np.maximum(counts, 1)), 1))
         if not np.allclose(received, expected, rtol=AGREEMENT, atol=rounding, equal_nan=True):
             raise RuntimeError(
@@ -167,9 +214,11 @@ class TemplateModel:
 
     def _closed_form(self) -> ClosedForm | None:
         """The closed form, if it gives pyhf's rates and differences of -2 ln L at the points of `_check`."""
-        made = ClosedForm(self._arrangement.structure, len(self.initial), self._arrangement.widths, self.floor)
+        made = ClosedForm(
+            self._arrangement.structure, len(self.initial), self._arrangement.constraints.widths, self.floor
+        )
         points = np.stack([self.initial, np.clip(1.05 * self.initial + 0.1, self.lower, self.upper)])
-        with arrangement.numpy_backend():
+        with numpy_backend():
             data = self.pyhf_model.expected_data(points[0]) + 0.5
             rates = [self.pyhf_model.expected_data(point, include_auxdata=False) for point in points]
             rise = -2 * np.diff(np.concatenate([self.pyhf_model.logpdf(point, data) for point in points]))
@@ -223,16 +272,37 @@ class Likelihood:
     @property
     def auxdata(self) -> tf.Tensor:
         """(n_auxdata,) what the constraints of the parameters have measured."""
-        return self.model._arrangement.auxdata(self.numbers)
+        return self.model._arrangement.constraints.auxdata(self.numbers)
 
     @property
     def constraint_widths(self) -> tf.Tensor:
         """(n_parameters,) standard deviation of each parameter's constraint; infinite where it has none."""
-        return self.model._arrangement.widths(self.numbers)
+        return self.model._arrangement.constraints.widths(self.numbers)
 
-    def specification(self) -> dict:
-        """The model specification with the numbers of this likelihood, for pyhf: limits, plots. Not within a graph."""
-        return self.model._arrangement.specification(self.numbers.numpy())
+    def workspace(self, observations: TensorLike | None = None, **options: Any) -> dict:
+        """A pyhf workspace with the numbers of this likelihood, for pyhf, cabinetry and HEPData. Not within a graph.
+
+        It has the measurement, parameter of interest and settings of parameters that the model was made with.
+        `pyhf.Workspace(workspace).model(**options)` is the same model.
+
+        Args:
+            observations: (n_bins,) observed counts in pyhf's order; those of the specification if None. Asimov data are
+                `expected_data(pars, include_auxdata=False)`.
+            **options: `model.pyhf_options`. They are asked for since a workspace has no place for them, and pyhf gives
+                other numbers without them.
+
+        Raises:
+            ValueError: options that are not those of the model; no observations here and none in the specification;
+                uncertainties of 0, where pyhf fixes a parameter, in other bins than in the specification.
+
+        >>> signal = {"name": "signal", "data": "s", "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
+        >>> model = TemplateModel.from_spec({"channels": [{"name": "c", "samples": [signal]}]}, n_bins=1)
+        >>> workspace = model.bind({"s": [5.0]}).workspace([7.0])
+        >>> workspace["observations"], workspace["channels"][0]["samples"][0]["data"]
+        ([{'name': 'c', 'data': [7.0]}], [5.0])
+        """
+        observations = self._observations(observations)
+        return self.model._arrangement.workspace(self.numbers.numpy(), np.asarray(observations, float), options)
 
     @property
     def n_floored(self) -> tf.Tensor:
@@ -248,10 +318,13 @@ class Likelihood:
         Raises:
             ValueError: no observations here and none in the specification.
         """
+        return tf.concat([as_float64(self._observations(observations)), self.auxdata], axis=0)
+
+    def _observations(self, observations: TensorLike | None) -> TensorLike:
         observations = self.model.observations if observations is None else observations
         if observations is None:
             raise ValueError("Expected observations, as the specification has none. Received: None.")
-        return tf.concat([as_float64(observations), self.auxdata], axis=0)
+        return observations
 
     @tf.autograph.experimental.do_not_convert
     def _at(self, pars: TensorLike, compute: Callable) -> tf.Tensor:

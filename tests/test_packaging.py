@@ -196,4 +196,4 @@ def test_the_example_of_neos_tf_runs(capsys):
     space = {"train": events, "test": events, "network": network}
     exec(example("neos_tf", "train, test, network"), space)
     assert "'cls': " in capsys.readouterr().out
-    assert pyhf.Model(space["pyhf_specification"]).config.poi_name == "mu"
+    assert pyhf.Workspace(space["workspace"]).model().config.poi_name == "mu"

@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 
 from neos_tf.specification import number
-from tests.neos_tf.workspaces import LUMI, MU, histosys, modifier, normsys, sample, shapesys, specification, staterror
+from tests.neos_tf.workspaces import (
+    LUMI,
+    MU,
+    SHAPE,
+    histosys,
+    modifier,
+    normsys,
+    sample,
+    shapesys,
+    specification,
+    staterror,
+)
 
 
 def channels():
@@ -83,6 +94,12 @@ def test_uncertainties_know_whose_they_are():
     assert templates["s"].uncertainty_of is None
 
 
+def test_shapefactor_of_channels_with_other_bins_is_refused():
+    channels = specification(a=[sample("s", [1.0], SHAPE)], b=[sample("s", [1.0, 2.0], SHAPE)])["channels"]
+    with pytest.raises(ValueError, match=r"shapefactor 'shape' in channels of as many bins. Received: 1 and, at b/s"):
+        number(channels, None)
+
+
 def test_n_bins_come_from_numbers_or_from_the_user():
     only_names = specification(first=[sample("a", "a")], second=[sample("b", "b")])["channels"]
     templates = number(only_names, {"first": 3, "second": 1}).templates
@@ -96,10 +113,32 @@ def test_n_bins_come_from_numbers_or_from_the_user():
     [
         ([sample("a", "a")], None, "n_bins for channel 'region'.*Give n_bins=4"),
         ([sample("a", "a")], {"other": 2}, "n_bins for channel 'region'"),
-        ([sample("a", [1.0], modifier("spline", "x"))], None, "'spline', of the modifier 'x' of sample 'a' in channel"),
+        (
+            [sample("a", [1.0], modifier("spline", "x"))],
+            None,
+            "'spline', modifier 'x' of sample 'a' of channel 'region'",
+        ),
         ([sample("a", [1.0, 2.0]), sample("b", [1.0])], None, r"shape \(2,\) at region/b.*shape \(1,\)"),
         ([sample("a", [1.0, 2.0], histosys("x", [1.0], "y"))], None, r"shape \(2,\) at region/a/x/lo_data"),
         ([sample("a", [1.0, 2.0], staterror("region", [1.0]))], None, r"shape \(2,\) at region/a/staterror_region"),
+        ([], None, "list of samples of channel 'region'. Received: \\[\\]"),
+        (
+            [{"name": "a", "data": [1.0]}],
+            None,
+            "in sample 'a' of channel 'region'. Received: missing modifiers, unknown",
+        ),
+        ([{"data": [1.0], "modifiers": []}], None, "in sample 0 of channel 'region'. Received: missing name"),
+        ([{**sample("a", [1.0]), "weight": 2}], None, "missing none, unknown weight"),
+        (
+            [sample("a", [1.0], modifier("normsys", "x", {"hi": 1.1}))],
+            None,
+            "hi, lo in the data of modifier 'x' of sample 'a'",
+        ),
+        ([sample("a", [1.0]), sample("a", [2.0])], None, "each sample of channel 'region' once. Received: a twice"),
+        ([sample("a", [1.0], normsys("x", 1, 2), normsys("x", 1, 3))], None, "normsys x twice"),
+        ([sample("a", "region/b"), sample("b", [1.0])], None, "'region/b' to be the name of one template"),
+        ([sample("a", [1.0, float("nan")])], None, r"finite numbers.*at region/a. Received: \[1.0, nan\]"),
+        ([sample("a", [1.0, "b"])], None, r"finite numbers, or one name in their place, at region/a"),
         ([sample("a", "a", normsys("x", "a", 1.1))], 2, r"shape \(\) at region/a/x/lo.*'a' of shape \(2,\)"),
     ],
 )
