@@ -29,6 +29,7 @@ from neos_tf.losses import (
 )
 from neos_tf.minimise import minimise
 from neos_tf.selection import SoftCut, soft_cut
+from neos_tf.smoothing import smooth_variation
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.training import SummaryStatistic
 
@@ -70,6 +71,7 @@ __all__ = [
     "qmu",
     "qmu_tilde",
     "sample_batches",
+    "smooth_variation",
     "soft_cut",
     "twice_nll",
     "uncertainties",

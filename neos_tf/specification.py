@@ -42,6 +42,11 @@ class Template(NamedTuple):
     def n_values(self) -> int:
         return self.shape[0] if self.shape else 1
 
+    @property
+    def places(self) -> slice:
+        """Where its values stand in the vector of all numbers."""
+        return slice(self.start, self.start + self.n_values)
+
 
 class Numbered(NamedTuple):
     """The channels of a specification, once with numbers and once with positions, and the templates by name."""

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from neos_tf.arrangement import Arrangement
 from neos_tf.backend import numpy_backend
 from neos_tf.closed_form import ClosedForm
 from neos_tf.histogram import as_float64
+from neos_tf.plottable import Histogram, from_histograms, to_histograms
 from neos_tf.specification import number, plain
 from neos_tf.typing import TensorLike
 from neos_tf.workspaces import patched
@@ -155,16 +157,18 @@ class TemplateModel:
         """The arguments of `from_spec`, the patch applied."""
         return copy.deepcopy(self._config)
 
-    def bind(self, templates: Mapping[str, tf.Tensor] | None = None) -> "Likelihood":
+    def bind(self, templates: Mapping[str, Any] | None = None) -> "Likelihood":
         """The likelihood of given templates.
 
         Args:
-            templates: (n_bins,) expected counts, or () factors, by name; at least those of `template_names`.
+            templates: (n_bins,) expected counts, or () factors, by name; at least those of `template_names`. A
+                histogram of hist, boost-histogram or uproot gives its counts without those beyond its edges, and the
+                roots of its variances to uncertainties (staterror, shapesys) of the template that are not given.
 
         Raises:
-            ValueError: names that are missing or unknown, another shape.
+            ValueError: names that are missing or unknown, another shape, histograms of several axes.
         """
-        templates = dict(templates or {})
+        templates = from_histograms(templates or {}, self.templates)
         missing = [name for name in self.template_names if name not in templates]
         unknown = [name for name in templates if name not in self.templates]
         if missing or unknown:
@@ -303,6 +307,19 @@ class Likelihood:
         """
         observations = self._observations(observations)
         return self.model._arrangement.workspace(self.numbers.numpy(), np.asarray(observations, float), options)
+
+    def histograms(self, edges: Mapping[str, ArrayLike] | ArrayLike) -> dict[str, Histogram]:
+        """Templates as histograms with edges and, of those with a staterror or shapesys, variances, by name.
+
+        `hist.Hist(histogram)` is one of hist; uproot writes and mplhep draws them as they are. Not within a graph.
+
+        Args:
+            edges: (n_bins + 1,) of all, or by name of the template.
+
+        Raises:
+            ValueError: edges of another number of bins.
+        """
+        return to_histograms(self.model.templates, self.numbers.numpy(), edges)
 
     @property
     def n_floored(self) -> tf.Tensor:
