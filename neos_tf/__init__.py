@@ -28,6 +28,7 @@ from neos_tf.minimise import minimise
 from neos_tf.selection import SoftCut, soft_cut
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.training import SummaryStatistic
+from neos_tf.yields import expected_yields
 
 __all__ = [
     "BCELoss",
@@ -51,6 +52,7 @@ __all__ = [
     "correlated_background",
     "covariance",
     "discovery_significance",
+    "expected_yields",
     "export_savedmodel",
     "fit",
     "fixed_poi_fit",
