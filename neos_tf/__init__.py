@@ -32,6 +32,7 @@ from neos_tf.selection import SoftCut, soft_cut
 from neos_tf.smoothing import smooth_variation
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.training import SummaryStatistic
+from neos_tf.yields import expected_yields
 
 __all__ = [
     "BCELoss",
@@ -59,6 +60,7 @@ __all__ = [
     "correlated_background",
     "covariance",
     "discovery_significance",
+    "expected_yields",
     "export_savedmodel",
     "fit",
     "fixed_poi_fit",

@@ -28,6 +28,7 @@ class Template(NamedTuple):
         shape: (n_bins,), or () for a factor.
         numbers: those of the specification; where it has a name alone, any that the structure can be built from.
         required: the specification has the name alone.
+        channel: the channel that it stands in, the first of several.
         uncertainty_of: of an absolute uncertainty, the name of the template that it belongs to; else None.
     """
 
@@ -36,6 +37,7 @@ class Template(NamedTuple):
     shape: tuple[int, ...]
     numbers: np.ndarray
     required: bool
+    channel: str
     uncertainty_of: str | None = None
 
     @property
@@ -176,7 +178,8 @@ def _replace(numbers: dict, positions: dict, key: str, path: str, shape: tuple, 
     if name not in templates:
         start = 2 + sum(template.n_values for template in templates.values())
         values = _any_numbers(start, shape) if required else _finite(given, path)
-        templates[name] = Template(name, start, values.shape, values, required, **more)
+        channel = path.partition("/")[0]
+        templates[name] = Template(name, start, values.shape, values, required, channel, **more)
     template = templates[name]
     if template.shape != shape:
         raise ValueError(f"Expected numbers of shape {shape} at {path}. Received: {name!r} of shape {template.shape}.")

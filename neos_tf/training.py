@@ -4,19 +4,25 @@ A batch holds events of every sample. Their summary statistics become histograms
 whose expected sensitivity is the loss: the pipeline of Simpson and Heinrich, arXiv:2203.05570, Fig. 1 and Eq. (1).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from neos_tf.binning import KernelBins, SoftBins
+from neos_tf import checks
+from neos_tf.binning import SoftBins
+from neos_tf.by_channel import deserialized, serialized
+from neos_tf.cross_entropy import StopAfter, cross_entropy
 from neos_tf.edges import LearnableEdges
-from neos_tf.fits import guarded_sqrt
 from neos_tf.losses import Loss
-from neos_tf.measurement import Counts, loss_and_slopes, measured
+from neos_tf.measurement import Counts, Invalid, LossOfSteps, RefuseInvalid, loss_and_slopes, measured, metrics_of
+from neos_tf.regions import Regions
 from neos_tf.templates import TemplateModel
+
+METRICS = ("cls", "significance", "sigma")
 
 
 @keras.saving.register_keras_serializable(package="neos_tf")
@@ -25,108 +31,146 @@ class SummaryStatistic(keras.Model):
 
     `fit` takes batches {name: features} or {name: (features, weights)} with events of every sample, as of
     `sample_batches`, named as the templates of the model. A template is the share of the sample's weights in each bin,
-    times its expected events; in training shares are those of a kernel density estimate, in evaluation plain counts.
-    Templates without events in the batch keep the numbers of the specification, and absolute uncertainties (staterror,
-    shapesys) without are the statistical ones of the histogram.
+    times its expected events; in training shares are those of a kernel density estimate or of `SoftBins`, in evaluation
+    plain counts. Templates without events in the batch keep the numbers of the specification, and absolute
+    uncertainties (staterror, shapesys) without are the statistical ones of the histogram.
 
     `evaluate`, and validation, give of the whole data set: `loss`, the median expected `cls` and `significance` and, at
-    mu = 1, `sigma_...` of every parameter. What comes of a fit that does not converge is infinite, the worst there is,
-    and counted in `unconverged`; the step of a batch with one has no gradient. With a floor, `floored` counts the bins
-    that it raised. Callbacks need a mode, as `EarlyStopping("val_cls", mode="min")`. The penalties of the network's
+    mu = 1, `sigma_...` of every parameter; `compile(metrics=...)` chooses. What comes of a fit that does not converge
+    is infinite, the worst there is, and counted in `unconverged`. With a floor, `floored` counts the bins that it
+    raised. Callbacks need a mode, as `EarlyStopping("val_cls", mode="min")`. The penalties of the network's
     regularizers are part of the loss.
+
+    A step leaves everything as it was, and is counted in `unconverged`, if a fit does not converge, if a gradient is
+    not finite, or if an event has a NaN or infinite feature or weight. Such events end `fit` after the epoch, and
+    `evaluate`, with an error that names their samples.
+
+    Several regions: a template belongs to one channel and has events of its own in each batch. `network`, `edges`,
+    `bandwidth` and `selection` may be dicts by channel; a network that several channels share is given to each. Where
+    regions share events, give these under each name, and the cuts as `selection` or weights of 0.
 
     Args:
         network: a Keras model of features, with one output, or with one a bin of `SoftBins`; built, as one that begins
-            with `keras.Input`.
+            with `keras.Input`. Or a dict of models by channel.
         model: the measurement; its channels with templates of events have as many bins as `edges`.
-        edges: (n_bins + 1,) of the network's output, or `LearnableEdges`, or `SoftBins`.
-        bandwidth: of the kernels, in units of the output; None with `SoftBins`.
-        yields: expected events of each sample of events, in all bins and beyond, before `selection`.
+        edges: (n_bins + 1,) of the network's output, or `LearnableEdges`, or `SoftBins`. Or a dict of these by channel.
+        bandwidth: of the kernels, in units of the output; None with `SoftBins`. Or a dict by channel.
+        yields: expected events of each sample of events, in all bins and beyond, before `selection`; of samples whose
+            weights sum to them, `expected_yields(samples)`.
         relative: bandwidth in units of the mean bin width.
         outside: "drop" or "fold", what becomes of events beyond the edges.
         selection: a layer that gives a weight (n_events,) to features, as `SoftCut`; called with hard=True in
-            evaluation.
+            evaluation. Or a dict by channel, of None where there is none.
         compile_statistics: compile histograms to loss by XLA: some seconds before the first step, then milliseconds
             less a step; pays after some thousand steps, or with tens of nuisance parameters.
 
     Raises:
-        ValueError: a network that is not built; edges, bandwidth or outside that `binned_kde` refuses; yields for
-            names that the model does not have, or not for all that it needs, or whose template has another number of
-            bins.
+        ValueError: a network that is not built, has another number of outputs or one that the edges do not bound;
+            edges, bandwidth or outside that `binned_kde` refuses; yields that are negative, for names that the model
+            does not have, or not for all that it needs, or whose template has another number of bins; a dict of
+            other channels.
+
+    Warns:
+        UserWarning: edges that drop a part of a bounded output.
     """
 
     def __init__(
         self,
-        network: keras.Model,
+        network: keras.Model | Mapping[str, keras.Model],
         model: TemplateModel,
-        edges: ArrayLike | LearnableEdges | SoftBins,
-        bandwidth: float | None = None,
+        edges: ArrayLike | LearnableEdges | SoftBins | Mapping,
+        bandwidth: float | Mapping[str, float | None] | None = None,
         *,
         yields: Mapping[str, float],
         relative: bool = False,
         outside: str = "drop",
-        selection: keras.Layer | None = None,
+        selection: keras.Layer | Mapping[str, keras.Layer | None] | None = None,
         compile_statistics: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if not network.built:
-            raise ValueError("Expected a network that is built. Received: one that is not. Begin it with keras.Input.")
         self.network, self.selection = network, selection
         self.model = model
-        if selection is not None and not selection.built:
-            selection.build(network.input_shape)
-        if isinstance(edges, SoftBins):
-            if bandwidth is not None:
-                raise ValueError(f"Expected no bandwidth with SoftBins. Received: bandwidth={bandwidth}.")
-            self.bins, self.learnable_edges = edges, None
-        else:
-            self.bins = KernelBins(edges, bandwidth, relative=relative, outside=outside)
-            self.learnable_edges = self.bins.learnable  # for Keras, which saves and trains it
+        self._edges = {k: _plain(v) for k, v in edges.items()} if isinstance(edges, Mapping) else _plain(edges)
         self.bandwidth, self.yields, self.relative, self.outside = bandwidth, dict(yields), relative, outside
         self.compile_statistics = compile_statistics
-        self._uncertainties = {
-            template.name: template.uncertainty_of
-            for template in model.templates.values()
-            if template.uncertainty_of in self.yields and template.required and template.name not in self.yields
-        }
-        self._check()
-        self._loss_value = keras.metrics.Mean(name="loss", dtype="float64")
+        parts = {"network": network, "edges": self._edges, "bandwidth": bandwidth, "selection": selection}
+        self.regions = Regions(model, self.yields, **parts, relative=relative, outside=outside)
+        self._loss_value = LossOfSteps(name="loss", dtype="float64")
         self._unconverged, self._floored = keras.metrics.Sum(name="unconverged"), keras.metrics.Mean(name="floored")
-        self._counts = {name: Counts(self.n_bins, name=f"counts_{name}") for name in self.yields}
+        self._counts = {name: Counts(self.regions.bins(name).n_bins, name=f"counts_{name}") for name in self.yields}
+        self._invalid, self._invalid_in_training = Invalid(self.yields), Invalid(self.yields)
         self._loss_of_events = keras.metrics.Mean(name="loss_of_events", dtype="float64")
         self._n_events = keras.metrics.Sum(name="events", dtype="float64")
+        self._metrics = metrics_of(model, METRICS)
 
         self.built = True  # its parts are
 
     @property
-    def n_bins(self) -> int:
-        return self.bins.n_bins
+    def edges(self) -> tf.Tensor | dict[str, tf.Tensor]:
+        """(n_bins + 1,) as they are now; by channel if they were given so."""
+        edges = {channel: part.bins.edges for channel, part in self.regions.parts.items()}
+        return edges if isinstance(self._edges, Mapping) else next(iter(edges.values()))
 
     @property
-    def edges(self) -> tf.Tensor:
-        """(n_bins + 1,) as they are now."""
-        return self.bins.edges
+    def learnable_edges(self) -> LearnableEdges | None:
+        """The layer that was given as `edges`, if one was."""
+        return self._edges if isinstance(self._edges, LearnableEdges) else None
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if isinstance(self.network, Mapping):
+            raise ValueError("Expected one network. Received: one a channel. Call statistic.network[channel] instead.")
         return self.network(features, training=training)
+
+    def under(self, model: TemplateModel, yields: Mapping[str, float] | None = None) -> "SummaryStatistic":
+        """The same network, edges and selection in another measurement. Nothing is copied: to train one trains both.
+
+        Compiled, if this one is, with the same loss and metrics and a new optimizer of the same settings.
+
+        Args:
+            model: with as many bins in its channels.
+            yields: expected events of its samples; None for those of this statistic's that it has.
+
+        Raises:
+            ValueError: as for `SummaryStatistic`.
+        """
+        if yields is None:
+            yields = {name: value for name, value in self.yields.items() if name in model.templates}
+        parts = {"network": self.network, "edges": self._edges, "selection": self.selection}
+        options = {name: getattr(self, name) for name in ("bandwidth", "relative", "outside", "compile_statistics")}
+        other = type(self)(model=model, yields=yields, **parts, **options)
+        if self.compiled:
+            known = {"cls", "significance", *(f"sigma_{name}" for name in model.parameter_names)}
+            settings = self.get_compile_config() | {"metrics": [name for name in self._metrics if name in known]}
+            other.compile_from_config(settings)
+        return other
 
     def compile(
         self,
         optimizer: str | dict | keras.Optimizer = "adam",
         loss: Loss | None = None,
         *,
+        metrics: Sequence[str] = METRICS,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool = False,
     ) -> None:
-        """As of any Keras model, without metrics; `loss` is one of `neos_tf.losses`.
+        """As of any Keras model; `loss` is one of `neos_tf.losses`.
+
+        Args:
+            metrics: what `evaluate` gives besides the loss, each with fits of its own: "cls", "significance", "sigma"
+                for the uncertainties of all parameters, "sigma_..." of one; () for none.
 
         Raises:
-            ValueError: another loss.
+            ValueError: `loss` is not a neos_tf loss; an unknown metric; a loss of scores with `SoftBins` or with an
+                output that is not between 0 and 1.
         """
         if not isinstance(loss, Loss):
             raise ValueError(f"Expected a loss of neos_tf, such as CLsLoss(). Received: loss={loss!r}.")
+        if loss.uses_scores:
+            for network, bins, _ in self.regions.parts.values():
+                checks.check_scores(network, bins)
+        self._metrics = metrics_of(self.model, metrics)
         super().compile(
             optimizer=optimizer,
             run_eagerly=run_eagerly,
@@ -137,49 +181,107 @@ class SummaryStatistic(keras.Model):
         self.objective = loss
         self.optimizer.build(self.trainable_variables)  # now, as a step that creates variables is traced twice
         self._loss_and_slopes = loss_and_slopes(self.model, loss, self.compile_statistics)
-        self._measured = measured(self.model, self.compile_statistics)
+        self._measured = measured(self.model, self._metrics, self.compile_statistics)
 
     @property
     def metrics(self) -> list[keras.Metric]:
-        return [self._loss_value, self._unconverged, self._floored]
+        return [self._loss_value, self._unconverged, *([] if self.model.floor is None else [self._floored])]
+
+    def fit(
+        self,
+        x: Any = None,
+        *,
+        cross_entropy_steps: int = 0,
+        callbacks: list[keras.callbacks.Callback] | None = None,
+        **options: Any,
+    ) -> keras.callbacks.History:
+        """Trains; other arguments as of any Keras model.
+
+        Args:
+            x: batches {name: features} or {name: (features, weights)}, or arrays so.
+            cross_entropy_steps: so many steps on cross-entropy first: kernels that start from random weights can end
+                in a poor minimum. Signal are the samples that the parameter of interest scales, background the
+                others, without variations. They have an optimizer of their own, with the same settings.
+
+        Raises:
+            ValueError: events with NaN or infinite values, after the epoch; cross_entropy_steps with `SoftBins`,
+                or without events of both classes.
+        """
+        if not isinstance(x, Mapping):
+            options.setdefault("shuffle", False)  # a dataset has its own order, and Keras warns of True
+        if cross_entropy_steps:
+            start = self.under(self.model)
+            loss = keras.saving.serialize_keras_object(cross_entropy(self.model, self.yields))
+            start.compile_from_config(self.get_compile_config() | {"loss": loss, "steps_per_execution": 1})
+            quiet = {name: options[name] for name in ("batch_size", "shuffle", "steps_per_epoch") if name in options}
+            stop = StopAfter(cross_entropy_steps)
+            start.fit(x, epochs=cross_entropy_steps, callbacks=[stop], verbose=0, **quiet)
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            given = callbacks if isinstance(callbacks, list | tuple) else [] if callbacks is None else [callbacks]
+            callbacks = [RefuseInvalid(self._invalid_in_training), *given]
+        return super().fit(x, callbacks=callbacks, **options)
 
     def train_step(self, data: Mapping) -> dict[str, tf.Tensor]:
-        features, weights = self._events(data)
+        features, weights = checks.events_of(data, self.yields, self.regions.dtypes)
+        state = [(variable, tf.identity(variable.value)) for variable in self.non_trainable_weights]
         with tf.GradientTape() as tape:
-            scores = self._scores(features, training=True)
-            total, converged = self._without_histograms(scores), tf.constant(True)
+            scores = self.regions.scores(features, training=True)
+            total, usable = self._without_histograms(scores), tf.constant(True)
             if self.objective.uses_likelihood:
-                templates = self._templates(scores, self._selected(features, weights), weights)
-                value, converged, n_floored = self._statistic(templates)
+                templates = self.regions.templates(scores, self.regions.selected(features, weights), weights)
+                value, usable, n_floored = self._statistic(templates)
                 total += value
+                self._floored.update_state(n_floored)
         variables = self.trainable_variables
-        gradients = tape.gradient(total, variables)
-        usable = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients if g is not None]) & converged
-        gradients = [None if g is None else tf.where(usable, g, tf.zeros_like(g)) for g in gradients]
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        pairs = [(g, v) for g, v in zip(tape.gradient(total, variables), variables, strict=True) if g is not None]
+        n_invalid = tf.stack([checks.n_invalid(features[name], weights[name]) for name in self.yields])
+        positive = tf.reduce_all([tf.reduce_sum(weight) > 0 for weight in weights.values()])
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g, _ in pairs])
+        usable &= finite & tf.math.is_finite(total) & positive & (tf.reduce_sum(n_invalid) == 0)
+
+        def step():
+            self.optimizer.apply_gradients(pairs)
+            return 0
+
+        def undo():
+            for variable, before in state:
+                variable.assign(before)
+            return 0
+
+        tf.cond(usable, step, undo)
+        self._invalid_in_training.update_state(n_invalid)
         self._loss_value.update_state(tf.where(usable, total, 0), sample_weight=tf.cast(usable, tf.float64))
         self._unconverged.update_state(tf.cast(~usable, tf.float32))
-        if self.objective.uses_likelihood:
-            self._floored.update_state(n_floored)
-        return self._logs()
+        return {metric.name: metric.result() for metric in self.metrics}
 
     def test_step(self, data: Mapping) -> dict[str, tf.Tensor]:
-        features, weights = self._events(data)
-        scores = self._scores(features, training=False)
-        selected = self._selected(features, weights, hard=True)
+        features, weights = checks.events_of(data, self.yields, self.regions.dtypes)
+        scores = self.regions.scores(features, training=False)
+        selected = self.regions.selected(features, weights, hard=True)
         for name, counts in self._counts.items():
-            sums, squares = (self.bins.hard(scores[name], selected[name] ** power) for power in (1, 2))
-            counts.update_state(sums, squares, tf.reduce_sum(weights[name]))
+            bins, squares = self.regions.bins(name), name in self.regions.uncertainties.values()
+            counts.update_state(
+                bins.hard(scores[name], selected[name]),
+                bins.hard(scores[name], selected[name] ** 2) if squares else None,
+                tf.reduce_sum(weights[name]),
+            )
         n_events = tf.add_n([tf.size(weight) for weight in weights.values()])
         self._n_events.update_state(n_events)
+        self._invalid.update_state(tf.stack([checks.n_invalid(features[name], weights[name]) for name in self.yields]))
         self._loss_of_events.update_state(self._without_histograms(scores), sample_weight=n_events)
         return {"events": self._n_events.result()}
 
     def evaluate(self, *args: Any, return_dict: bool = False, **kwargs: Any) -> dict[str, float] | list[float]:
-        """Metrics of the measurement with histograms of all events; arguments as of any Keras model."""
-        for metric in (*self._counts.values(), self._loss_of_events, self._n_events):
+        """Metrics of the measurement with histograms of all events; arguments as of any Keras model.
+
+        Raises:
+            ValueError: a sample without events, or whose weights do not sum to a positive number; events with NaN or
+                infinite values.
+        """
+        for metric in (*self._counts.values(), self._invalid, self._loss_of_events, self._n_events):
             metric.reset_state()
         super().evaluate(*args, return_dict=True, **kwargs)
+        self._invalid.refuse()
         templates = self.histograms()
         logs = {name: float(value) for name, value in self._measured(templates).items()}
         logs = {name: logs.get(name, float(self._loss_of_events.result())) for name in self.metrics_names}
@@ -192,45 +294,43 @@ class SummaryStatistic(keras.Model):
     @property
     def metrics_names(self) -> list[str]:
         """Of what `evaluate` gives, in its order."""
-        sigmas = [f"sigma_{name}" for name in self.model.parameter_names]
-        return [
-            "loss",
-            "cls",
-            "significance",
-            *sigmas,
-            "unconverged",
-            *([] if self.model.floor is None else ["floored"]),
-        ]
+        return ["loss", *self._metrics, "unconverged", *([] if self.model.floor is None else ["floored"])]
 
     def histograms(self) -> dict[str, tf.Tensor]:
-        """(n_bins,) templates, by name, of the events that `evaluate` saw last."""
+        """(n_bins,) templates, by name, of the events that `evaluate` saw last.
+
+        Raises:
+            ValueError: there are none, or their weights do not sum to a positive number.
+        """
+        without = [name for name, counts in self._counts.items() if not counts.total > 0]
+        if without:
+            raise ValueError(
+                "Expected events of every sample, whose weights sum to a positive number: call evaluate(batches) "
+                f"first. Received: none of {', '.join(without)}."
+            )
         templates = {name: self.yields[name] * counts.share for name, counts in self._counts.items()}
-        for name, sample in self._uncertainties.items():
+        for name, sample in self.regions.uncertainties.items():
             templates[name] = self.yields[sample] * self._counts[sample].error
         return templates
 
     def get_config(self) -> dict[str, Any]:
-        bins = self.bins if isinstance(self.bins, SoftBins) else self.learnable_edges
         return {
             **super().get_config(),
-            "network": keras.saving.serialize_keras_object(self.network),
+            "network": serialized(self.network),
             "model": self.model.get_config(),
-            "edges": self.bins.start if bins is None else keras.saving.serialize_keras_object(bins),
+            "edges": serialized(self._edges),
             "bandwidth": self.bandwidth,
             "yields": self.yields,
             "relative": self.relative,
             "outside": self.outside,
-            "selection": None if self.selection is None else keras.saving.serialize_keras_object(self.selection),
+            "selection": serialized(self.selection),
             "compile_statistics": self.compile_statistics,
         }
 
     @classmethod
     def from_config(cls, config: Mapping, custom_objects: Mapping | None = None) -> "SummaryStatistic":
-        config = dict(config)
-        for name in ("network", "selection", "edges"):
-            if isinstance(config[name], dict):
-                config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
-        return cls(**config | {"model": TemplateModel.from_spec(**config["model"])})
+        parts = {name: deserialized(config[name], custom_objects) for name in ("network", "selection", "edges")}
+        return cls(**{**config, **parts, "model": TemplateModel.from_spec(**config["model"])})
 
     def get_compile_config(self) -> dict[str, Any] | None:
         if not self.compiled:
@@ -238,6 +338,7 @@ class SummaryStatistic(keras.Model):
         return {
             "optimizer": keras.saving.serialize_keras_object(self.optimizer),
             "loss": keras.saving.serialize_keras_object(self.objective),
+            "metrics": list(self._metrics),
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
             "jit_compile": self.jit_compile,
@@ -246,78 +347,12 @@ class SummaryStatistic(keras.Model):
     def compile_from_config(self, config: Mapping) -> None:
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
-    def _check(self) -> None:
-        unknown = [name for name in self.yields if name not in self.model.templates]
-        if unknown or not self.yields:
-            raise ValueError(
-                f"Expected yields of templates of the model, {', '.join(self.model.templates)}. Received: "
-                f"{', '.join(self.yields) or 'none'}."
-            )
-        missing = [name for name in self.model.template_names if name not in {**self.yields, **self._uncertainties}]
-        if missing:
-            raise ValueError(
-                f"Expected yields of {', '.join(missing)} as well, which have no numbers in the model. Received: "
-                f"{', '.join(self.yields)}."
-            )
-        for name in self.yields:
-            shape = self.model.templates[name].shape
-            if shape != (self.n_bins,):
-                raise ValueError(
-                    f"Expected template {name!r} of {self.n_bins} bins, as edges has. Received: shape {shape} in the "
-                    "model."
-                )
-
-    def _events(self, data: Mapping) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-        """Features (n_events, n_features) and weights (n_events,) float64 by sample."""
-        data, label, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if not isinstance(data, dict) or set(data) != set(self.yields) or label is not None:
-            received = (
-                "labels" if label is not None else ", ".join(data) if isinstance(data, dict) else type(data).__name__
-            )
-            raise ValueError(
-                f"Expected batches of a dict with events of {', '.join(self.yields)}. Received: {received}. See "
-                "neos_tf.sample_batches."
-            )
-        pairs = {name: events if isinstance(events, tuple) else (events, None) for name, events in data.items()}
-        features = {name: pairs[name][0] for name in self.yields}
-        weights = {
-            name: tf.ones(tf.shape(events)[:1], tf.float64)
-            if weight is None
-            else tf.reshape(tf.cast(weight, tf.float64), [-1])
-            for name, (events, weight) in pairs.items()
-        }
-        return features, weights
-
-    def _scores(self, features: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
-        """(n_events, 1) by sample, from one call of the network."""
-        sizes = [tf.shape(events)[0] for events in features.values()]
-        scores = self.network(tf.concat(list(features.values()), axis=0), training=training)
-        return dict(zip(features, tf.split(scores, sizes), strict=True))
-
     def _without_histograms(self, scores: dict[str, tf.Tensor]) -> tf.Tensor:
         """() float64 part of the loss that each event has a share in, and the network's penalties."""
         parts = [tf.zeros((), tf.float64), *(tf.cast(penalty, tf.float64) for penalty in self.losses)]
         if self.objective.uses_scores:
             parts.append(tf.cast(self.objective.of_scores(scores), tf.float64))
         return tf.add_n(parts)
-
-    def _selected(
-        self, features: dict[str, tf.Tensor], weights: dict[str, tf.Tensor], hard: bool = False
-    ) -> dict[str, tf.Tensor]:
-        if self.selection is None:
-            return weights
-        return {
-            name: weights[name] * tf.cast(self.selection(features[name], hard=hard), tf.float64) for name in weights
-        }
-
-    def _templates(
-        self, scores: dict[str, tf.Tensor], selected: dict[str, tf.Tensor], weights: dict[str, tf.Tensor]
-    ) -> dict[str, tf.Tensor]:
-        scale = {name: self.yields[name] / tf.reduce_sum(weights[name]) for name in self.yields}
-        templates = {name: scale[name] * self.bins.soft(scores[name], selected[name]) for name in self.yields}
-        for name, sample in self._uncertainties.items():
-            templates[name] = scale[sample] * guarded_sqrt(self.bins.soft(scores[sample], selected[sample] ** 2))
-        return templates
 
     def _statistic(self, templates: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Loss, whether it converged and number of floored bins, with the gradient that was computed along."""
@@ -330,7 +365,6 @@ class SummaryStatistic(keras.Model):
 
         return statistic(*(templates[name] for name in names))
 
-    def _logs(self) -> dict[str, tf.Tensor]:
-        loss = tf.where(self._loss_value.count > 0, self._loss_value.result(), float("inf"))
-        logs = {"loss": loss, "unconverged": self._unconverged.result()}
-        return logs if self.model.floor is None else logs | {"floored": self._floored.result()}
+
+def _plain(edges: ArrayLike | LearnableEdges | SoftBins) -> Any:
+    return edges if isinstance(edges, LearnableEdges | SoftBins) else np.asarray(edges, np.float64).tolist()

@@ -82,7 +82,7 @@ def test_a_statistic_of_soft_bins_is_evaluated_saved_and_served(tmp_path):
         np.testing.assert_allclose(model.histograms()[name], expected, rtol=1e-13)  # float64
     model.save(tmp_path / "soft.keras")
     loaded = keras.saving.load_model(tmp_path / "soft.keras")
-    assert loaded.bins == BINS and loaded.n_bins == 3
+    assert loaded.regions.bins("signal") == BINS
     export_savedmodel(loaded, tmp_path / "served")
     x, weights = samples["signal"], np.full(60, 20 / 60)
     served = tf.saved_model.load(tmp_path / "served")

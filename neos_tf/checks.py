@@ -1,0 +1,158 @@
+"""What a summary statistic is made of and fed with, checked: networks, expected events, batches."""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from neos_tf.binning import KernelBins, SoftBins
+from neos_tf.templates import TemplateModel
+
+UNBOUNDED = ("linear", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "relu", "softplus", "exponential")
+RANGES = dict.fromkeys(UNBOUNDED, (-np.inf, np.inf)) | {
+    **dict.fromkeys(("sigmoid", "hard_sigmoid", "softmax"), (0.0, 1.0)),
+    **dict.fromkeys(("tanh", "hard_tanh", "softsign"), (-1.0, 1.0)),
+    "relu6": (0.0, 6.0),
+}
+
+
+def check_network(network: keras.Model, bins: KernelBins | SoftBins) -> None:
+    """Does the network's output fit the bins? Networks that do not know their output are taken as they are.
+
+    Raises:
+        ValueError: a network that is not built; another number of outputs; one without bounds, whose events beyond the
+            edges would be dropped; an activation before the softmax of `SoftBins`.
+    """
+    if not network.built:
+        raise ValueError("Expected a network that is built. Received: one that is not. Begin it with keras.Input.")
+    outputs = getattr(network, "outputs", None) or []
+    shapes = [tuple(output.shape) for output in outputs]
+    if outputs and (len(shapes) > 1 or (shapes[0][1:] or (1,)) != (bins.n_outputs,)):
+        raise ValueError(
+            f"Expected a network with outputs (n_events, {bins.n_outputs}) for "
+            f"{type(bins).__name__.replace('KernelBins', 'edges')}. Received: {', '.join(map(str, shapes))}."
+        )
+    activation = _last_activation(network)
+    if isinstance(bins, SoftBins):
+        if activation not in (None, "linear"):
+            raise ValueError(
+                f"Expected a network of logits for SoftBins, which takes the softmax itself. Received: {activation!r} "
+                "in the last layer. Leave it out."
+            )
+        return
+    lower, upper = RANGES.get(activation, (bins.start[0], bins.start[-1]))
+    if bins.options["outside"] == "fold" or (bins.start[0] <= lower and upper <= bins.start[-1]):
+        return
+    between = f"outputs between {lower:g} and {upper:g} (activation {activation!r}), edges from {bins.start[0]:g} to "
+    between += f"{bins.start[-1]:g}, outside='drop'. Events beyond the edges are in no bin: use outside='fold'"
+    if np.isinf(upper):
+        raise ValueError(f"Expected edges that cover the output of the network. Received: {between}, or a sigmoid.")
+    warnings.warn(f"Edges do not cover the output of the network: {between}, unless it is meant.", stacklevel=4)
+
+
+def check_scores(network: keras.Model, bins: KernelBins | SoftBins) -> None:
+    """Is the output a score, that of one class against another?
+
+    Raises:
+        ValueError: the outputs of `SoftBins`, or one that is not between 0 and 1.
+    """
+    activation = _last_activation(network)
+    lower, upper = RANGES.get(activation, (0.0, 1.0))
+    if isinstance(bins, SoftBins) or lower < 0 or upper > 1:
+        of = "SoftBins" if isinstance(bins, SoftBins) else f"activation {activation!r}"
+        raise ValueError(f"Expected a network with one output between 0 and 1 for a loss of scores. Received: {of}.")
+
+
+def check_yields(model: TemplateModel, yields: Mapping[str, float], uncertainties: Mapping[str, str]) -> None:
+    """Are there expected events of all that has no numbers?
+
+    Raises:
+        ValueError: names that the model does not have or lacks; values that are negative or not finite.
+    """
+    unknown = [name for name in yields if name not in model.templates]
+    if unknown or not yields:
+        raise ValueError(
+            f"Expected yields of templates of the model, {', '.join(model.templates)}. Received: "
+            f"{', '.join(yields) or 'none'}."
+        )
+    wrong = {name: value for name, value in yields.items() if not (np.isfinite(value) and value >= 0)}
+    if wrong:
+        raise ValueError(f"Expected yields that are finite and not negative. Received: {wrong}.")
+    missing = [name for name in model.template_names if name not in {**yields, **uncertainties}]
+    if missing:
+        raise ValueError(
+            f"Expected yields of {', '.join(missing)} as well, which have no numbers in the model. Received: "
+            f"{', '.join(yields)}."
+        )
+
+
+def check_bins(model: TemplateModel, name: str, bins: KernelBins | SoftBins) -> None:
+    """Has the template of events as many bins as the histogram?
+
+    Raises:
+        ValueError: another number.
+    """
+    shape, channel = model.templates[name].shape, model.templates[name].channel
+    if shape != (bins.n_bins,):
+        raise ValueError(
+            f"Expected as many bins as template {name!r} of channel {channel!r} has, shape {shape}. Received: "
+            f"{bins.n_bins} bins, from edges."
+        )
+
+
+def events_of(
+    batch: Any, names: Iterable[str], dtypes: Mapping[str, str]
+) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    """Features (n_events, n_features), in the type of their network, and weights (n_events,) float64 by sample.
+
+    Raises:
+        ValueError: a batch that is no dict of the samples `names`; labels.
+    """
+    batch, label, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    if not isinstance(batch, dict) or set(batch) != set(names) or label is not None:
+        received = "labels" if label is not None else ", ".join(batch) if isinstance(batch, dict) else type(batch)
+        raise ValueError(
+            f"Expected batches of a dict with events of {', '.join(names)}. Received: {received}. See "
+            "neos_tf.sample_batches."
+        )
+    features, weights = {}, {}
+    for name in names:
+        events, weight = _pair(batch[name])
+        events = tf.convert_to_tensor(events)
+        kind = tf.as_dtype(dtypes[name])
+        features[name] = tf.cast(events, kind) if kind.is_floating else events
+        weights[name] = (
+            tf.ones(tf.shape(events)[:1], tf.float64)
+            if weight is None
+            else tf.reshape(tf.cast(weight, tf.float64), [-1])
+        )
+    return features, weights
+
+
+def n_invalid(features: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """() float64 number of events with a feature or a weight that is NaN or infinite."""
+    valid = tf.math.is_finite(weights)
+    if features.dtype.is_floating:
+        valid &= tf.reduce_all(tf.math.is_finite(features), axis=list(range(1, features.shape.rank)))
+    return tf.math.count_nonzero(~valid, dtype=tf.float64)
+
+
+def _pair(events: Any) -> tuple[Any, Any]:
+    """(features, weights or None); a list is a pair if it holds two arrays, else features."""
+    arrays = isinstance(events, list) and len(events) == 2 and all(hasattr(part, "shape") for part in events)
+    return tuple(events) if arrays or isinstance(events, tuple) else (events, None)
+
+
+def _last_activation(network: keras.Model) -> str | None:
+    """Name of the activation of the last layer, as far as it can be known."""
+    if not getattr(network, "outputs", None) or not getattr(network, "layers", None):
+        return None
+    last = network.layers[-1]
+    if isinstance(last, keras.Model):
+        return _last_activation(last)
+    if isinstance(last, keras.layers.Softmax):
+        return "softmax"
+    return getattr(getattr(last, "activation", None), "__name__", None)

@@ -1,0 +1,110 @@
+"""Events to templates, channel by channel: the network, the bins and the cuts of each."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from neos_tf import checks
+from neos_tf.binning import KernelBins, SoftBins
+from neos_tf.by_channel import by_channel
+from neos_tf.fits import guarded_sqrt
+from neos_tf.templates import TemplateModel
+
+Tensors = dict[str, tf.Tensor]
+
+
+class Region(NamedTuple):
+    """What makes the histograms of one channel."""
+
+    network: keras.Model
+    bins: KernelBins | SoftBins
+    selection: keras.Layer | None
+
+
+class Regions:
+    """The regions of a measurement; arguments and errors are those of `SummaryStatistic`.
+
+    Attributes:
+        parts: `Region` by channel, of the channels that have templates of events.
+        channels: the channel of each sample of events.
+        uncertainties: the sample of each absolute uncertainty that is made of its histogram.
+    """
+
+    def __init__(
+        self,
+        model: TemplateModel,
+        yields: Mapping[str, float],
+        *,
+        network: Any,
+        edges: Any,
+        bandwidth: Any,
+        selection: Any,
+        **options: Any,
+    ):
+        self.yields = yields
+        self.uncertainties = {
+            template.name: template.uncertainty_of
+            for template in model.templates.values()
+            if template.uncertainty_of in yields and template.required and template.name not in yields
+        }
+        checks.check_yields(model, yields, self.uncertainties)
+        self.channels = {name: model.templates[name].channel for name in yields}
+        given = {"network": network, "edges": edges, "bandwidth": bandwidth, "selection": selection}
+        given = {name: by_channel(name, value, model, yields) for name, value in given.items()}
+        soft = [channel for channel, value in given["edges"].items() if isinstance(value, SoftBins)]
+        if not isinstance(bandwidth, Mapping) and len(soft) < len(given["edges"]):
+            given["bandwidth"] |= dict.fromkeys(soft)  # one for all is for those with kernels
+        self.parts = {}
+        for channel, value in given["edges"].items():
+            part, width = given["network"][channel], given["bandwidth"][channel]
+            if channel in soft and width is not None:
+                raise ValueError(f"Expected no bandwidth with SoftBins. Received: bandwidth={width}.")
+            bins = value if channel in soft else KernelBins(value, width, **options)
+            checks.check_network(part, bins)
+            self.parts[channel] = Region(part, bins, given["selection"][channel])
+            if self.parts[channel].selection is not None and not self.parts[channel].selection.built:
+                self.parts[channel].selection.build(part.input_shape)
+        for name, channel in self.channels.items():
+            checks.check_bins(model, name, self.parts[channel].bins)
+
+    def bins(self, name: str) -> KernelBins | SoftBins:
+        """Of a sample."""
+        return self.parts[self.channels[name]].bins
+
+    @property
+    def dtypes(self) -> dict[str, str]:
+        """Type of the features of each sample."""
+        of = {}
+        for channel, (network, _, _) in self.parts.items():
+            inputs = getattr(network, "inputs", None)
+            of[channel] = inputs[0].dtype if inputs else network.compute_dtype
+        return {name: of[channel] for name, channel in self.channels.items()}
+
+    def scores(self, features: Tensors, training: bool) -> Tensors:
+        """(n_events, n_outputs) by sample, from one call of each network."""
+        scores = {}
+        for network in {id(part.network): part.network for part in self.parts.values()}.values():
+            names = [name for name, channel in self.channels.items() if self.parts[channel].network is network]
+            sizes = [tf.shape(features[name])[0] for name in names]
+            outputs = network(tf.concat([features[name] for name in names], axis=0), training=training)
+            scores |= dict(zip(names, tf.split(outputs, sizes), strict=True))
+        return scores
+
+    def selected(self, features: Tensors, weights: Tensors, hard: bool = False) -> Tensors:
+        """(n_events,) weights after the cuts."""
+        selected = dict(weights)
+        for name, channel in self.channels.items():
+            if (selection := self.parts[channel].selection) is not None:
+                selected[name] *= tf.cast(selection(features[name], hard=hard), tf.float64)
+        return selected
+
+    def templates(self, scores: Tensors, selected: Tensors, weights: Tensors) -> Tensors:
+        """(n_bins,) with a gradient, of the soft histograms."""
+        scale = {name: self.yields[name] / tf.reduce_sum(weights[name]) for name in self.yields}
+        templates = {name: scale[name] * self.bins(name).soft(scores[name], selected[name]) for name in self.yields}
+        for name, sample in self.uncertainties.items():
+            squared = self.bins(sample).soft(scores[sample], selected[sample] ** 2)
+            templates[name] = scale[sample] * guarded_sqrt(squared)
+        return templates
