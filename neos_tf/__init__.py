@@ -12,7 +12,7 @@ from neos_tf.export import export_savedmodel
 from neos_tf.fits import covariance, fit, fixed_poi_fit, pulls, twice_nll, uncertainties
 from neos_tf.histogram import binned_kde, hard_histogram
 from neos_tf.impacts import Impacts, Postfit, impacts, postfit
-from neos_tf.inference import cls, discovery_significance, q0, qmu, qmu_tilde
+from neos_tf.inference import cls, discovery_scan, discovery_significance, q0, qmu, qmu_tilde
 from neos_tf.limits import UpperLimit, upper_limit
 from neos_tf.losses import (
     BCELoss,
@@ -59,6 +59,7 @@ __all__ = [
     "cls",
     "correlated_background",
     "covariance",
+    "discovery_scan",
     "discovery_significance",
     "expected_yields",
     "export_savedmodel",

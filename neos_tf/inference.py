@@ -4,6 +4,7 @@ Asymptotic formulae of Cowan, Cranmer, Gross and Vitells, arXiv:1007.1727, cited
 function works eagerly, in a graph and under XLA, which is the fastest. Derivatives are exact, once.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -69,6 +70,24 @@ class Discovery(NamedTuple):
     significance: tf.Tensor
     p_value: tf.Tensor
     q0: tf.Tensor
+    converged: tf.Tensor
+
+
+class DiscoveryScan(NamedTuple):
+    """Local p-values of hypotheses, in their order.
+
+    Args:
+        p_value: (n_hypotheses,) one-sided, on the data.
+        expected_p_value: (n_hypotheses,) median of each hypothesis, if it holds.
+        significance: (n_hypotheses,) Z in standard deviations, on the data; 0 for deficits.
+        expected_significance: (n_hypotheses,) median.
+        converged: (n_hypotheses,) bool, of all fits.
+    """
+
+    p_value: tf.Tensor
+    expected_p_value: tf.Tensor
+    significance: tf.Tensor
+    expected_significance: tf.Tensor
     converged: tf.Tensor
 
 
@@ -185,6 +204,45 @@ def discovery_significance(
     significance = guarded_sqrt(statistic.value)
     standard = tfp.distributions.Normal(tf.constant(0.0, tf.float64), 1.0)
     return Discovery(significance, standard.cdf(-significance), statistic.value, statistic.converged)
+
+
+@do_not_convert
+def discovery_scan(
+    likelihoods: Sequence[Likelihood], data: TensorLike, poi_asimov: TensorLike = 1.0, **options: Any
+) -> DiscoveryScan:
+    """`discovery_significance` of several hypotheses, such as masses, observed and expected; without a trials factor.
+
+    Args:
+        likelihoods: one model, bound to the templates of each hypothesis; in a graph it is traced once.
+        data: (n_data,) counts and auxiliary data.
+        poi_asimov: () signal strength that is expected of each hypothesis.
+        **options: as `fit`.
+
+    Raises:
+        ValueError: as `discovery_significance`; no likelihood, or those of several models.
+    """
+    models = {likelihood.model for likelihood in likelihoods}
+    if len(models) != 1:
+        raise ValueError(
+            f"Expected likelihoods of one model, such as [model.bind({{'signal': s}}) for s in signals]. Received: "
+            f"{len(models)} models. Take discovery_significance of each."
+        )
+    (model,) = models
+
+    def of_one(numbers):
+        likelihood = Likelihood(model, numbers)
+        observed = discovery_significance(likelihood, data, **options)
+        expected = discovery_significance(likelihood, poi_asimov=poi_asimov, **options)
+        return DiscoveryScan(
+            observed.p_value,
+            expected.p_value,
+            observed.significance,
+            expected.significance,
+            observed.converged & expected.converged,
+        )
+
+    types = DiscoveryScan(*[tf.float64] * 4, converged=tf.bool)
+    return tf.map_fn(of_one, tf.stack([likelihood.numbers for likelihood in likelihoods]), fn_output_signature=types)
 
 
 def distance_from_background(q: tf.Tensor, q_asimov: tf.Tensor, bounded: bool) -> tf.Tensor:

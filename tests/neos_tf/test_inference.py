@@ -5,10 +5,11 @@ import pytest
 import tensorflow as tf
 from scipy.stats import norm
 
-from neos_tf import TemplateModel, cls, discovery_significance, fit, q0, qmu, qmu_tilde
+from neos_tf import TemplateModel, cls, discovery_scan, discovery_significance, fit, q0, qmu, qmu_tilde
 from tests.neos_tf.conftest import B, S
 from tests.neos_tf.workspaces import MU, parameter, sample, specification
 
+EXAMPLE = {"signal": [S], "background": [B]}
 QUANTILES = np.array([2.0, 1.0, 0.0, -1.0, -2.0])  # of the statistic: where it is large, CLs is small
 
 
@@ -21,7 +22,7 @@ def counting():
 
 @pytest.fixture(scope="module")
 def likelihood(counting):
-    return counting.bind({"signal": [S], "background": [B]})
+    return counting.bind(EXAMPLE)
 
 
 def ratio(n, tested, best):
@@ -82,6 +83,20 @@ def test_asimov_significance_is_the_closed_form(likelihood):
     np.testing.assert_allclose(strong.significance, asimov_significance(0.3 * S, B), rtol=1e-11)
     observed = discovery_significance(likelihood, likelihood.data([63.0]))
     np.testing.assert_allclose(observed.significance, asimov_significance(13.0, B), rtol=1e-12)
+
+
+def test_scan_of_discoveries_is_that_of_each_hypothesis(counting, likelihood):
+    signals = [S, 2 * S]
+    scan = discovery_scan([counting.bind({"signal": [s], "background": [B]}) for s in signals], likelihood.data([63.0]))
+    np.testing.assert_allclose(scan.significance, [asimov_significance(13.0, B)] * 2, rtol=1e-11)
+    expected = np.array([asimov_significance(s, B) for s in signals])
+    np.testing.assert_allclose(scan.expected_significance, expected, rtol=1e-11)
+    np.testing.assert_allclose(scan.p_value, norm.sf(scan.significance), rtol=1e-11)
+    np.testing.assert_allclose(scan.expected_p_value, norm.sf(expected), rtol=1e-10)
+    assert np.all(scan.converged)
+    for several in ([], [likelihood, TemplateModel.from_spec(counting.get_config()["spec"], n_bins=1).bind(EXAMPLE)]):
+        with pytest.raises(ValueError, match="likelihoods of one model"):
+            discovery_scan(several, likelihood.data([63.0]))
 
 
 def test_limits_of_a_parameter_that_may_be_negative():

@@ -15,6 +15,7 @@ from neos_tf import (
     POIUncertaintyLoss,
     POIVarianceLoss,
     TemplateModel,
+    UpperLimitLoss,
     WeightedLoss,
     correlated_background,
 )
@@ -168,7 +169,9 @@ def test_a_bin_in_which_nothing_is_expected_changes_no_test():
         np.testing.assert_allclose(received.value, expected.value, rtol=1e-10)  # two fits, each to the last digits
 
 
-@pytest.mark.parametrize("loss", [*LOSSES, WEIGHTED, BCELoss(("s", "t"), ("b",))], ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize(
+    "loss", [*LOSSES, UpperLimitLoss(0.1), WEIGHTED, BCELoss(("s", "t"), ("b",))], ids=lambda loss: type(loss).__name__
+)
 def test_config_survives_json(loss):
     stored = json.loads(json.dumps(keras.saving.serialize_keras_object(loss)))
     loaded = keras.saving.deserialize_keras_object(stored)

@@ -115,3 +115,45 @@ def test_course_leaves_out_what_is_infinite_and_refuses_what_is_not_there():
     for nothing in ([], {}, {"a": []}):
         with pytest.raises(ValueError, match="Expected"):
             plots.course(nothing)
+
+
+def test_limits_are_drawn_with_their_bands():
+    found = [neos_tf.UpperLimit(mass / 100, np.arange(1, 6) * mass / 200, True) for mass in (300, 400)]
+    found.append(neos_tf.UpperLimit(np.inf, [1.0, 2.0, 3.0, 4.0, np.inf], False))
+    figure = plots.limits([300, 400, 500], found, label="mass (GeV)")
+    (axes,) = figure.axes
+    median, observed = axes.lines
+    np.testing.assert_allclose(median.get_ydata(), [4.5, 6.0, 3.0])
+    np.testing.assert_allclose(observed.get_ydata(), [3.0, 4.0, np.nan])
+    outer, inner = (set(band.get_paths()[0].vertices[:, 1]) for band in axes.collections)
+    assert {1.5, 7.5, 2.0, 10.0} <= outer and {3.0, 6.0, 4.0, 8.0} <= inner
+    assert (
+        labels(figure) == [r"$\pm 2\sigma$", r"$\pm 1\sigma$", "expected", "observed"]
+        and axes.get_xlabel() == "mass (GeV)"
+    )
+    assert len(plots.limits([300, 400, 500], found, observed=False, legend=False).axes[0].lines) == 1
+    with pytest.raises(ValueError, match=r"one result for each of 2 values\. Received: 3"):
+        plots.limits([300, 400], found)
+
+
+def test_scans_of_cls_and_of_p_values_are_drawn():
+    tests = [
+        neos_tf.inference.CLs(c, [c / 4, c / 2, c, 1.5 * c, 1.8 * c], np.log(c), True, 0.0, 0.0) for c in (0.5, 0.02)
+    ]
+    (axes,) = plots.cls_scan([1.0, 2.0], tests, level=0.1).axes
+    median, observed, level = axes.lines
+    np.testing.assert_allclose(median.get_ydata(), [0.5, 0.02])
+    np.testing.assert_allclose(observed.get_ydata(), [0.5, 0.02])
+    assert list(level.get_ydata()) == [0.1, 0.1]
+    scan = neos_tf.inference.DiscoveryScan(
+        [0.5, 1e-3, 0.2], [1e-4, 1e-5, 1e-4], [0, 3.1, 0.8], [3.7, 4.3, 3.7], [True] * 3
+    )
+    figure = plots.p_values([1, 2, 3], scan)
+    (axes,) = figure.axes
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), scan.p_value)
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), scan.expected_p_value)
+    assert labels(figure) == ["observed", "expected"]
+    assert [text.get_text() for text in axes.texts] == [rf"${n}\sigma$" for n in range(1, 5)]
+    np.testing.assert_allclose(axes.lines[5].get_ydata(), 3.167e-5, rtol=1e-3)  # 4 sigma
+    with pytest.raises(ValueError, match="each of 0 values"):
+        plots.p_values([], scan)
