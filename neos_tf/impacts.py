@@ -14,11 +14,9 @@ import tensorflow as tf
 
 from neos_tf.fits import FitResult, covariance, fit, guarded_sqrt, search
 from neos_tf.histogram import as_float64
-from neos_tf.parameters import Settings, poi_index, settings
+from neos_tf.parameters import SETTINGS, Settings, poi_index, settings
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike
-
-SETTINGS = ("init", "bounds", "fixed")
 
 
 class Postfit(NamedTuple):
