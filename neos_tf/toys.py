@@ -79,7 +79,7 @@ def toy_cls(
     seed: int = 0,
     **options: Any,
 ) -> ToyCLs:
-    """Observed and expected CLs of a signal strength from pseudo-experiments. Without gradient; not under XLA.
+    """Observed and expected CLs of a signal strength from pseudo-experiments, without gradient; eagerly or in a graph.
 
     Args:
         likelihood: templates bound to a model.
@@ -158,17 +158,20 @@ def _statistics(
     rest = tuple(sorted((key, value) for key, value in options.items() if key not in SETTINGS))
     tested = tf.zeros((), tf.float64) if poi is None else poi
     data = sample_data(likelihood, pars, n_toys, seed)
-    statistics, converged = _tested(model, poi is None, rest)(likelihood.numbers, data, tested, given)
+    statistics, converged = _tested(model, rest)(likelihood.numbers, data, tested, tf.constant(poi is None), given)
     return statistics, tf.math.count_nonzero(~converged, dtype=tf.int32)
 
 
 @functools.lru_cache(maxsize=16)
-def _tested(model: TemplateModel, discovery: bool, options: tuple) -> Callable:
-    """The test statistics of many data (n_toys, n_data), one after the other, and whether their fits converged."""
+def _tested(model: TemplateModel, options: tuple) -> Callable:
+    """The test statistics of many data (n_toys, n_data), one after the other, and whether their fits converged.
+
+    Compiled by XLA: it takes some seconds, and thousands of fits then a tenth of what they do in a graph or less.
+    """
     here = np.arange(len(model.initial)) == model.poi_index
 
-    @tf.function(autograph=False)
-    def tested(numbers, data, poi, given):
+    @tf.function(autograph=False, jit_compile=True)
+    def tested(numbers, data, poi, discovery, given):
         likelihood = Likelihood(model, numbers)
         conditional = given._replace(initial=tf.where(here, poi, given.initial), fixed=given.fixed | here)
 
@@ -177,7 +180,8 @@ def _tested(model: TemplateModel, discovery: bool, options: tuple) -> Callable:
             fixed = search(likelihood, one, conditional, **dict(options))
             found = best.pars[model.poi_index]
             value = tf.maximum(fixed.twice_nll - best.twice_nll, 0)
-            value = tf.where(found < 0 if discovery else found > poi, tf.zeros_like(value), value)
+            beyond = tf.where(discovery, found < 0, found > poi)
+            value = tf.where(beyond, tf.zeros_like(value), value)
             return value, best.converged & fixed.converged
 
         return tf.map_fn(test, data, fn_output_signature=(tf.float64, tf.bool))
