@@ -31,6 +31,7 @@ from neos_tf.minimise import minimise
 from neos_tf.selection import SoftCut, soft_cut
 from neos_tf.smoothing import smooth_variation
 from neos_tf.templates import Likelihood, TemplateModel
+from neos_tf.toys import ToyCLs, ToyDiscovery, toy_cls, toy_discovery
 from neos_tf.training import SummaryStatistic
 from neos_tf.yields import expected_yields
 
@@ -52,6 +53,8 @@ __all__ = [
     "SoftCut",
     "SummaryStatistic",
     "TemplateModel",
+    "ToyCLs",
+    "ToyDiscovery",
     "UpperLimit",
     "UpperLimitLoss",
     "WeightedLoss",
@@ -76,6 +79,8 @@ __all__ = [
     "sample_batches",
     "smooth_variation",
     "soft_cut",
+    "toy_cls",
+    "toy_discovery",
     "twice_nll",
     "uncertainties",
     "uncorrelated_background",
