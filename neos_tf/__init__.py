@@ -10,6 +10,7 @@ from neos_tf.edges import LearnableEdges
 from neos_tf.export import export_savedmodel
 from neos_tf.fits import covariance, fit, fixed_poi_fit, pulls, twice_nll, uncertainties
 from neos_tf.histogram import binned_kde, hard_histogram
+from neos_tf.impacts import Impacts, Postfit, impacts, postfit
 from neos_tf.inference import cls, discovery_significance, q0, qmu, qmu_tilde
 from neos_tf.losses import (
     BCELoss,
@@ -34,12 +35,14 @@ __all__ = [
     "ConstraintLoss",
     "DiscoveryLoss",
     "EmptyBinPenalty",
+    "Impacts",
     "LearnableEdges",
     "Likelihood",
     "Loss",
     "LossValue",
     "POIUncertaintyLoss",
     "POIVarianceLoss",
+    "Postfit",
     "SoftCut",
     "SummaryStatistic",
     "TemplateModel",
@@ -53,7 +56,9 @@ __all__ = [
     "fit",
     "fixed_poi_fit",
     "hard_histogram",
+    "impacts",
     "minimise",
+    "postfit",
     "pulls",
     "q0",
     "qmu",

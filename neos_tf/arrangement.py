@@ -19,6 +19,7 @@ from neos_tf.specification import Numbered
 
 try:
     import pyhf
+    import tensorflow_probability as tfp
     from pyhf.tensor import manager
     from pyhf.tensor.numpy_backend import numpy_backend as NumpyBackend
     from pyhf.tensor.tensorflow_backend import tensorflow_backend as TensorflowBackend
@@ -35,8 +36,19 @@ if not pyhf.__version__.startswith("0.7."):
     )
 
 
+class Poisson(tfp.distributions.Poisson):
+    """TensorFlow Probability's, but for its logarithm: that has no gradient where nothing is expected nor observed."""
+
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        rate = tf.where(self.rate < 0, tf.cast(float("nan"), self.rate.dtype), self.rate)
+        return tf.math.xlogy(x, rate) - rate - tf.math.lgamma(x + 1)
+
+
 class DifferentiableBackend(TensorflowBackend):
-    """pyhf's, but for the gradient of a join: TensorFlow's own cannot be differentiated twice more under XLA."""
+    """pyhf's, but for derivatives that TensorFlow's own do not have: of empty bins, and of a join, twice, under XLA."""
+
+    def poisson_dist(self, rate: tf.Tensor) -> Poisson:
+        return Poisson(self.astensor(rate))
 
     def concatenate(self, sequence: Sequence[tf.Tensor], axis: int = 0) -> tf.Tensor:
         @tf.custom_gradient

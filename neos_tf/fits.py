@@ -4,13 +4,14 @@ Every function works eagerly, in a graph and under XLA, which is the fastest. De
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from neos_tf.histogram import as_float64
 from neos_tf.minimise import RIDGE, derivatives, minimise
+from neos_tf.parameters import Settings, settings
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike
 
@@ -49,37 +50,47 @@ def fit(
     data: TensorLike,
     *,
     fixed_poi: TensorLike | None = None,
+    init: TensorLike | Mapping | None = None,
+    bounds: TensorLike | Mapping | None = None,
+    fixed: TensorLike | Sequence[str] | Mapping | None = None,
     **options: Any,
 ) -> FitResult:
-    """Maximum likelihood fit within the model's bounds.
+    """Maximum likelihood fit within bounds. A name of a modifier stands for all its parameters.
 
     Args:
         likelihood: templates bound to a model.
         data: (n_data,) counts and auxiliary data, see `Likelihood.data` and `Likelihood.expected_data`.
         fixed_poi: () value to hold the parameter of interest at; free if None.
+        init: (n_parameters,) where the fit starts, or values by name, of which the others keep the model's.
+        bounds: (n_parameters, 2) lower and upper, or these by name, of which the others keep the model's.
+        fixed: values to hold parameters at, by name; or names of parameters that stay where they start; or
+            (n_parameters,) bool, in place of the model's own.
         **options: tolerance and max_iterations of `minimise`.
 
     Raises:
-        ValueError: a fixed_poi and no parameter of interest; data of another length.
+        ValueError: a fixed_poi and no parameter of interest; data of another length; init, bounds or fixed of unknown
+            names or another shape; a value to be held outside of the bounds (in a graph: not converged).
     """
     model = likelihood.model
     data = _data(likelihood, data)
-    fixed, initial = model.fixed.copy(), tf.constant(model.initial)
-    if fixed_poi is not None:
-        fixed[poi_index(likelihood)] = True
-        initial = parameters_with_poi(likelihood, fixed_poi)
+    given = settings(model, fixed_poi=fixed_poi, init=init, bounds=bounds, fixed=fixed)
+    return search(likelihood, data, given, **options)
 
+
+def search(likelihood: Likelihood, data: tf.Tensor, given: Settings, **options: Any) -> FitResult:
+    """`fit` with settings that may be tensors."""
+    model = likelihood.model
     minimum = minimise(
         _objective(model),
-        initial,
+        given.initial,
         (likelihood.numbers, data),
-        lower=model.lower,
-        upper=model.upper,
-        fixed=fixed,
+        lower=given.lower,
+        upper=given.upper,
+        fixed=given.fixed,
         derivatives=model.closed_form,
         **options,
     )
-    return FitResult(*minimum)
+    return FitResult(*minimum)._replace(converged=minimum.converged & given.valid)
 
 
 @functools.lru_cache(maxsize=64)
@@ -165,20 +176,6 @@ def pulls(likelihood: Likelihood, pars: TensorLike) -> tf.Tensor:
     0 for parameters without constraint.
     """
     return (tf.convert_to_tensor(pars, tf.float64) - likelihood.model.centres) / likelihood.constraint_widths
-
-
-def parameters_with_poi(likelihood: Likelihood, poi: TensorLike) -> tf.Tensor:
-    """The initial parameters, but for the parameter of interest."""
-    index = tf.one_hot(poi_index(likelihood), len(likelihood.model.initial), dtype=tf.float64)
-    return (1 - index) * likelihood.model.initial + index * as_float64(poi)
-
-
-def poi_index(likelihood: Likelihood) -> int:
-    """The place of the parameter of interest; ValueError if there is none."""
-    index = likelihood.model.poi_index
-    if index is None:
-        raise ValueError("Expected a model with a parameter of interest. Received: none. Give poi= to from_spec.")
-    return index
 
 
 def guarded_sqrt(squared: tf.Tensor) -> tf.Tensor:

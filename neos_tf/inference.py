@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from neos_tf.fits import FitResult, asimov_fit, fit, fixed_poi_fit, guarded_sqrt, parameters_with_poi, poi_index
+from neos_tf.fits import FitResult, asimov_fit, fit, fixed_poi_fit, guarded_sqrt
 from neos_tf.histogram import as_float64
+from neos_tf.parameters import parameters_with_poi, poi_index, settings
 from neos_tf.templates import Likelihood
 from neos_tf.typing import TensorLike
 
@@ -80,10 +81,11 @@ def qmu(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **options: An
         likelihood, data, **options: as `fit`.
 
     Raises:
-        ValueError: as `fit`.
+        ValueError: as `fit`; a parameter of interest that is missing or fixed.
     """
+    index = poi_index(likelihood, **options)
     fixed, best = fixed_poi_fit(poi, likelihood, data, **options), fit(likelihood, data, **options)
-    above = best.pars[poi_index(likelihood)] > as_float64(poi)
+    above = best.pars[index] > as_float64(poi)
     return _statistic(fixed, best, zero=above)
 
 
@@ -95,7 +97,8 @@ def qmu_tilde(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **optio
     Raises:
         ValueError: a lower bound that is not 0.
     """
-    lower = likelihood.model.lower[poi_index(likelihood)]
+    index = poi_index(likelihood, **options)
+    lower = settings(likelihood.model, bounds=options.get("bounds")).lower[index]
     if lower != 0:
         raise ValueError(f"Expected a parameter of interest with lower bound 0. Received: {lower}. Use qmu.")
     return qmu(poi, likelihood, data, **options)
@@ -104,8 +107,9 @@ def qmu_tilde(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **optio
 @do_not_convert
 def q0(likelihood: Likelihood, data: TensorLike, **options: Any) -> TestStatistic:
     """Test statistic q_0 for the discovery of a positive signal, CCGV Eq. (12). Arguments as `fit`."""
+    index = poi_index(likelihood, **options)
     fixed, best = fixed_poi_fit(0.0, likelihood, data, **options), fit(likelihood, data, **options)
-    return _statistic(fixed, best, zero=best.pars[poi_index(likelihood)] < 0)
+    return _statistic(fixed, best, zero=best.pars[index] < 0)
 
 
 @do_not_convert
@@ -120,10 +124,11 @@ def cls(likelihood: Likelihood, data: TensorLike | None = None, poi_test: Tensor
         **options: as `fit`.
 
     Raises:
-        ValueError: as `fit`.
+        ValueError: as `fit`; a parameter of interest that is missing or fixed.
     """
+    poi_index(likelihood, **options)
     if data is None:
-        background = asimov_fit(likelihood, parameters_with_poi(likelihood, 0.0))
+        background = asimov_fit(likelihood, parameters_with_poi(likelihood, 0.0, **options))
         observed = None
     else:
         observed = qmu(poi_test, likelihood, data, **options)
@@ -169,10 +174,11 @@ def discovery_significance(
         **options: as `fit`.
 
     Raises:
-        ValueError: as `fit`.
+        ValueError: as `fit`; a parameter of interest that is missing or fixed.
     """
+    poi_index(likelihood, **options)
     if data is None:
-        best = asimov_fit(likelihood, parameters_with_poi(likelihood, poi_asimov))
+        best = asimov_fit(likelihood, parameters_with_poi(likelihood, poi_asimov, **options))
         fixed = fixed_poi_fit(0.0, likelihood, likelihood.expected_data(best.pars), **options)
         statistic = _statistic(fixed, best, zero=as_float64(poi_asimov) < 0)
     else:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from neos_tf.fits import covariance, guarded_sqrt, parameters_with_poi
+from neos_tf.fits import covariance, guarded_sqrt
 from neos_tf.inference import cls, discovery_significance
+from neos_tf.parameters import parameters_with_poi, poi_index
 from neos_tf.templates import Likelihood
 
 
@@ -93,7 +94,7 @@ class POIVarianceLoss(Loss):
     poi_asimov: float = 1.0
 
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
-        return _finite(_variance(likelihood, self.poi_asimov, likelihood.model.poi_index))
+        return _finite(_variance(likelihood, self.poi_asimov, poi_index(likelihood)))
 
 
 @keras.saving.register_keras_serializable(package="neos_tf")
@@ -104,7 +105,7 @@ class POIUncertaintyLoss(Loss):
     poi_asimov: float = 1.0
 
     def of_likelihood(self, likelihood: Likelihood) -> LossValue:
-        return _finite(guarded_sqrt(_variance(likelihood, self.poi_asimov, likelihood.model.poi_index)))
+        return _finite(guarded_sqrt(_variance(likelihood, self.poi_asimov, poi_index(likelihood))))
 
 
 @keras.saving.register_keras_serializable(package="neos_tf")
@@ -124,6 +125,8 @@ class ConstraintLoss(Loss):
         names = likelihood.model.parameter_names
         if self.parameter not in names:
             raise ValueError(f"Expected parameter to be one of {', '.join(names)}. Received: {self.parameter!r}.")
+        if likelihood.model.fixed[names.index(self.parameter)]:
+            raise ValueError(f"Expected a parameter that is free. Received: {self.parameter!r}, which is fixed.")
         variance = _variance(likelihood, self.poi_asimov, names.index(self.parameter))
         return _finite((1 - guarded_sqrt(variance)) ** 2)
 

@@ -10,9 +10,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from neos_tf.fits import parameters_with_poi, uncertainties
+from neos_tf.fits import uncertainties
 from neos_tf.inference import cls, discovery_significance
 from neos_tf.losses import Loss
+from neos_tf.parameters import parameters_with_poi
 from neos_tf.templates import TemplateModel
 
 

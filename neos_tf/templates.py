@@ -98,7 +98,7 @@ class TemplateModel:
             poi: parameter of interest; None for none. A workspace's measurement has its own.
             n_bins: of channels in which only names stand, by channel or one for all.
             floor: expected counts below it are raised to it, with gradient zero. It changes the likelihood of empty
-                bins, where the gradient would be NaN without it.
+                bins, where observed events have a likelihood of 0 without it, and no gradient.
             measurement: which one of a workspace; the first if None.
             modifier_settings: as for `pyhf.Model`, the interpolation codes.
 

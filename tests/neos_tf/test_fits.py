@@ -1,10 +1,12 @@
 """Fits against closed forms."""
 
 import numpy as np
+import pytest
 
-from neos_tf import TemplateModel, covariance, fit, fixed_poi_fit, pulls, twice_nll, uncertainties
+from neos_tf import TemplateModel, cls, covariance, fit, fixed_poi_fit, pulls, twice_nll, uncertainties
+from tests.neos_tf.accurate_pyhf import reference as pyhf_reference
 from tests.neos_tf.conftest import B, S
-from tests.neos_tf.workspaces import MU, WORKSPACES, modifier, sample, specification
+from tests.neos_tf.workspaces import MU, WORKSPACES, histosys, modifier, normsys, sample, specification
 
 
 def test_fit_with_a_nuisance_parameter_is_the_closed_form(with_nuisance):
@@ -57,3 +59,33 @@ def test_pulls_of_staterror():
     gamma = 1 - likelihood.model.poi_index
     pars = np.where(np.arange(2) == gamma, 1.1, 1.0)
     np.testing.assert_allclose(pulls(likelihood, pars)[gamma], 0.1 / (5 / (S + B)), rtol=1e-13)
+
+
+@pytest.mark.parametrize("observed", [[70.0, 70.0], [58.0, 72.0]])
+def test_saddles_are_left(observed):
+    """A variation that goes up either way: where it starts the slope is 0, and either side is lower."""
+    samples = [
+        sample("signal", [5.0, 10.0], MU),
+        sample("background", [50.0, 60.0], histosys("shape", [60.0, 63.0], [60.0, 63.0])),
+    ]
+    likelihood = TemplateModel.from_spec(specification(c=samples)).bind()
+    data = likelihood.data(observed)
+    for options in ({}, {"fixed_poi": 0.0}):
+        result = fit(likelihood, data, **options)
+        sides = [fit(likelihood, data, init={"shape": start}, **options).twice_nll for start in (-1.0, 1.0)]
+        np.testing.assert_allclose(result.twice_nll, np.min(sides), rtol=1e-13)
+        assert result.converged and result.twice_nll < twice_nll([0.0, 0.0], likelihood, data) - 1
+
+
+def test_bin_without_events_nor_background():
+    """The minimum is at mu = 0, where that bin expects nothing; CLs is that of pyhf in NumPy."""
+    samples = [sample("signal", [5.0, 5.0], MU), sample("background", [20.0, 0.0], normsys("scale", 0.9, 1.1))]
+    likelihood = TemplateModel.from_spec(specification(c=samples)).bind()
+    data = likelihood.data([24.0, 0.0])
+    result = fit(likelihood, data)
+    assert result.converged and result.pars[likelihood.model.poi_index] == 0
+    test = cls(likelihood, data)
+    assert test.converged
+    expected = pyhf_reference(likelihood.specification(), data=data.numpy())
+    np.testing.assert_allclose(test.observed, expected.cls, rtol=1e-8)  # of pyhf's fits to 1e-10 of an uncertainty
+    np.testing.assert_allclose(test.expected, expected.expected_cls, rtol=1e-8)
