@@ -266,8 +266,8 @@ def _product(parameters: tf.Tensor, places: np.ndarray) -> tf.Tensor:
 
 
 def _deviance(observed: tf.Tensor, expected: tf.Tensor) -> tf.Tensor:
-    """() -ln L of Poisson counts, less that of expecting what is observed: without cancellation of large terms."""
-    distance = expected - observed
+    """() -ln L of Poisson counts, less that of expecting what is observed: large terms do not cancel. NaN below 0."""
+    distance = tf.where(expected >= 0, expected - observed, float("nan"))
     return tf.reduce_sum(distance - observed * tf.math.log1p(tf.math.divide_no_nan(distance, observed)))
 
 
