@@ -55,6 +55,19 @@ class Constraints:
         names = [name for name in self._config.auxdata_order if self._config.param_set(name).pdf_type == "poisson"]
         return tf.concat([self._factors(numbers, name) for name in names], axis=0) if names else None
 
+    def without_uncertainty(self, numbers: np.ndarray) -> list[str]:
+        """Names of free parameters of bins with a yield and no uncertainty; pyhf fixes them, here their width is 1."""
+        found = []
+        for name, places in {**self._by_kind["shapesys"], **self._by_kind["staterror"]}.items():
+            zero: list[bool] = []
+            for channel in dict.fromkeys(owner for owner, _, _ in places):
+                here = [(sample["data"], modifier["data"]) for owner, sample, modifier in places if owner == channel]
+                yields, errors = numbers[np.array(here, int)].swapaxes(0, 1)
+                zero += list((yields.sum(axis=0) > 0) & ~errors.any(axis=0))
+            fixed = self._config.param_set(name).suggested_fixed
+            found += [f"{name}[{i}]" for i, (at, held) in enumerate(zip(zero, fixed, strict=True)) if at and not held]
+        return found
+
     @cached_property
     def centres(self) -> np.ndarray:
         """(n_parameters,) values that have been measured, in pyhf's order; the initial one without a constraint."""

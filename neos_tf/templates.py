@@ -166,7 +166,8 @@ class TemplateModel:
                 roots of its variances to uncertainties (staterror, shapesys) of the template that are not given.
 
         Raises:
-            ValueError: names that are missing or unknown, another shape, histograms of several axes.
+            ValueError: names that are missing or unknown, another shape, histograms of several axes, an uncertainty of
+                0 (staterror, shapesys) in a bin of other yield. A graph does not look at values.
         """
         templates = from_histograms(templates or {}, self.templates)
         missing = [name for name in self.template_names if name not in templates]
@@ -185,7 +186,14 @@ class TemplateModel:
                     f"Expected template {template.name!r} of shape {template.shape}. Received: shape {values.shape}."
                 )
             pieces.append(tf.reshape(values, [template.n_values]))
-        return Likelihood(self, tf.concat(pieces, axis=0))
+        numbers = tf.concat(pieces, axis=0)
+        known = templates and not tf.is_symbolic_tensor(numbers)
+        if known and (zero := self._arrangement.constraints.without_uncertainty(numbers.numpy())):
+            raise ValueError(
+                f"Expected uncertainties above 0. Received: 0 for {', '.join(zero)}, which pyhf fixes for it. Write an "
+                "uncertainty that can be 0 into the specification."
+            )
+        return Likelihood(self, numbers)
 
     def _observed(self, observations: list[dict]) -> np.ndarray | None:
         """Those of the channels; a pruned workspace may have others as well."""
@@ -205,6 +213,11 @@ class TemplateModel:
         points = np.stack([self.initial, np.clip(1.05 * self.initial + 0.1, self.lower, self.upper)])
         with numpy_backend():
             data = self.pyhf_model.expected_data(points[0]) + 0.5
+            if np.isnan(data).any():
+                raise ValueError(
+                    "Expected numbers that pyhf makes expected counts of. Received: NaN, as from a normsys with hi or "
+                    "lo of 0 or below."
+                )
             expected = np.concatenate([self.pyhf_model.logpdf(point, data) for point in points])
         numbers = {name: self.templates[name].numbers for name in self.template_names}
         received = self.bind(numbers).logpdf(points, data).numpy()

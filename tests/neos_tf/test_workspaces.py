@@ -164,9 +164,22 @@ def test_workspace_of_asimov_data_and_without_parameter_of_interest():
     assert pyhf.Workspace(given).model().config.poi_name is None
 
 
+@pytest.mark.parametrize("errors", [[3.0, 0.0, 0.1], [3.0, 2.0, 0.0]])
+def test_uncertainty_of_zero_is_refused_where_the_parameter_is_free(errors):
+    """pyhf fixes such a factor, which would have a width of 1 here; where nothing is expected it does not matter."""
+    model = signal_and_background(n_bins=3)
+    bin_ = errors.index(0.0)
+    with pytest.raises(ValueError, match=rf"Received: 0 for staterror_c\[{bin_}\].*an uncertainty that can be 0 into"):
+        model.bind({"b": [50.0, 60.0, 1.0], "b_error": errors})
+    assert model.bind({"b": np.where(errors, [50.0, 60.0, 1.0], 0.0), "b_error": errors}).workspace()
+    with_numbers = sample("background", [50.0, 60.0, 1.0], normsys("k", 0.9, 1.15), staterror("c", errors))
+    assert signal_and_background(with_numbers).fixed.sum() == 1
+
+
 def test_workspace_with_other_fixed_parameters_is_refused():
-    """pyhf fixes the factor of a bin without uncertainty, which is free here."""
-    likelihood = signal_and_background(n_bins=3).bind({"b": [50.0, 60.0, 1.0], "b_error": [3.0, 0.0, 0.1]})
+    """An uncertainty that is not 0 where that of the specification is."""
+    background = sample("background", [50.0, 60.0, 1.0], staterror("c", [3.0, 0.0, 0.1]))
+    likelihood = signal_and_background(background).bind({"c/background/staterror_c": [3.0, 2.0, 0.1]})
     with pytest.raises(ValueError, match=r"Received: others for staterror_c\[1\]"):
         likelihood.workspace()
 
@@ -258,6 +271,7 @@ def test_patch_of_a_patchset():
         ({**workspace([[5.0]], c=[SIGNAL]), "parameters": []}, "Received: parameters as well"),
         ({**workspace([[5.0]], c=[SIGNAL]), "observations": [{"name": "d", "data": [5.0]}]}, r"\{'c': 1\}.*'d', 1"),
         (workspace([[5.0, 6.0]], c=[SIGNAL]), r"observations of each channel once.*'c', 2"),
+        (specification(c=[sample("s", [5.0], normsys("k", -0.5, 1.1), MU)]), "NaN, as from a normsys with hi or"),
         (specification(parameter("mu", init=[1.0]), c=[SIGNAL]), r"'init' was unexpected[^$]*Path: parameters\[0\]"),
         (specification(*[parameter("mu")] * 2, c=[SIGNAL]), "pyhf says: Multiple parameter configurations for mu"),
         (specification(parameter("mu", inits=[1.0, 2.0]), c=[SIGNAL]), r"Incorrect number of values \(2\) for inits"),
@@ -271,7 +285,7 @@ def test_patch_of_a_patchset():
     ],
 )
 def test_what_is_wrong_with_a_specification_is_named(spec, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message), np.errstate(invalid="ignore"):
         TemplateModel.from_spec(spec)
 
 
