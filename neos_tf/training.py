@@ -42,7 +42,8 @@ class SummaryStatistic(keras.Model):
     regularizers are part of the loss.
 
     A step leaves everything as it was, and is counted in `unconverged`, if a fit does not converge, if a gradient is
-    not finite, or if an event has a NaN or infinite feature or weight. Such events end `fit` after the epoch, and
+    not finite, or if an event has a NaN or infinite feature or weight (under a `tf.distribute` strategy its gradient is
+    zero instead). Such events end `fit` after the epoch, and
     `evaluate`, with an error that names their samples.
 
     Several regions: a template belongs to one channel and has events of its own in each batch. `network`, `edges`,
@@ -248,7 +249,10 @@ class SummaryStatistic(keras.Model):
                 variable.assign(before)
             return 0
 
-        tf.cond(usable, step, undo)
+        if tf.distribute.has_strategy():  # replicas meet in the step, which no condition may contain
+            self.optimizer.apply_gradients([(tf.where(usable, g, tf.zeros_like(g)), v) for g, v in pairs])
+        else:
+            tf.cond(usable, step, undo)
         self._invalid_in_training.update_state(n_invalid)
         self._loss_value.update_state(tf.where(usable, total, 0), sample_weight=tf.cast(usable, tf.float64))
         self._unconverged.update_state(tf.cast(~usable, tf.float32))

@@ -95,6 +95,19 @@ def test_traced_steps_are_the_eager_ones(samples):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)  # float32 scores
 
 
+@pytest.mark.slow
+def test_steps_under_xla_and_under_a_strategy_are_the_same(samples):
+    def losses(**options):
+        model = statistic(FLATNESS, optimizer=keras.optimizers.Adam(0.02), run_eagerly=False)
+        model.compile(keras.optimizers.Adam(0.02), FLATNESS, **options)
+        return model.fit(samples, batch_size=150, epochs=3, shuffle=False, verbose=0).history["loss"]
+
+    expected = losses()
+    np.testing.assert_allclose(losses(jit_compile=True), expected, rtol=1e-5)  # float32
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        np.testing.assert_allclose(losses(), expected, rtol=1e-5)
+
+
 def test_a_step_has_the_loss_of_the_pipeline_and_its_gradient(samples, uncompiled):
     both = WeightedLoss({POIVarianceLoss(): 1.0, BCELoss(): 0.5})
     cut = SoftCut(0, -2.0, 0.5, dtype="float64")
