@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from neos_tf.fits import asimov_fit, fit, fixed_poi_fit, guarded_sqrt, twice_nll
+from neos_tf.fits import asimov_fit, covariance, fit, fixed_poi_fit, guarded_sqrt, twice_nll
 from neos_tf.inference import N_SIGMA, distance_from_background
 from neos_tf.parameters import parameters_with_poi, poi_index, settings
 from neos_tf.templates import Likelihood
@@ -193,16 +193,20 @@ def upper_limits(
         )
 
     n_limits, infinite = len(n_sigma), tf.constant(float("inf"), tf.float64)
-    start = likelihood.model.initial[index] if likelihood.model.initial[index] > 0 else 1.0
+    # Of a Gaussian likelihood: its limit, and how the other parameters follow.
+    along = covariance(stopped, origin, asimov)[index]
+    gaussian = tf.reduce_all(tf.math.is_finite(along)) & (along[index] > 0)
+    variance = tf.where(gaussian, along[index], 1)
+    following = origin + tf.where(gaussian, along / variance, zero)
     first = _State(
         which=tf.constant(0),
         n_fits=tf.constant(0),
         failed=tf.constant(False),
-        mu=tf.constant(min(start, upper), tf.float64),
+        mu=tf.minimum(_target(distances[0], level) * tf.sqrt(variance), upper),
         low=zero,
         high=infinite,
-        fitted_at=zero,
-        pars=origin,
+        fitted_at=tf.ones_like(zero),
+        pars=following,
         pars_of_data=tf.stop_gradient(best.pars),
         found=_Limits(
             tf.zeros(n_limits, tf.float64), tf.ones(n_limits, tf.float64), tf.tile(origin[None], (n_limits, 1))

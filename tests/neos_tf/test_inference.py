@@ -109,6 +109,9 @@ def test_limits_of_a_parameter_that_may_be_negative():
     data = likelihood.data([44.0])
     np.testing.assert_allclose(qmu(1.0, likelihood, data).value, ratio(44, S + B, 44.0), rtol=1e-12)
     assert q0(likelihood, data).value == 0
+    root = np.sqrt(ratio(B, S + B, B))
+    expected = norm.sf(np.sqrt(ratio(44, S + B, 44.0))) / norm.sf(np.sqrt(ratio(44, S + B, 44.0)) - root)
+    np.testing.assert_allclose(cls(likelihood, data).observed, expected, rtol=1e-11)  # pyhf's test_stat="q"
     with pytest.raises(ValueError, match=r"lower bound 0. Received: -5.0. Use qmu"):
         qmu_tilde(1.0, likelihood, data)
 
