@@ -27,6 +27,7 @@ from neos_tf.losses import (
 from neos_tf.minimise import minimise
 from neos_tf.selection import SoftCut, soft_cut
 from neos_tf.templates import Likelihood, TemplateModel
+from neos_tf.toys import ToyCLs, ToyDiscovery, toy_cls, toy_discovery
 from neos_tf.training import SummaryStatistic
 
 __all__ = [
@@ -46,6 +47,8 @@ __all__ = [
     "SoftCut",
     "SummaryStatistic",
     "TemplateModel",
+    "ToyCLs",
+    "ToyDiscovery",
     "WeightedLoss",
     "binned_kde",
     "cls",
@@ -65,6 +68,8 @@ __all__ = [
     "qmu_tilde",
     "sample_batches",
     "soft_cut",
+    "toy_cls",
+    "toy_discovery",
     "twice_nll",
     "uncertainties",
     "uncorrelated_background",

@@ -14,11 +14,9 @@ import tensorflow as tf
 
 from neos_tf.fits import FitResult, covariance, fit, guarded_sqrt, search
 from neos_tf.histogram import as_float64
-from neos_tf.parameters import Settings, poi_index, settings
+from neos_tf.parameters import SETTINGS, Settings, poi_index, settings
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike
-
-SETTINGS = ("init", "bounds", "fixed")
 
 
 class Postfit(NamedTuple):
@@ -210,9 +208,14 @@ def _pairs(given: Settings) -> np.ndarray:
     return np.stack([given.lower, given.upper], axis=1)
 
 
+def strings(names: Sequence) -> list[str]:
+    """Names, which are tensors where they have gone through a graph."""
+    return [name if isinstance(name, str) else name.numpy().decode() for name in names]
+
+
 def _table(names: Sequence, columns: dict, order: Sequence[int] | None = None) -> str:
-    """A row a parameter, four significant digits; names may have gone through a graph."""
-    names = [name if isinstance(name, str) else name.numpy().decode() for name in names]
+    """A row a parameter, four significant digits."""
+    names = strings(names)
     numbers = [np.asarray(values) for values in columns.values()]
     order = range(len(names)) if order is None else order
     rows = [["", *columns], *([names[i], *(f"{values[i]:.4g}" for values in numbers)] for i in order)]

@@ -10,6 +10,8 @@ from neos_tf.histogram import as_float64
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike
 
+SETTINGS = ("init", "bounds", "fixed")  # options of `fit` that are about parameters
+
 
 class Settings(NamedTuple):
     """What a fit is given of each parameter.

@@ -115,3 +115,31 @@ def test_course_leaves_out_what_is_infinite_and_refuses_what_is_not_there():
     for nothing in ([], {}, {"a": []}):
         with pytest.raises(ValueError, match="Expected"):
             plots.course(nothing)
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Impacts of two parameters, one of which has no constraint."""
+    numbers = [[0.2, -1.0], [-0.3, 0.9], [0.25, 0.0], [-0.35, 0.0]]
+    after = neos_tf.Postfit(
+        ("a", "b", "mu"), [0.5, 1.1, 2.0], [0.8, 0.1, 0.7], [1, np.nan, np.nan], *2 * [[0.5, np.nan, np.nan]], True
+    )
+    return neos_tf.Impacts(("a", "b"), *numbers, [True, True], 2.0, 0.7, after._replace(widths=[0.8, np.nan, np.nan]))
+
+
+def test_ranking_has_the_largest_impact_above(found):
+    left, right = plots.ranking(found).axes
+    assert [label.get_text() for label in left.get_yticklabels()] == ["b", "a"]
+    assert left.get_ylim()[0] > left.get_ylim()[1] and left.get_ylim() == right.get_ylim()
+    assert [bar.get_width() for bar in right.patches] == [0.0, 0.25, -1.0, 0.2, 0.0, -0.35, 0.9, -0.3]
+    assert len(plots.ranking(found, n_largest=1).axes[1].patches) == 4
+
+
+def test_pulls_are_those_of_parameters_with_constraint(found):
+    (axes,) = plots.pulls(found.postfit).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a"]
+    (bar,) = axes.containers
+    (segment,) = bar.lines[2][0].get_segments()
+    np.testing.assert_allclose(segment[:, 0], [0.5 - 0.8, 0.5 + 0.8])
+    with pytest.raises(ValueError, match=r"names out of a\. Received: b"):
+        plots.pulls(found.postfit, names=["b"])
