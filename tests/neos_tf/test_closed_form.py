@@ -227,6 +227,7 @@ def test_uncertainties_where_the_signal_strength_is_0():
     np.testing.assert_allclose(list(sigmas.values()), np.sqrt(np.diag(numeric)), rtol=1e-7)
 
 
+@pytest.mark.filterwarnings("ignore:jsonschema.RefResolver")  # of pyhf, which pytest.warns says again
 def test_a_form_that_differs_from_pyhf_is_left_alone(monkeypatch):
     monkeypatch.setattr(ClosedForm, "rates", lambda self, numbers, x: tf.zeros(self._n_bins, tf.float64))
     with pytest.warns(UserWarning, match="Expected rates .* as pyhf computes in NumPy"):

@@ -369,11 +369,22 @@ def test_a_batch_that_gives_no_fit_is_counted_and_moves_nothing(samples, floor):
 
 
 def test_a_measurement_that_gives_no_fit_is_the_worst_there_is(samples):
+    """A bin with signal alone: without signal, what is expected at mu = 1 is impossible."""
+    model = statistic(LOSS)
+
+    def without_high_scores(x):
+        return np.resize(x[model(x).numpy().ravel() < EDGES[-2]], x.shape)
+
+    spoilt = {name: x if name == "signal" else without_high_scores(x) for name, x in samples.items()}
+    result = model.evaluate(spoilt, batch_size=300, verbose=0, return_dict=True)
+    assert result["unconverged"] == 1 and result["significance"] == -np.inf and 0 < result["cls"] < 1
+
+
+def test_an_empty_bin_has_no_information(samples):
     model = statistic(LOSS, edges=[0.0, 1e-9, 0.5, 1.0])
     result = model.evaluate(samples, batch_size=300, verbose=0, return_dict=True)
-    assert result.pop("unconverged") == 1
-    assert result.pop("significance") == -np.inf
-    assert set(result.values()) == {np.inf}
+    assert {value for name, value in result.items() if name.startswith("sigma")} == {np.inf}
+    assert result["unconverged"] == 0 and 0 < result["cls"] < 1
 
 
 def with_a_bin_at_the_floor():
