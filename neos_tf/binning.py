@@ -86,7 +86,8 @@ class KernelBins:
         self.start = edges.edges if isinstance(edges, LearnableEdges) else np.asarray(edges, np.float64).tolist()
         if bandwidth is None:
             raise ValueError("Expected a bandwidth of the kernels, with edges. Received: None.")
-        self.bandwidth, self.options = bandwidth, {"relative": relative, "outside": outside}
+        self.bandwidth = bandwidth
+        self.options: dict[str, Any] = {"relative": relative, "outside": outside}
         binned_kde([0.0], self.start, bandwidth, **self.options)  # refuses what it cannot work with, now and not later
         if self.learnable is not None:
             self.learnable()  # only now Keras takes the layer for built

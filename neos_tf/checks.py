@@ -43,7 +43,7 @@ def check_network(network: keras.Model, bins: KernelBins | SoftBins) -> None:
                 "in the last layer. Leave it out."
             )
         return
-    lower, upper = RANGES.get(activation, (bins.start[0], bins.start[-1]))
+    lower, upper = RANGES.get(activation or "", (bins.start[0], bins.start[-1]))
     if bins.options["outside"] == "fold" or (bins.start[0] <= lower and upper <= bins.start[-1]):
         return
     between = f"outputs between {lower:g} and {upper:g} (activation {activation!r}), edges from {bins.start[0]:g} to "
@@ -60,7 +60,7 @@ def check_scores(network: keras.Model, bins: KernelBins | SoftBins) -> None:
         ValueError: the outputs of `SoftBins`, or one that is not between 0 and 1.
     """
     activation = _last_activation(network)
-    lower, upper = RANGES.get(activation, (0.0, 1.0))
+    lower, upper = RANGES.get(activation or "", (0.0, 1.0))
     if isinstance(bins, SoftBins) or lower < 0 or upper > 1:
         of = "SoftBins" if isinstance(bins, SoftBins) else f"activation {activation!r}"
         raise ValueError(f"Expected a network with one output between 0 and 1 for a loss of scores. Received: {of}.")

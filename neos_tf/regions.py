@@ -44,10 +44,13 @@ class Regions:
         **options: Any,
     ):
         self.yields = yields
-        self.uncertainties = {
+        self.uncertainties: dict[str, str] = {
             template.name: template.uncertainty_of
             for template in model.templates.values()
-            if template.uncertainty_of in yields and template.required and template.name not in yields
+            if template.uncertainty_of is not None
+            and template.uncertainty_of in yields
+            and template.required
+            and template.name not in yields
         }
         checks.check_yields(model, yields, self.uncertainties)
         self.channels = {name: model.templates[name].channel for name in yields}
@@ -56,16 +59,17 @@ class Regions:
         soft = [channel for channel, value in given["edges"].items() if isinstance(value, SoftBins)]
         if not isinstance(bandwidth, Mapping) and len(soft) < len(given["edges"]):
             given["bandwidth"] |= dict.fromkeys(soft)  # one for all is for those with kernels
-        self.parts = {}
+        self.parts: dict[str, Region] = {}
         for channel, value in given["edges"].items():
             part, width = given["network"][channel], given["bandwidth"][channel]
             if channel in soft and width is not None:
                 raise ValueError(f"Expected no bandwidth with SoftBins. Received: bandwidth={width}.")
             bins = value if channel in soft else KernelBins(value, width, **options)
             checks.check_network(part, bins)
-            self.parts[channel] = Region(part, bins, given["selection"][channel])
-            if self.parts[channel].selection is not None and not self.parts[channel].selection.built:
-                self.parts[channel].selection.build(part.input_shape)
+            selection = given["selection"][channel]
+            if selection is not None and not selection.built:
+                selection.build(part.input_shape)
+            self.parts[channel] = Region(part, bins, selection)
         for name, channel in self.channels.items():
             checks.check_bins(model, name, self.parts[channel].bins)
 
@@ -84,7 +88,7 @@ class Regions:
 
     def scores(self, features: Tensors, training: bool) -> Tensors:
         """(n_events, n_outputs) by sample, from one call of each network."""
-        scores = {}
+        scores: Tensors = {}
         for network in {id(part.network): part.network for part in self.parts.values()}.values():
             names = [name for name, channel in self.channels.items() if self.parts[channel].network is network]
             sizes = [tf.shape(features[name])[0] for name in names]

@@ -135,15 +135,10 @@ class SummaryStatistic(keras.Model):
         Raises:
             ValueError: as for `SummaryStatistic`.
         """
-        if yields is None:
-            yields = {name: value for name, value in self.yields.items() if name in model.templates}
-        parts = {"network": self.network, "edges": self._edges, "selection": self.selection}
-        options = {name: getattr(self, name) for name in ("bandwidth", "relative", "outside", "compile_statistics")}
-        other = type(self)(model=model, yields=yields, **parts, **options)
-        if self.compiled:
+        other = self._under(model, yields)
+        if (settings := self.get_compile_config()) is not None:
             known = {"cls", "significance", *(f"sigma_{name}" for name in model.parameter_names)}
-            settings = self.get_compile_config() | {"metrics": [name for name in self._metrics if name in known]}
-            other.compile_from_config(settings)
+            other.compile_from_config(settings | {"metrics": [name for name in self._metrics if name in known]})
         return other
 
     def compile(
@@ -208,12 +203,12 @@ class SummaryStatistic(keras.Model):
             ValueError: events with NaN or infinite values, after the epoch; cross_entropy_steps with `SoftBins`,
                 or without events of both classes.
         """
-        if not isinstance(x, Mapping):
-            options.setdefault("shuffle", False)  # a dataset has its own order, and Keras warns of True
+        if not isinstance(x, Mapping | keras.utils.PyDataset):
+            options.setdefault("shuffle", False)  # datasets and generators have their order, and Keras warns of True
         if cross_entropy_steps:
-            start = self.under(self.model)
+            start = self._under(self.model, self.yields)
             loss = keras.saving.serialize_keras_object(cross_entropy(self.model, self.yields))
-            start.compile_from_config(self.get_compile_config() | {"loss": loss, "steps_per_execution": 1})
+            start.compile_from_config({**(self.get_compile_config() or {}), "loss": loss, "steps_per_execution": 1})
             quiet = {name: options[name] for name in ("batch_size", "shuffle", "steps_per_epoch") if name in options}
             stop = StopAfter(cross_entropy_steps)
             start.fit(x, epochs=cross_entropy_steps, callbacks=[stop], verbose=0, **quiet)
@@ -350,6 +345,21 @@ class SummaryStatistic(keras.Model):
 
     def compile_from_config(self, config: Mapping) -> None:
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+
+    def _under(self, model: TemplateModel, yields: Mapping[str, float] | None) -> "SummaryStatistic":
+        if yields is None:
+            yields = {name: value for name, value in self.yields.items() if name in model.templates}
+        return type(self)(
+            self.network,
+            model,
+            self._edges,
+            self.bandwidth,
+            yields=yields,
+            relative=self.relative,
+            outside=self.outside,
+            selection=self.selection,
+            compile_statistics=self.compile_statistics,
+        )
 
     def _without_histograms(self, scores: dict[str, tf.Tensor]) -> tf.Tensor:
         """() float64 part of the loss that each event has a share in, and the network's penalties."""

@@ -1,5 +1,7 @@
 """Networks, edges and measurements that change: by channel, under another model, after a start on cross-entropy."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -150,7 +152,9 @@ def test_a_start_on_cross_entropy_is_that_of_a_network_trained_on_it():
     for batch in batches.repeat().take(3):
         reference.train_on_batch(batch)
     frozen = statistic(FLATNESS, optimizer=keras.optimizers.Adam(0.05))
-    frozen.fit(batches, epochs=0, cross_entropy_steps=3, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Keras warns of shuffle=True, its default, with a dataset
+        frozen.fit(batches, epochs=0, cross_entropy_steps=3, verbose=0)
     for received, expected in zip(frozen.get_weights(), reference.get_weights(), strict=True):
         np.testing.assert_allclose(received, expected, rtol=1e-5, atol=1e-7)  # float32
     assert frozen.optimizer.iterations == 0
