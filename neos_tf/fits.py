@@ -16,6 +16,7 @@ from neos_tf.parameters import Settings, settings
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike
 
+NOISE = 1e-14  # of all counts: rounding of -2 ln L, in which terms n ln n of float64 cancel
 do_not_convert = tf.autograph.experimental.do_not_convert
 
 
@@ -85,6 +86,7 @@ def search(likelihood: Likelihood, data: tf.Tensor, given: Settings, **options: 
         _objective(model),
         given.initial,
         (likelihood.numbers, data),
+        noise=NOISE * tf.reduce_sum(data[: sum(model.channels.values())]),
         lower=given.lower,
         upper=given.upper,
         fixed=given.fixed,

@@ -105,3 +105,15 @@ def test_bin_without_events_nor_background():
     expected = pyhf_reference(likelihood.specification(), data=data.numpy())
     np.testing.assert_allclose(test.observed, expected.cls, rtol=1e-8)  # of pyhf's fits to 1e-10 of an uncertainty
     np.testing.assert_allclose(test.expected, expected.expected_cls, rtol=1e-8)
+
+
+def test_rounding_of_many_counts_is_no_reason_to_stop():
+    """Of 1e12 counts -2 ln L is known to 1e-3, and its minimum from the gradient, to 1e-9 standard deviations."""
+    samples = [sample("signal", "signal", MU), sample("background", "background", normsys("scale", 0.9, 1.1))]
+    model = TemplateModel.from_spec(specification(c=samples), n_bins=3)
+    background, signal = np.array([1e12, 2e12, 1.5e12]), np.array([1e6, 3e6, 5e6])
+    likelihood = model.bind({"signal": signal, "background": background})
+    for seed in range(4):
+        counts = np.random.default_rng(seed).poisson(1.01 * background + signal)
+        result = fit(likelihood, likelihood.data(counts.astype(float)))
+        assert result.converged and result.n_iterations < 12 and result.gradient_norm < 1e-6
