@@ -189,6 +189,11 @@ def test_nothing_observed_where_nothing_is_expected():
     np.testing.assert_allclose(received.hessian, [[2 * 25 * 24 / 400]], rtol=1e-14)
 
 
+def test_bins_without_anything_are_no_difference():
+    spec = specification(c=[sample("signal", [5.0, 0.0], MU), sample("b", [20.0, 0.0])])
+    assert of(spec).closed_form is not None
+
+
 def test_hessian_at_zeros_is_differentiable():
     """With respect to numbers, data and parameters, against differences of itself."""
     model = of(EVERYTHING)
