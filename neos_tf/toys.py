@@ -141,7 +141,8 @@ def sample_data(likelihood: Likelihood, pars: TensorLike, n_toys: int, seed: tup
     )
     of_counts, of_measurements = tf.unstack(tf.random.split(tf.constant(seed, tf.int32), 2))
     shape = n_toys, len(normal)
-    counts = tf.random.stateless_poisson(shape, of_counts, tf.where(normal, 1, expected), tf.float64)
+    rates = tf.where(normal, tf.ones_like(expected), expected)
+    counts = tf.random.stateless_poisson(shape, of_counts, rates, tf.float64)
     measured = expected + widths * tf.random.stateless_normal(shape, of_measurements, dtype=tf.float64)
     return tf.where(normal, measured, counts)
 
