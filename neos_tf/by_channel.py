@@ -12,9 +12,10 @@ def by_channel(argument: str, value: Any, model: TemplateModel, names: Iterable[
     """`value` of each channel that has one of the templates `names`.
 
     Raises:
-        ValueError: `value` is a dict of other channels.
+        ValueError: `value` is a dict of other channels, or has two things for one template that stands in two channels.
     """
-    channels = list(dict.fromkeys(model.templates[name].channel for name in names))
+    templates = [model.templates[name] for name in names]
+    channels = list(dict.fromkeys(channel for template in templates for channel in template.channels))
     if not isinstance(value, Mapping):
         return dict.fromkeys(channels, value)
     if set(value) != set(channels):
@@ -22,6 +23,13 @@ def by_channel(argument: str, value: Any, model: TemplateModel, names: Iterable[
             f"Expected {argument} of the channels with templates of events, {', '.join(channels)}. Received: "
             f"{', '.join(value) or 'none'}."
         )
+    for template in templates:
+        first, *others = template.channels
+        if any(value[channel] != value[first] for channel in others):
+            raise ValueError(
+                f"Expected the same {argument} in the channels {', '.join(template.channels)}, which share template "
+                f"{template.name!r}. Received: others. Give the template of each channel a name of its own."
+            )
     return {channel: value[channel] for channel in channels}
 
 

@@ -95,10 +95,10 @@ def check_bins(model: TemplateModel, name: str, bins: KernelBins | SoftBins) -> 
     Raises:
         ValueError: another number.
     """
-    shape, channel = model.templates[name].shape, model.templates[name].channel
+    shape, channels = model.templates[name].shape, ", ".join(model.templates[name].channels)
     if shape != (bins.n_bins,):
         raise ValueError(
-            f"Expected as many bins as template {name!r} of channel {channel!r} has, shape {shape}. Received: "
+            f"Expected as many bins as template {name!r} of {channels} has, shape {shape}. Received: "
             f"{bins.n_bins} bins, from edges."
         )
 

@@ -53,7 +53,7 @@ class Regions:
             and template.name not in yields
         }
         checks.check_yields(model, yields, self.uncertainties)
-        self.channels = {name: model.templates[name].channel for name in yields}
+        self.channels = {name: model.templates[name].channels[0] for name in yields}
         given = {"network": network, "edges": edges, "bandwidth": bandwidth, "selection": selection}
         given = {name: by_channel(name, value, model, yields) for name, value in given.items()}
         soft = [channel for channel, value in given["edges"].items() if isinstance(value, SoftBins)]

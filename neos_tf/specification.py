@@ -28,7 +28,7 @@ class Template(NamedTuple):
         shape: (n_bins,), or () for a factor.
         numbers: those of the specification; where it has a name alone, any that the structure can be built from.
         required: the specification has the name alone.
-        channel: the channel that it stands in, the first of several.
+        channels: those that it stands in.
         uncertainty_of: of an absolute uncertainty, the name of the template that it belongs to; else None.
     """
 
@@ -37,7 +37,7 @@ class Template(NamedTuple):
     shape: tuple[int, ...]
     numbers: np.ndarray
     required: bool
-    channel: str
+    channels: tuple[str, ...]
     uncertainty_of: str | None = None
 
     @property
@@ -83,23 +83,23 @@ def number(channels: list, n_bins: int | Mapping[str, int] | None) -> Numbered:
     templates: dict[str, Template] = {}
     shapes: dict[str, int] = {}
     for channel, with_positions in zip(numbers, positions, strict=True):
-        bins = _n_bins(channel, n_bins)
+        bins, own = _n_bins(channel, n_bins), (channel["name"],)
         for sample, sample_positions in zip(channel["samples"], with_positions["samples"], strict=True):
             path = f"{channel['name']}/{sample['name']}"
-            nominal = _replace(sample, sample_positions, "data", path, (bins,), templates)
+            nominal = _replace(sample, sample_positions, "data", path, (bins,), templates, own)
             for modifier, there in zip(sample["modifiers"], sample_positions["modifiers"], strict=True):
                 kind, way = modifier["type"], f"{path}/{modifier['name']}"
                 for key in SCALARS.get(kind, ()):
-                    _replace(modifier["data"], there["data"], key, f"{way}/{key}", (), templates)
+                    _replace(modifier["data"], there["data"], key, f"{way}/{key}", (), templates, own)
                 for key in ARRAYS.get(kind, ()):
-                    _replace(modifier["data"], there["data"], key, f"{way}/{key}", (bins,), templates)
+                    _replace(modifier["data"], there["data"], key, f"{way}/{key}", (bins,), templates, own)
                 if kind == "shapefactor" and shapes.setdefault(modifier["name"], bins) != bins:
                     raise ValueError(
                         f"Expected the shapefactor {modifier['name']!r} in channels of as many bins. Received: "
                         f"{shapes[modifier['name']]} and, at {way}, {bins}."
                     )
                 if kind in UNCERTAINTIES:
-                    _replace(modifier, there, "data", way, (bins,), templates, uncertainty_of=nominal)
+                    _replace(modifier, there, "data", way, (bins,), templates, own, uncertainty_of=nominal)
     return Numbered(numbers, positions, templates)
 
 
@@ -168,7 +168,9 @@ def _n_bins(channel: dict, n_bins: int | Mapping[str, int] | None) -> int:
     return known
 
 
-def _replace(numbers: dict, positions: dict, key: str, path: str, shape: tuple, templates: dict, **more: str) -> str:
+def _replace(
+    numbers: dict, positions: dict, key: str, path: str, shape: tuple, templates: dict, channel: tuple, **more: str
+) -> str:
     """Puts numbers in place of a name, and positions in place of either; returns the template's name."""
     given = numbers[key]
     required = isinstance(given, str)
@@ -178,9 +180,9 @@ def _replace(numbers: dict, positions: dict, key: str, path: str, shape: tuple, 
     if name not in templates:
         start = 2 + sum(template.n_values for template in templates.values())
         values = _any_numbers(start, shape) if required else _finite(given, path)
-        channel = path.partition("/")[0]
-        templates[name] = Template(name, start, values.shape, values, required, channel, **more)
+        templates[name] = Template(name, start, values.shape, values, required, (), **more)
     template = templates[name]
+    templates[name] = template._replace(channels=tuple(dict.fromkeys(template.channels + channel)))
     if template.shape != shape:
         raise ValueError(f"Expected numbers of shape {shape} at {path}. Received: {name!r} of shape {template.shape}.")
     positions[key] = np.arange(template.start, template.start + template.n_values, dtype=float).reshape(shape).tolist()

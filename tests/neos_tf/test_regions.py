@@ -169,3 +169,15 @@ def test_cross_entropy_needs_events_of_both_classes():
     summary.compile("sgd", FLATNESS, run_eagerly=True)
     with pytest.raises(ValueError, match=r"cross_entropy_steps\. Received: none; b\."):
         summary.fit({"b": np.ones((5, 2))}, cross_entropy_steps=2)
+
+
+def test_a_template_of_two_channels_has_one_histogram():
+    """Also where the name of a channel has a slash."""
+    shared = [sample("signal", "signal", MU), sample("background", [50.0, 60.0])]
+    model = TemplateModel.from_spec(specification(**{"a/b": shared, "c": shared}))
+    assert model.templates["signal"].channels == ("a/b", "c")
+    edges = {"a/b": [0.0, 0.5, 1.0], "c": [0.0, 0.2, 1.0]}
+    with pytest.raises(ValueError, match="the same edges in the channels a/b, c, which share template 'signal'"):
+        SummaryStatistic(network(), model, edges, 0.1, yields={"signal": 20.0})
+    one = SummaryStatistic(network(), model, edges | {"c": edges["a/b"]}, 0.1, yields={"signal": 20.0})
+    assert one.regions.channels == {"signal": "a/b"}

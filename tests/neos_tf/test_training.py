@@ -436,7 +436,7 @@ def of_network(network=None, model=MODEL, edges=EDGES, bandwidth=0.1, outside="d
         ),
         (
             lambda: of_network(network(), edges=[0, 0.5, 1], **YIELDS),
-            r"'signal' of channel 'single_channel' .*\(3,\).*2 bins",
+            r"'signal' of single_channel .*\(3,\).*2 bins",
         ),
         (lambda: of_network(network(), edges=[0, 0.5, 0.5, 1], **YIELDS), r"edges .*\[0.0, 0.5, 0.5, 1.0\]"),
         (lambda: of_network(network(), bandwidth=0.0, **YIELDS), "bandwidth > 0"),
