@@ -87,7 +87,6 @@ def trained(config: Config, method: str, benchmark: int | None, seed: int, displ
             steps_per_epoch=each,
             epochs=stage_steps // each,
             callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=show)],
-            shuffle=False,
             verbose=0,
         ).history
     return statistic.network, {

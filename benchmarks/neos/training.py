@@ -131,7 +131,6 @@ def train(statistic: neos_tf.SummaryStatistic, recipe: Recipe, blobs: Blobs, *, 
         epochs=recipe.epochs,
         validation_data=test,
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=listen)],
-        shuffle=False,
         verbose=0,
     ).history
     measured = {"cls": "cls", "sigma_mu": "sigma_mu", "sigma_gamma": f"sigma_{NUISANCE}", "n_floored": "floored"}
