@@ -138,7 +138,7 @@ def unconstrained(benchmark: int) -> tuple[str, ...]:
 
 
 def measurement(benchmark: int, n_bins: int, floor: float) -> neos_tf.TemplateModel:
-    """The model of a benchmark: mu is s / 50, and b / 1000 is a factor with a normal constraint."""
+    """The model of a benchmark: mu is s / 50, and lumi is b / 1000, a factor with a normal constraint."""
     background = [
         {"name": name, "type": "histosys", "data": {"hi_data": f"{name}_up", "lo_data": f"{name}_down"}}
         for name in steps_of(benchmark)
@@ -146,8 +146,8 @@ def measurement(benchmark: int, n_bins: int, floor: float) -> neos_tf.TemplateMo
     parameters = []
     if "b" in BENCHMARKS[benchmark]:
         width = BENCHMARKS[benchmark]["b"] / B
-        background.append({"name": "b", "type": "lumi", "data": None})
-        parameters.append({"name": "b", "auxdata": [1.0], "sigmas": [width], "inits": [1.0], "bounds": [[0.1, 2.0]]})
+        background.append({"name": "lumi", "type": "lumi", "data": None})
+        parameters.append({"name": "lumi", "auxdata": [1.0], "sigmas": [width], "inits": [1.0], "bounds": [[0.1, 2.0]]})
     samples = [
         {"name": "signal", "data": "signal", "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]},
         {"name": "background", "data": "background", "modifiers": background},

@@ -102,7 +102,7 @@ def test_bin_without_events_nor_background():
     assert result.converged and result.pars[likelihood.model.poi_index] == 0
     test = cls(likelihood, data)
     assert test.converged
-    expected = pyhf_reference(likelihood.specification(), data=data.numpy())
+    expected = pyhf_reference(likelihood.workspace([24.0, 0.0]))
     np.testing.assert_allclose(test.observed, expected.cls, rtol=1e-8)  # of pyhf's fits to 1e-10 of an uncertainty
     np.testing.assert_allclose(test.expected, expected.expected_cls, rtol=1e-8)
 

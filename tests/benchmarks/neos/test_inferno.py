@@ -61,7 +61,7 @@ def test_measurements_are_those_of_pyhfs_model(number, monkeypatch):
     templates = {name: scale[name] * np.bincount(bins(x), minlength=6) for name, x in events.items()}
     assert set(templates) == set(model.template_names)
     monkeypatch.setattr(problem, "STEPS", problem.steps_of(number))
-    at_one = [float(name == "mu" or name == "b") for name in model.parameter_names]
+    at_one = [float(name in ("mu", "lumi")) for name in model.parameter_names]
     free = problem.unconstrained(number)
     received = neos_tf.uncertainties(model.bind(templates), at_one, unconstrained=free)[model.poi_index]
     np.testing.assert_allclose(problem.S * received, problem.sigmas_of_bins(bins, 6, EVENTS)[number], rtol=1e-9)
