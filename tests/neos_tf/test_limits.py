@@ -157,7 +157,7 @@ def test_limits_and_their_gradients_with_nuisance_parameters_agree_with_pyhf():
     direction = {name: rng.normal(size=2) for name in templates}
     found, _, slopes = at(0.0)
     with accurate_fits():
-        pyhf_model = pyhf.Model(model.bind(templates).specification(), poi_name="mu")
+        pyhf_model = pyhf.Workspace(model.bind(templates).workspace(observations)).model()
         observed, expected = pyhf.infer.intervals.upper_limits.toms748_scan(
             observations + pyhf_model.config.auxdata, pyhf_model, 0.0, 10.0, rtol=1e-10
         )
