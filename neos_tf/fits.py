@@ -101,6 +101,23 @@ def _objective(model: TemplateModel) -> Callable:
     return lambda points, numbers, data: twice_nll(points, Likelihood(model, numbers), data)
 
 
+@do_not_convert
+def value_and_gradient(likelihood: Likelihood, data: tf.Tensor) -> Callable:
+    """A function of one point (n_parameters,): -2 ln L but for a constant, and its gradient (n_parameters,)."""
+    closed_form = likelihood.model.closed_form
+    if closed_form is not None:
+        derive = closed_form(likelihood.numbers, data)
+        return lambda pars: derive(pars)[:2]
+
+    def at(pars):
+        with tf.GradientTape() as tape:
+            tape.watch(pars)
+            value = twice_nll(pars, likelihood, data)
+        return value, tape.gradient(value, pars, unconnected_gradients="zero")
+
+    return at
+
+
 def fixed_poi_fit(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **options: Any) -> FitResult:
     """`fit` with the parameter of interest held at `poi`."""
     return fit(likelihood, data, fixed_poi=poi, **options)

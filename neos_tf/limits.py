@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from neos_tf.fits import asimov_fit, covariance, fit, fixed_poi_fit, guarded_sqrt, twice_nll
+from neos_tf.fits import asimov_fit, covariance, fit, fixed_poi_fit, guarded_sqrt, twice_nll, value_and_gradient
 from neos_tf.inference import N_SIGMA, distance_from_background
 from neos_tf.parameters import parameters_with_poi, poi_index, settings
 from neos_tf.templates import Likelihood
@@ -116,18 +116,20 @@ def upper_limits(
         return distance_from_background(q, q_asimov, bounded=lower >= 0)
 
     stopped = Likelihood(likelihood.model, tf.stop_gradient(likelihood.numbers))
-    origin, asimov, counts, known_nll, best_nll = (
-        tf.stop_gradient(tensor)
-        for tensor in (background.pars, asimov_data, tf.convert_to_tensor(data), known.twice_nll, best.twice_nll)
+    origin, asimov, counts = (
+        tf.stop_gradient(tensor) for tensor in (background.pars, asimov_data, tf.convert_to_tensor(data))
     )
+    of_asimov = value_and_gradient(stopped, asimov)
+    known_nll = of_asimov(origin)[0]
+    of_data = value_and_gradient(stopped, counts) if observed is not None else None
+    best_nll = tf.zeros((), tf.float64) if of_data is None else of_data(tf.stop_gradient(best.pars))[0]
     options = {name: value for name, value in options.items() if name != "init"}
 
-    def fit_at(mu, pars, fitted_at, counts):
+    def fit_at(mu, pars, fitted_at, counts, of_counts):
         start = tf.where(fitted_at > 0, origin + (pars - origin) * mu / fitted_at, pars)
-        with tf.GradientTape() as tape:
-            tape.watch(mu)
-            result = fixed_poi_fit(mu, stopped, counts, init=start, **options)
-        return result.pars, result.twice_nll, tape.gradient(result.twice_nll, mu), result.converged
+        result = fixed_poi_fit(mu, stopped, counts, init=start, **options)
+        value, gradient = of_counts(result.pars)
+        return result.pars, value, gradient[index], result.converged
 
     def unfinished(*state):
         state = tf.nest.pack_sequence_as(first, state)
@@ -136,13 +138,13 @@ def upper_limits(
     def step(*state):
         state = tf.nest.pack_sequence_as(first, state)
         mu, is_observed = tf.identity(state.mu), state.which == observed
-        pars, asimov_nll, asimov_slope, converged = fit_at(mu, state.pars, state.fitted_at, asimov)
+        pars, asimov_nll, asimov_slope, converged = fit_at(mu, state.pars, state.fitted_at, asimov, of_asimov)
         pars_of_data = state.pars_of_data
         if observed is not None:
             fitted_at = tf.where(state.n_fits > 0, state.fitted_at, zero)
             pars_of_data, data_nll, data_slope, also = tf.cond(
                 is_observed,
-                lambda: fit_at(mu, pars_of_data, fitted_at, counts),
+                lambda: fit_at(mu, pars_of_data, fitted_at, counts, of_data),
                 lambda: (pars_of_data, best_nll, zero, tf.constant(True)),
             )
             converged &= also
