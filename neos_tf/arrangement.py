@@ -172,7 +172,8 @@ class Arrangement:
             gaussian = constraints.constraints_gaussian = copy.copy(constraints.constraints_gaussian)
             constrained = structure.constraint_model.constraints_gaussian.access_field[0]  # of the first point
             gaussian.sigmas = tf.tile(tf.gather(self.constraints.widths(numbers), constrained)[None], (n_points, 1))
-        if constraints.constraints_poisson.has_pdf():
+        factors = self.constraints.factors(numbers)
+        if factors is not None:
             poisson = constraints.constraints_poisson = copy.copy(constraints.constraints_poisson)
-            poisson.batched_factors = tf.tile(self.constraints.factors(numbers)[None], (n_points, 1))
+            poisson.batched_factors = tf.tile(factors[None], (n_points, 1))
         return model

@@ -146,12 +146,14 @@ def impacts(likelihood: Likelihood, data: TensorLike, **options: Any) -> Impacts
         given._replace(valid=best.converged),
     )
     shifts = tf.reshape(shifted, [4, len(nuisance)]) - best.pars[index]
-    shifts = tf.where(
-        held == tf.gather(best.pars, nuisance), tf.zeros_like(shifts), shifts
-    )  # not moved, to the last digit
+    unmoved = held == tf.gather(best.pars, nuisance)
+    postfit_up, postfit_down, prefit_up, prefit_down = tf.unstack(tf.where(unmoved, tf.zeros_like(shifts), shifts))
     return Impacts(
         tuple(model.parameter_names[i] for i in nuisance),
-        *tf.unstack(shifts),
+        postfit_up,
+        postfit_down,
+        prefit_up,
+        prefit_down,
         converged=tf.reduce_all(tf.reshape(converged, [4, len(nuisance)]), axis=0),
         poi=best.pars[index],
         poi_uncertainty=sigma[index],

@@ -241,7 +241,7 @@ def discovery_scan(
             observed.converged & expected.converged,
         )
 
-    types = DiscoveryScan(*[tf.float64] * 4, converged=tf.bool)
+    types = DiscoveryScan(tf.float64, tf.float64, tf.float64, tf.float64, tf.bool)
     return tf.map_fn(of_one, tf.stack([likelihood.numbers for likelihood in likelihoods]), fn_output_signature=types)
 
 

@@ -9,7 +9,7 @@ theorem, Eq. (5) of Simpson and Heinrich, arXiv:2203.05570, in which the update 
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import tensorflow as tf
 
@@ -61,6 +61,9 @@ class Minimum(NamedTuple):
     n_iterations: tf.Tensor
     gradient_norm: tf.Tensor
     free: tf.Tensor
+
+
+Chosen = TypeVar("Chosen", bound=tuple)
 
 
 class _Point(NamedTuple):
@@ -235,7 +238,7 @@ def _search(objective: Callable, derivatives: Callable | None) -> Callable:
     return search
 
 
-def _chosen(condition: tf.Tensor, first: NamedTuple, second: NamedTuple) -> NamedTuple:
+def _chosen(condition: tf.Tensor, first: Chosen, second: Chosen) -> Chosen:
     return tf.nest.map_structure(functools.partial(tf.where, condition), first, second)
 
 

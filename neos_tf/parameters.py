@@ -64,8 +64,9 @@ def settings(
         raise ValueError(_expected("bounds", "(lower, upper), with lower <= upper", f"others for {name!r}"))
     if isinstance(fixed, Mapping):
         initial = _replaced(model, initial, {name: at for name, at in fixed.items() if at is not None}, "fixed")
-    if isinstance(fixed, Mapping) or _are_names(fixed):
-        for name in [fixed] if isinstance(fixed, str) else fixed:
+    names = _names(fixed)
+    if names is not None:
+        for name in names:
             held[_places(model, name, "fixed")] = True
     elif fixed is not None:
         if np.shape(fixed) != (n_parameters,) or np.asarray(fixed).dtype != bool:
@@ -116,10 +117,13 @@ def _poi_index(model: TemplateModel) -> int:
     return model.poi_index
 
 
-def _are_names(fixed: TensorLike | Sequence[str] | None) -> bool:
-    return isinstance(fixed, str) or (
-        isinstance(fixed, Sequence | set | frozenset) and all(isinstance(name, str) for name in fixed)
-    )
+def _names(fixed: TensorLike | Sequence[str] | Mapping | None) -> list[str] | None:
+    """Those that are fixed, if that is how they are given."""
+    if isinstance(fixed, str):
+        return [fixed]
+    if isinstance(fixed, Mapping | Sequence | set | frozenset) and all(isinstance(name, str) for name in fixed):
+        return list(fixed)
+    return None
 
 
 def _places(model: TemplateModel, name: str, argument: str) -> list[int]:

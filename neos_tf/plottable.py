@@ -40,7 +40,7 @@ class Axis:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Axis) and np.array_equal(self.edges, other.edges)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # as Python has it for what can change
 
 
 class Histogram:

@@ -67,7 +67,7 @@ def plain(node: Any) -> Any:
     return np.asarray(node).tolist() if hasattr(node, "__array__") else node
 
 
-def number(channels: list, n_bins: int | Mapping[str, int] | None) -> Numbered:
+def number(channels: Any, n_bins: int | Mapping[str, int] | None) -> Numbered:
     """Gives every number of a list of channels its position.
 
     Args:

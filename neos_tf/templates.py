@@ -61,13 +61,13 @@ class TemplateModel:
     ):
         if floor is not None and not floor > 0:
             raise ValueError(f"Expected floor above 0. Received: floor={floor}.")
-        if (patchset is None) != (patch is None):
-            raise ValueError(f"Expected patchset and patch together. Received: one alone, patch={patch!r}.")
         if not isinstance(spec, Mapping):
             raise ValueError(f"Expected a specification or workspace as a dict. Received: {type(spec).__name__}.")
         spec = plain(spec)
-        if patchset is not None:
+        if patchset is not None and patch is not None:
             spec = patched(spec, patchset, patch)
+        elif patchset is not None or patch is not None:
+            raise ValueError(f"Expected patchset and patch together. Received: one alone, patch={patch!r}.")
         known = ("channels", "observations", "version", "measurements" if "measurements" in spec else "parameters")
         if unknown := [key for key in spec if key not in known]:
             raise ValueError(f"Expected a specification of {', '.join(known)}. Received: {', '.join(unknown)} as well.")
