@@ -13,6 +13,7 @@ fits a limit, each started from the one before. The solution has the gradient of
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from neos_tf.fits import asimov_fit, covariance, fit, fixed_poi_fit, guarded_sqrt, twice_nll, value_and_gradient
@@ -90,7 +91,7 @@ def upper_limits(
 
     Arguments and errors as `upper_limit`.
     """
-    if not 0 < level < 1:
+    if np.ndim(level) or not 0 < level < 1:
         raise ValueError(
             f"Expected level between 0 and 1, such as 0.05 for a confidence level of 95 %. Received: {level}."
         )

@@ -121,7 +121,7 @@ class TemplateModel:
         Args:
             spec: {"channels": [...]}, or a workspace with "measurements" and "observations".
             poi: parameter of interest; None for none. If not given, that of the workspace's measurement, none where the
-            channels do not have it, as those of a background-only workspace; mu of a specification.
+                channels do not have it, as those of a background-only workspace; mu of a specification.
             n_bins: of channels in which only names stand, by channel or one for all.
             floor: expected counts below it are raised to it, with gradient zero. It changes the likelihood of empty
                 bins, where observed events have a likelihood of 0 without it, and no gradient.

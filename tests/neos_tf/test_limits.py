@@ -112,7 +112,7 @@ def test_where_there_is_no_limit_it_is_infinite_and_not_converged():
 
 
 def test_bad_arguments_are_named(with_nuisance):
-    for level in (0.0, 1.0, 95.0, float("nan")):
+    for level in (0.0, 1.0, 95.0, float("nan"), [0.05, 0.1]):
         with pytest.raises(ValueError, match="level between 0 and 1"):
             upper_limit(with_nuisance, level=level)
     spec = specification(counting=[sample("background", [B], histosys("level", [B - 4], [B + 6]))])
