@@ -13,13 +13,14 @@ from typing import NamedTuple, TypeVar
 
 import tensorflow as tf
 
-from neos_tf.elimination import eliminated
+from neos_tf.elimination import Elimination, eliminated
 from neos_tf.typing import TensorLike
 
 ROUNDING = 1e-12  # relative rise of the objective that is not held against a step
 RIDGE = (
     1e-13  # keeps the equations solvable where a parameter has no effect; of the curvature, so below every tolerance
 )
+PASSES = 5  # of stopping at bounds in one step
 LARGEST_DAMPING = 1e8  # steps that are still refused then are smaller than rounding
 ASIDE = 0.1  # of the way to the middle of the bounds, where the second start is
 
@@ -282,35 +283,63 @@ def _proposed(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Where the next step leads, and g^T H^-1 g: infinity where the step is not Newton's."""
     free = _free(here.x, here.gradient, lower, upper, fixed)
-    identity = damping * tf.eye(here.x.shape[0], dtype=tf.float64)
-
-    def within(move):
-        return tf.where(fixed, here.x, tf.clip_by_value(here.x + move, lower, upper))
-
-    def of(matrix):
-        scale, matrix = _scaled(matrix, free)
-        slope = tf.where(free, here.gradient / scale, 0)
-        return scale, slope, eliminated(matrix + identity, slope)
-
-    scale, slope, newton = of(here.hessian)
+    room = tf.where(free, tf.stack([lower, upper]) - here.x, 0)
+    newton = _solved(here.hessian, here.gradient, free, room, damping)
 
     def with_positive():
         """Downhill by the positive matrix, or along negative curvature if that promises more."""
-        own_scale, own_slope, downhill = of(here.positive)
-        gain = tf.reduce_sum(own_slope * downhill.solution) / 2
-        length = tf.norm(newton.direction)
-        along, reach = newton.direction / length, 1 / (1 + damping)
-        descent = tf.reduce_sum(slope * along)
-        move = along * reach / scale
-        ahead, back = within(move), within(-move)
-        roomy = tf.norm((ahead - here.x) * scale) >= tf.norm((back - here.x) * scale)
+        downhill = _solved(here.positive, here.gradient, free, room, damping)
+        gain = tf.reduce_sum(downhill.slope * downhill.whole.solution) / 2
+        length = tf.norm(newton.whole.direction)
+        along, reach = newton.whole.direction / length, 1 / (1 + damping)
+        descent = tf.reduce_sum(newton.slope * along)
+        ahead, back = (tf.clip_by_value(sign * along * reach / newton.scale, *tf.unstack(room)) for sign in (1, -1))
+        roomy = tf.norm(ahead * newton.scale) >= tf.norm(back * newton.scale)
         aside = tf.where((descent < 0) | ((descent == 0) & roomy), ahead, back)
-        gain_aside = tf.abs(descent) * reach - newton.curvature / length**2 * reach**2 / 2
-        return tf.where(gain_aside > gain, aside, within(-downhill.solution / own_scale))
+        gain_aside = tf.abs(descent) * reach - newton.whole.curvature / length**2 * reach**2 / 2
+        return tf.where(gain_aside > gain, aside, downhill.move)
 
-    proposal = tf.cond(newton.positive, lambda: within(-newton.solution / scale), with_positive)
-    decrement = tf.reduce_sum(slope * newton.solution)
-    return proposal, tf.where(newton.positive, decrement, float("inf"))
+    move = tf.cond(newton.whole.positive, lambda: newton.move, with_positive)
+    proposal = tf.where(free & (move <= room[0]), lower, tf.where(free & (move >= room[1]), upper, here.x + move))
+    decrement = tf.reduce_sum(newton.slope * newton.whole.solution)
+    return proposal, tf.where(newton.whole.positive, decrement, float("inf"))
+
+
+class _Solved(NamedTuple):
+    scale: tf.Tensor
+    slope: tf.Tensor  # gradient in units of scale
+    whole: Elimination  # as if there were no bounds, in units of scale
+    move: tf.Tensor  # within the bounds
+
+
+def _solved(matrix: tf.Tensor, gradient: tf.Tensor, free: tf.Tensor, room: tf.Tensor, damping: tf.Tensor) -> _Solved:
+    """The step by a matrix. What would leave its room (2, n) stops there, and the others are solved again."""
+    scale, scaled = _scaled(matrix, free)
+    slope, identity = tf.where(free, gradient / scale, 0), tf.eye(matrix.shape[0], dtype=matrix.dtype)
+
+    def solved(stopped, move):
+        others = free & ~stopped
+        rest = tf.where(others[:, None] & others[None, :], scaled, identity) + damping * identity
+        pull = tf.linalg.matvec(scaled, tf.where(stopped, move * scale, 0))
+        whole = eliminated(rest, tf.where(others, slope + pull, 0))
+        return tf.where(stopped, move, -whole.solution / scale), whole
+
+    def leaving(stopped, move):
+        return free & ~stopped & ((move < room[0]) | (move > room[1]))
+
+    def stop_and_solve(stopped, move):
+        stopped |= leaving(stopped, move)
+        return stopped, solved(stopped, tf.clip_by_value(move, room[0], room[1]))[0]
+
+    nothing = tf.zeros_like(free)
+    move, whole = solved(nothing, tf.zeros_like(gradient))
+    _, move = tf.while_loop(
+        lambda stopped, move: whole.positive & tf.reduce_any(leaving(stopped, move)),
+        stop_and_solve,
+        (nothing, move),
+        maximum_iterations=PASSES,
+    )
+    return _Solved(scale, slope, whole, tf.clip_by_value(move, room[0], room[1]))
 
 
 def _gradient_of(objective: Callable) -> Callable:
