@@ -268,7 +268,12 @@ def _product(parameters: tf.Tensor, places: np.ndarray) -> tf.Tensor:
 def _deviance(observed: tf.Tensor, expected: tf.Tensor) -> tf.Tensor:
     """() -ln L of Poisson counts, less that of expecting what is observed: large terms do not cancel. NaN below 0."""
     distance = tf.where(expected >= 0, expected - observed, float("nan"))
-    return tf.reduce_sum(distance - observed * tf.math.log1p(tf.math.divide_no_nan(distance, observed)))
+    relative = tf.math.divide_no_nan(distance, observed)
+    near = tf.abs(relative) < 0.5
+    ratio = tf.math.divide_no_nan(expected, observed)
+    ratio = tf.where(near | (observed == 0), tf.ones_like(ratio), ratio)
+    logarithm = tf.where(near, tf.math.log1p(tf.where(near, relative, 0)), tf.math.log(ratio))
+    return tf.reduce_sum(distance - observed * logarithm)
 
 
 def _code0(alpha: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:

@@ -5,6 +5,7 @@ and pyhf's TensorFlow backend does the computing.
 """
 
 import copy
+import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import EllipsisType
@@ -96,8 +97,7 @@ class TemplateModel:
             "modifier_settings": modifier_settings,
         }
         with tf.init_scope():
-            self._check()
-            self.closed_form = self._closed_form()
+            self.closed_form = self._checked()
 
     @classmethod
     def from_spec(
@@ -208,8 +208,11 @@ class TemplateModel:
             )
         return np.concatenate([observed[name] for name in self.channels])
 
-    def _check(self) -> None:
-        """Compares with pyhf in NumPy, off the initial parameters, so that another pyhf fails here and not silently."""
+    def _checked(self) -> ClosedForm | None:
+        """Compares with pyhf in NumPy, off the initial parameters, so that another pyhf fails here and not silently.
+
+        Returns the closed form, if it gives pyhf's rates and differences of -2 ln L.
+        """
         points = np.stack([self.initial, np.clip(1.05 * self.initial + 0.1, self.lower, self.upper)])
         with numpy_backend():
             data = self.pyhf_model.expected_data(points[0]) + 0.5
@@ -218,41 +221,31 @@ class TemplateModel:
                     "Expected numbers that pyhf makes expected counts of. Received: NaN, as from a normsys with hi or "
                     "lo of 0 or below."
                 )
-            expected = np.concatenate([self.pyhf_model.logpdf(point, data) for point in points])
-        numbers = {name: self.templates[name].numbers for name in self.template_names}
-        received = self.bind(numbers).logpdf(points, data).numpy()
-        counts = np.abs(np.nan_to_num(data))
+            densities = np.concatenate([self.pyhf_model.logpdf(point, data) for point in points])
+            rates = [self.pyhf_model.expected_data(point, include_auxdata=False) for point in points]
+        counts = np.abs(data)
         rounding = ROUNDING * np.sum(1 + counts * np.maximum(np.log(np.maximum(counts, 1)), 1))
-        if not np.allclose(received, expected, rtol=AGREEMENT, atol=rounding, equal_nan=True):
+        agree = functools.partial(np.allclose, rtol=AGREEMENT, equal_nan=True)
+        likelihood = self.bind({name: self.templates[name].numbers for name in self.template_names})
+        received = likelihood.logpdf(points, data).numpy()
+        if not agree(received, densities, atol=rounding):
             raise RuntimeError(
-                f"Expected log-densities {expected}, as pyhf computes in NumPy. Received: {received}. neos_tf is made "
+                f"Expected log-densities {densities}, as pyhf computes in NumPy. Received: {received}. neos_tf is made "
                 "for pyhf 0.7.6: `pip install 'pyhf>=0.7.6,<0.8'`."
             )
 
-    def _closed_form(self) -> ClosedForm | None:
-        """The closed form, if it gives pyhf's rates and differences of -2 ln L at the points of `_check`."""
-        made = ClosedForm(
-            self._arrangement.structure, len(self.initial), self._arrangement.constraints.widths, self.floor
-        )
-        points = np.stack([self.initial, np.clip(1.05 * self.initial + 0.1, self.lower, self.upper)])
-        with numpy_backend():
-            data = self.pyhf_model.expected_data(points[0]) + 0.5
-            rates = [self.pyhf_model.expected_data(point, include_auxdata=False) for point in points]
-            densities = [self.pyhf_model.logpdf(point, data)[0] for point in points]
+        constraints = self._arrangement.constraints
+        closed_form = ClosedForm(self._arrangement.structure, len(self.initial), constraints.widths, self.floor)
+        derive = closed_form(likelihood.numbers, tf.constant(data))
+        first, second = (derive(tf.constant(point)).value for point in points)
+        found = [closed_form.rates(likelihood.numbers, tf.constant(point)).numpy() for point in points]
         with np.errstate(invalid="ignore"):  # both are -infinity if nothing is expected in a bin
             rise = -2 * np.subtract(densities[1], densities[0])
-        numbers = self.bind({name: self.templates[name].numbers for name in self.template_names}).numbers
-        at, received = made(numbers, tf.constant(data)), [made.rates(numbers, tf.constant(point)) for point in points]
-        difference = at(tf.constant(points[1])).value - at(tf.constant(points[0])).value
-        # The densities of pyhf have rounding of all counts times their logarithms.
-        within = AGREEMENT * (1 + np.sum(data))
-        if np.allclose(received, rates, rtol=AGREEMENT, atol=AGREEMENT, equal_nan=True) and np.allclose(
-            difference, rise, rtol=AGREEMENT, atol=within, equal_nan=True
-        ):
-            return made
+        if agree(found, rates, atol=AGREEMENT) and agree(second - first, rise, atol=2 * rounding):
+            return closed_form
         warnings.warn(
-            f"Expected rates {rates}, as pyhf computes in NumPy. Received from the closed form: "
-            f"{[rate.numpy() for rate in received]}. Fits are searched in pyhf's own graph, which is slow.",
+            f"Expected rates {rates} and a rise of -2 ln L by {rise}, as pyhf computes in NumPy. Received from the "
+            f"closed form: {found}, {second - first}. Fits are searched in pyhf's own graph, which is slow.",
             stacklevel=4,
         )
         return None

@@ -245,3 +245,9 @@ def test_a_form_that_differs_from_pyhf_is_left_alone(monkeypatch):
     monkeypatch.undo()
     expected = uncertainties(of(ITEM).bind(), point, likelihood.data([52.0, 71.0]))
     np.testing.assert_allclose(received, expected, rtol=1e-12)
+
+
+def test_rates_far_below_the_counts_have_the_closed_form():
+    """Where its warning would be an error: -2 ln L of pyhf is of order 40 a count."""
+    model = of(specification(c=[sample("signal", [1e-12], MU), sample("background", [1e-9])]))
+    assert model.closed_form is not None
