@@ -73,15 +73,14 @@ def fit(
         ValueError: a fixed_poi and no parameter of interest; data of another length; init, bounds or fixed of unknown
             names or another shape; a value to be held outside of the bounds (in a graph: not converged).
     """
-    model = likelihood.model
-    data = _data(likelihood, data)
-    given = settings(model, fixed_poi=fixed_poi, init=init, bounds=bounds, fixed=fixed)
+    given = settings(likelihood.model, fixed_poi=fixed_poi, init=init, bounds=bounds, fixed=fixed)
     return search(likelihood, data, given, **options)
 
 
-def search(likelihood: Likelihood, data: tf.Tensor, given: Settings, **options: Any) -> FitResult:
+@do_not_convert
+def search(likelihood: Likelihood, data: TensorLike, given: Settings, **options: Any) -> FitResult:
     """`fit` with settings that may be tensors."""
-    model = likelihood.model
+    model, data = likelihood.model, _data(likelihood, data)
     minimum = minimise(
         _objective(model),
         given.initial,

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from neos_tf.fits import FitResult, covariance, fit, guarded_sqrt, search
+from neos_tf.fits import FitResult, covariance, guarded_sqrt, search
 from neos_tf.histogram import as_float64
-from neos_tf.parameters import SETTINGS, Settings, poi_index, settings
+from neos_tf.parameters import Settings, poi_index, settings_of
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike
 
@@ -101,8 +101,8 @@ def postfit(likelihood: Likelihood, data: TensorLike, **options: Any) -> Postfit
     Raises:
         ValueError: as `fit`.
     """
-    given = settings(likelihood.model, **{key: options.get(key) for key in SETTINGS})
-    best = fit(likelihood, data, **options)
+    given, options = settings_of(likelihood.model, options)
+    best = search(likelihood, data, given, **options)
     return _postfit(likelihood, best, given, _covariance(likelihood, best.pars, data, given.fixed))
 
 
@@ -123,9 +123,9 @@ def impacts(likelihood: Likelihood, data: TensorLike, **options: Any) -> Impacts
     """
     model = likelihood.model
     index = poi_index(likelihood, **options)
-    given = settings(model, **{key: options.pop(key, None) for key in SETTINGS})
+    given, options = settings_of(model, options)
     data = as_float64(data)
-    best = fit(likelihood, data, init=given.initial, bounds=_pairs(given), fixed=given.fixed, **options)
+    best = search(likelihood, data, given, **options)
     matrix = _covariance(likelihood, best.pars, data, given.fixed)
     after = _postfit(likelihood, best, given, matrix)
 
@@ -204,10 +204,6 @@ def _covariance(likelihood: Likelihood, pars: tf.Tensor, data: TensorLike, fixed
     block, across = tf.gather(tf.gather(matrix, held), held, axis=1), tf.gather(matrix, held)
     free = (~fixed).astype(float)
     return free[:, None] * free * (matrix - tf.matmul(across, tf.linalg.solve(block, across), transpose_a=True))
-
-
-def _pairs(given: Settings) -> np.ndarray:
-    return np.stack([given.lower, given.upper], axis=1)
 
 
 def strings(names: Sequence) -> list[str]:

@@ -1,7 +1,7 @@
 """Where a fit starts, what bounds it, and what it holds: the model's own settings with those of the user."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -82,6 +82,12 @@ def settings(
     inside = ((initial >= lower) & (initial <= upper)) | ~held | own
     _check(model, tf.get_static_value(initial), tf.get_static_value(inside), lower, upper)
     return Settings(initial, lower, upper, held, tf.reduce_all(inside))
+
+
+def settings_of(model: TemplateModel, options: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
+    """The settings among the options of `fit`, and the other options."""
+    given = settings(model, **{key: options.get(key) for key in SETTINGS})
+    return given, {key: value for key, value in options.items() if key not in SETTINGS}
 
 
 def poi_index(likelihood: Likelihood, **options: TensorLike | Mapping | None) -> int:

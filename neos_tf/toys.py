@@ -16,7 +16,7 @@ import tensorflow_probability as tfp
 from neos_tf.fits import fit, search
 from neos_tf.histogram import as_float64
 from neos_tf.inference import q0, qmu
-from neos_tf.parameters import SETTINGS, settings
+from neos_tf.parameters import settings_of
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike
 
@@ -154,12 +154,13 @@ def _statistics(
     if n_toys < 1:
         raise ValueError(f"Expected n_toys of at least 1. Received: {n_toys}.")
     model = likelihood.model
-    given = settings(model, **{key: options.get(key) for key in SETTINGS})
+    given, rest = settings_of(model, options)
     given = given._replace(initial=tf.where(given.fixed, given.initial, pars))
-    rest = tuple(sorted((key, value) for key, value in options.items() if key not in SETTINGS))
     tested = tf.zeros((), tf.float64) if poi is None else poi
     data = sample_data(likelihood, pars, n_toys, seed)
-    statistics, converged = _tested(model, rest)(likelihood.numbers, data, tested, tf.constant(poi is None), given)
+    statistics, converged = _tested(model, tuple(sorted(rest.items())))(
+        likelihood.numbers, data, tested, tf.constant(poi is None), given
+    )
     return statistics, tf.math.count_nonzero(~converged, dtype=tf.int32)
 
 

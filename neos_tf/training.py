@@ -304,8 +304,8 @@ class SummaryStatistic(keras.Model):
         without = [name for name, counts in self._counts.items() if not counts.total > 0]
         if without:
             raise ValueError(
-                "Expected events of every sample, whose weights sum to a positive number: call evaluate(batches) "
-                f"first. Received: none of {', '.join(without)}."
+                "Expected events of every sample in evaluate(batches), whose weights sum to a positive number. "
+                f"Received: none of {', '.join(without)}."
             )
         templates = {name: self.yields[name] * counts.share for name, counts in self._counts.items()}
         for name, sample in self.regions.uncertainties.items():
