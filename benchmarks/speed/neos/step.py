@@ -1,7 +1,8 @@
 """Wall time of training steps of the blob experiment: expected CLs, and cross-entropy with the same blobs or with two.
 
 All go through the same network; a repetition is a few steps of each in turn. Where NEOS_PYTHON names an interpreter
-with neos's packages, it runs in between two turns of ours.
+with neos's packages, it runs in between two turns of ours. Then the same in a public workspace of 66 parameters, whose
+signal and largest background in the signal region are made of events.
 """
 
 import json
@@ -15,13 +16,15 @@ from pathlib import Path
 from statistics import median
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import neos_tf
 from benchmarks.neos.training import Recipe, load_samples, measurement, network, summary_statistic
 from benchmarks.speed import in_turn, ratio_by_turns, show, train_steps
+from benchmarks.speed.neos.limit import REAL, real_likelihood
 
-CLS, BCE, TWO_BLOBS = "CLs", "BCE, four blobs", "BCE, two blobs"
+CLS, BCE, TWO_BLOBS = "CLs", "BCE, same blobs", "BCE, two blobs"
 PEER = Path(__file__).with_name("peer.py")
 PEER_RUNS, PEER_STEPS = 2, 30  # how often the peer is run, ours being measured before and after, and its steps
 
@@ -59,6 +62,27 @@ def steppers(recipe: Recipe | None = None) -> Steppers:
     return {name: _with_first_s(train_steps(*job)) for name, job in jobs.items()}
 
 
+def real_steppers(likelihood: neos_tf.Likelihood, signal: str, background: str, recipe: Recipe) -> Steppers:
+    """The same for CLs and cross-entropy in a real measurement, two of whose templates are made of blobs."""
+    blobs = load_samples(recipe, ("code",)).blobs["code"].train
+    batch = {
+        template: tf.constant(blobs[name][: recipe.batch_size])
+        for template, name in ((signal, "signal"), (background, "background"))
+    }
+    templates = likelihood.model.templates
+    yields = {name: templates[name].numbers.sum() for name in batch}
+    edges = np.linspace(0, 1, templates[signal].n_values + 1)
+
+    def job(loss):
+        statistic = neos_tf.SummaryStatistic(
+            network(recipe, seed=1), likelihood.model, edges, recipe.bandwidth, yields=yields
+        )
+        statistic.compile(keras.optimizers.Adam(recipe.learning_rate), loss)
+        return _with_first_s(train_steps(statistic, batch))
+
+    return {CLS: job(neos_tf.CLsLoss()), BCE: job(neos_tf.BCELoss((signal,), (background,)))}
+
+
 def _with_first_s(steps):
     started = time.perf_counter()
     steps(1)
@@ -81,11 +105,7 @@ def peer(python: str) -> dict:
 def main() -> None:
     """Measures and prints."""
     config, jobs = Config(), steppers()
-    times = run(config, jobs)
-    rows = [
-        {**_row(name, values, jobs[name][1]), "CLs / this": ratio_by_turns(times[CLS], values)}
-        for name, values in times.items()
-    ]
+    rows = _rows(config, jobs)
     if python := os.environ.get("NEOS_PYTHON"):
         cls = {CLS: jobs[CLS]}
         for _ in range(PEER_RUNS):
@@ -96,6 +116,19 @@ def main() -> None:
     show("Training step, four blobs of 2000 events, 2-1024-1024-1; ratios of turns, of medians for neos", rows)
     if not python:
         print("neos on JAX: not run; set NEOS_PYTHON to an interpreter with its packages, see peer.py")
+
+    if (likelihood := real_likelihood(REAL[0])) is not None:
+        recipe = Recipe(n_events=2000, test_fraction=0.0)
+        jobs = real_steppers(likelihood, "SR_meff/mysignal", "SR_meff/ttbar", recipe)
+        show(f"Training step in {REAL[0]}, two blobs of 2000 events, 2-1024-1024-1", _rows(config, jobs))
+
+
+def _rows(config, jobs):
+    times = run(config, jobs)
+    return [
+        {**_row(name, values, jobs[name][1]), "CLs / this": ratio_by_turns(times[CLS], values)}
+        for name, values in times.items()
+    ]
 
 
 def _row(name, seconds, first_s):

@@ -23,9 +23,12 @@ def test_the_statistics_that_are_timed_are_those_of_pyhf():
 
 @pytest.mark.slow
 def test_steps_that_are_timed_train():
-    jobs = step.steppers(Recipe(units=(8,), n_events=200, test_fraction=0.0, batch_size=200))
+    recipe = Recipe(units=(8,), n_events=200, test_fraction=0.0, batch_size=200)
+    real = step.real_steppers(limit.likelihood_of(2, 4), "channel/signal", "channel/background", recipe)
+    assert set(real) == {step.CLS, step.BCE}
+    jobs = step.steppers(recipe)
     assert set(jobs) == {step.CLS, step.BCE, step.TWO_BLOBS}
-    for steps, first_s in jobs.values():
+    for steps, first_s in (*jobs.values(), *real.values()):
         before = steps(1)
         assert steps(20) < before
         assert first_s > 0
@@ -37,6 +40,7 @@ def test_steps_that_are_timed_train():
 def test_the_peer_runs_between_two_turns_of_ours(with_peer, monkeypatch, capsys):
     rows = []
     monkeypatch.setattr(step, "steppers", lambda: dict.fromkeys((step.CLS, step.BCE), (lambda n: 0.0, 1.5)))
+    monkeypatch.setattr(step, "real_likelihood", lambda name: None)
     monkeypatch.setattr(step, "peer", lambda *_: {"seconds": [2.0, 3.0], "first_s": 9.0})
     monkeypatch.setattr(step, "show", lambda title, shown: rows.extend(shown))
     monkeypatch.setenv("NEOS_PYTHON", "python" if with_peer else "")
