@@ -77,6 +77,8 @@ class TemplateModel:
         numbered = number(spec.get("channels"), n_bins)
         self.templates, self.floor = numbered.templates, floor
         self.template_names = tuple(template.name for template in self.templates.values() if template.required)
+        own = [np.ravel(template.numbers) for template in self.templates.values()]  # in the order of their places
+        self._numbers = np.concatenate([[0.0, 1.0], *own])
         self._arrangement = Arrangement(spec, numbered, poi, measurement, modifier_settings, floor)
         self.pyhf_model = self._arrangement.pyhf_model
         config = self.pyhf_model.config
@@ -178,15 +180,18 @@ class TemplateModel:
                 f"{', '.join(name for name in self.templates if name not in self.template_names) or 'none'}. "
                 f"Received: {', '.join(templates) or 'none'}; missing: {', '.join(missing) or 'none'}."
             )
-        pieces = [tf.constant([0.0, 1.0], tf.float64)]
+        pieces, done = [], 0  # what is given, and in between what the specification has
         for template in self.templates.values():
-            values = as_float64(templates.get(template.name, template.numbers))
+            if template.name not in templates:
+                continue
+            values = as_float64(templates[template.name])
             if not values.shape.is_compatible_with(template.shape):
                 raise ValueError(
                     f"Expected template {template.name!r} of shape {template.shape}. Received: shape {values.shape}."
                 )
-            pieces.append(tf.reshape(values, [template.n_values]))
-        numbers = tf.concat(pieces, axis=0)
+            pieces += [self._numbers[done : template.start], tf.reshape(values, [template.n_values])]
+            done = template.places.stop
+        numbers = tf.concat([*pieces, self._numbers[done:]], axis=0)
         known = templates and not tf.is_symbolic_tensor(numbers)
         if known and (zero := self._arrangement.constraints.without_uncertainty(numbers.numpy())):
             raise ValueError(
