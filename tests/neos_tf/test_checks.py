@@ -80,7 +80,7 @@ def test_weights_of_a_batch_with_a_negative_sum_give_no_step(samples, summary):
 
 
 def test_there_is_nothing_to_measure_without_events(samples, summary):
-    with pytest.raises(ValueError, match=r"evaluate\(batches\) first"):
+    with pytest.raises(ValueError, match=r"in evaluate\(batches\)"):
         summary.histograms()
     none = samples | {"background": np.zeros((0, 2), "float32")}
     with pytest.raises(ValueError, match=r"whose weights sum .* none of background"):
@@ -91,7 +91,7 @@ def test_a_loaded_statistic_has_no_histograms_of_its_own(samples, summary, tmp_p
     summary.evaluate(samples, batch_size=100, verbose=0)
     summary.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    with pytest.raises(ValueError, match=r"evaluate\(batches\) first"):
+    with pytest.raises(ValueError, match=r"in evaluate\(batches\)"):
         loaded.histograms()
     assert loaded.metrics_names == ["loss", "unconverged"]
 

@@ -24,7 +24,7 @@ from benchmarks.neos.training import Recipe, load_samples, measurement, network,
 from benchmarks.speed import in_turn, ratio_by_turns, show, train_steps
 from benchmarks.speed.neos.limit import REAL, real_likelihood
 
-CLS, BCE, TWO_BLOBS = "CLs", "BCE, same blobs", "BCE, two blobs"
+CLS, BCE, TWO_BLOBS = "CLs", "BCE, four blobs", "BCE, two blobs"
 PEER = Path(__file__).with_name("peer.py")
 PEER_RUNS, PEER_STEPS = 2, 30  # how often the peer is run, ours being measured before and after, and its steps
 
@@ -80,7 +80,7 @@ def real_steppers(likelihood: neos_tf.Likelihood, signal: str, background: str, 
         statistic.compile(keras.optimizers.Adam(recipe.learning_rate), loss)
         return _with_first_s(train_steps(statistic, batch))
 
-    return {CLS: job(neos_tf.CLsLoss()), BCE: job(neos_tf.BCELoss((signal,), (background,)))}
+    return {CLS: job(neos_tf.CLsLoss()), TWO_BLOBS: job(neos_tf.BCELoss((signal,), (background,)))}
 
 
 def _with_first_s(steps):

@@ -25,7 +25,7 @@ def test_the_statistics_that_are_timed_are_those_of_pyhf():
 def test_steps_that_are_timed_train():
     recipe = Recipe(units=(8,), n_events=200, test_fraction=0.0, batch_size=200)
     real = step.real_steppers(limit.likelihood_of(2, 4), "channel/signal", "channel/background", recipe)
-    assert set(real) == {step.CLS, step.BCE}
+    assert set(real) == {step.CLS, step.TWO_BLOBS}
     jobs = step.steppers(recipe)
     assert set(jobs) == {step.CLS, step.BCE, step.TWO_BLOBS}
     for steps, first_s in (*jobs.values(), *real.values()):
