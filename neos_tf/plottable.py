@@ -1,6 +1,6 @@
 """Templates as histograms of other packages, and the other way: the protocol PlottableHistogram, https://uhi.readthedocs.io.
 
-hist, boost-histogram and uproot give objects that follow it, and take them, as mplhep does; none is imported.
+hist, boost-histogram and uproot give objects that follow it, and hist takes them; none is imported.
 """
 
 from collections.abc import Iterator, Mapping

@@ -178,7 +178,7 @@ def _replace(
     if not required and name in templates:
         raise ValueError(f"Expected {path!r} to be the name of one template. Received: a second one, with numbers.")
     if name not in templates:
-        start = 2 + sum(template.n_values for template in templates.values())
+        start = next(reversed(templates.values())).places.stop if templates else 2
         values = _any_numbers(start, shape) if required else _finite(given, path)
         templates[name] = Template(name, start, values.shape, values, required, (), **more)
     template = templates[name]

@@ -168,7 +168,7 @@ def _statistics(
 def _tested(model: TemplateModel, options: tuple) -> Callable:
     """The test statistics of many data (n_toys, n_data), one after the other, and whether their fits converged.
 
-    Compiled by XLA: it takes some seconds, and thousands of fits then a tenth of what they do in a graph or less.
+    Compiled by XLA: for a small model, some 20 seconds once, and then a second for some 9000 fits.
     """
     here = np.arange(len(model.initial)) == model.poi_index
 
