@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from neos_tf.arrangement import Structure
-from neos_tf.minimise import Derivatives
+from neos_tf.newton import Derivatives
 
 # Coefficients of code 4's polynomial, powers 1 to 6 of alpha, from its value, slope and curvature at 1 and -1. All are
 # multiples of 1/16.

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from neos_tf.histogram import as_float64
-from neos_tf.minimise import RIDGE, derivatives, minimise
+from neos_tf.minimise import derivatives, minimise
+from neos_tf.newton import RIDGE
 from neos_tf.parameters import Settings, settings
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike

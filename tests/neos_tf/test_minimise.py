@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neos_tf.minimise import Derivatives, derivatives, minimise
+from neos_tf.minimise import derivatives, minimise
+from neos_tf.newton import Derivatives
 
 A, B = np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([1.0, -4.0])
 LOW = [-np.inf, -1.0]
