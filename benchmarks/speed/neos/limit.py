@@ -2,7 +2,8 @@
 
 Two models are made here, with one nuisance parameter or forty, each a histosys; three are public workspaces with 66 to
 132 parameters, which are left out where they are not in `WORKSPACES`. Beside them pyhf in NumPy, with SciPy and with
-Minuit, within `PEER_SECONDS` each, and evermore's fit of the first two, if EVERMORE_PYTHON names its interpreter.
+Minuit (of `pip install 'keras-hep[peers]'`), within `PEER_SECONDS` each, and evermore's fit of the first two, if
+EVERMORE_PYTHON names its interpreter.
 """
 
 import gzip
@@ -26,7 +27,7 @@ WORKSPACES = Path(__file__).parents[4] / "shared" / "data" / "workspaces"
 REAL = "sbA_full", "staus_comb", "bay_ttbar_ljets_xsec_inclusive_pruned"
 EVERMORE = Path(__file__).with_name("evermore_fit.py")
 PEER_SECONDS = 60
-OPTIMISERS = {"SciPy": pyhf.optimize.scipy_optimizer, "Minuit": pyhf.optimize.minuit_optimizer}
+OPTIMISERS = {"SciPy": "scipy", "Minuit": "minuit"}
 
 
 def likelihood_of(n_nuisances: int, n_bins: int) -> neos_tf.Likelihood:
@@ -137,7 +138,7 @@ def run_pyhf(name: str, optimiser: str, seconds: float = PEER_SECONDS) -> list[d
 def _pyhf_statistic(name, optimiser, statistic):
     likelihood = likelihood_of(int(name), 4) if name.isdigit() else real_likelihood(name)
     model, pars = likelihood.model.pyhf_model, likelihood.model.initial.copy()
-    pyhf.set_backend("numpy", OPTIMISERS[optimiser]())
+    pyhf.set_backend("numpy", OPTIMISERS[optimiser])
     pars[model.config.poi_index] = 0.0
     asimov = model.expected_data(pars)
     bounds = model.config.suggested_bounds()[model.config.poi_index]
