@@ -13,7 +13,7 @@ import tensorflow as tf
 from neos_tf.histogram import as_float64
 from neos_tf.minimise import derivatives, minimise
 from neos_tf.newton import RIDGE
-from neos_tf.parameters import Settings, settings
+from neos_tf.parameters import Settings, settings_of
 from neos_tf.templates import Likelihood, TemplateModel
 from neos_tf.typing import TensorLike
 
@@ -74,13 +74,29 @@ def fit(
         ValueError: a fixed_poi and no parameter of interest; data of another length; init, bounds or fixed of unknown
             names or another shape; a value to be held outside of the bounds (in a graph: not converged).
     """
-    given = settings(likelihood.model, fixed_poi=fixed_poi, init=init, bounds=bounds, fixed=fixed)
-    return search(likelihood, data, given, **options)
+    options |= {"fixed_poi": fixed_poi, "init": init, "bounds": bounds, "fixed": fixed}
+    return evaluated(likelihood, data, search(likelihood, data, **options))[0]
 
 
 @do_not_convert
-def search(likelihood: Likelihood, data: TensorLike, given: Settings, **options: Any) -> FitResult:
-    """`fit` with settings that may be tensors."""
+def evaluated(likelihood: Likelihood, data: TensorLike, *fits: FitResult) -> list[FitResult]:
+    """Fits to the same data, with -2 ln L: of all at once, since pyhf's graph is what takes long to compile."""
+    points = [tf.where(result.free, tf.stop_gradient(result.pars), result.pars) for result in fits]
+    values = tf.unstack(twice_nll(tf.stack(points), likelihood, data))
+    return [result._replace(twice_nll=value) for result, value in zip(fits, values, strict=True)]
+
+
+def search(
+    likelihood: Likelihood, data: TensorLike, *, fixed_poi: TensorLike | None = None, **options: Any
+) -> FitResult:
+    """`fit`, before it is evaluated."""
+    given, options = settings_of(likelihood.model, options, fixed_poi)
+    return search_with(likelihood, data, given, **options)
+
+
+@do_not_convert
+def search_with(likelihood: Likelihood, data: TensorLike, given: Settings, **options: Any) -> FitResult:
+    """`search` with settings that may be tensors."""
     model, data = likelihood.model, _data(likelihood, data)
     minimum = minimise(
         _objective(model),
@@ -91,6 +107,7 @@ def search(likelihood: Likelihood, data: TensorLike, given: Settings, **options:
         upper=given.upper,
         fixed=given.fixed,
         derivatives=model.closed_form,
+        evaluate=False,
         **options,
     )
     return FitResult(*minimum)._replace(converged=minimum.converged & given.valid)
@@ -123,18 +140,16 @@ def fixed_poi_fit(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **o
     return fit(likelihood, data, fixed_poi=poi, **options)
 
 
-@do_not_convert
-def asimov_fit(likelihood: Likelihood, pars: TensorLike) -> FitResult:
-    """The fit to the Asimov data of `pars`, which gives `pars`: nothing to be searched."""
-    n_parameters = len(likelihood.model.initial)
+def asimov_fit(pars: TensorLike) -> FitResult:
+    """The fit to the Asimov data of `pars`, which gives `pars`: nothing to be searched; before it is evaluated."""
     pars = tf.convert_to_tensor(pars, tf.float64)
     return FitResult(
         pars,
-        twice_nll(tf.stop_gradient(pars), likelihood, likelihood.expected_data(pars)),
+        twice_nll=tf.constant(float("nan"), tf.float64),
         converged=tf.reduce_all(tf.math.is_finite(pars)),
         n_iterations=tf.constant(0),
         gradient_norm=tf.zeros((), tf.float64),
-        free=tf.fill([n_parameters], True),
+        free=tf.fill(pars.shape, True),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from neos_tf.fits import FitResult, covariance, guarded_sqrt, search
+from neos_tf.fits import FitResult, covariance, guarded_sqrt, search_with
 from neos_tf.histogram import as_float64
 from neos_tf.parameters import Settings, poi_index, settings_of
 from neos_tf.templates import Likelihood, TemplateModel
@@ -102,7 +102,7 @@ def postfit(likelihood: Likelihood, data: TensorLike, **options: Any) -> Postfit
         ValueError: as `fit`.
     """
     given, options = settings_of(likelihood.model, options)
-    best = search(likelihood, data, given, **options)
+    best = search_with(likelihood, data, given, **options)
     return _postfit(likelihood, best, given, _covariance(likelihood, best.pars, data, given.fixed))
 
 
@@ -125,7 +125,7 @@ def impacts(likelihood: Likelihood, data: TensorLike, **options: Any) -> Impacts
     index = poi_index(likelihood, **options)
     given, options = settings_of(model, options)
     data = as_float64(data)
-    best = search(likelihood, data, given, **options)
+    best = search_with(likelihood, data, given, **options)
     matrix = _covariance(likelihood, best.pars, data, given.fixed)
     after = _postfit(likelihood, best, given, matrix)
 
@@ -176,7 +176,7 @@ def _refits(model: TemplateModel, options: tuple) -> Callable:
             slope = column / tf.gather(column, place)  # of the other best fits, in first order
             start = tf.where(here, value, pars + slope * (value - tf.gather(pars, place)))
             start = tf.where(given.fixed, given.initial, start)
-            result = search(likelihood, data, given._replace(initial=start, fixed=given.fixed | here), **dict(options))
+            result = search_with(likelihood, data, given._replace(initial=start, fixed=given.fixed | here), **dict(options))
             return result.pars[model.poi_index], result.converged
 
         return tf.map_fn(refit, (places, values), fn_output_signature=(tf.float64, tf.bool))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from neos_tf.fits import FitResult, asimov_fit, fit, fixed_poi_fit, guarded_sqrt
+from neos_tf.fits import FitResult, asimov_fit, evaluated, guarded_sqrt, search
 from neos_tf.histogram import as_float64
 from neos_tf.parameters import parameters_with_poi, poi_index, settings
 from neos_tf.templates import Likelihood
@@ -103,9 +103,9 @@ def qmu(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **options: An
         ValueError: as `fit`; a parameter of interest that is missing or fixed.
     """
     index = poi_index(likelihood, **options)
-    fixed, best = fixed_poi_fit(poi, likelihood, data, **options), fit(likelihood, data, **options)
+    fixed, best = search(likelihood, data, fixed_poi=poi, **options), search(likelihood, data, **options)
     above = best.pars[index] > as_float64(poi)
-    return _statistic(fixed, best, zero=above)
+    return _statistic(likelihood, data, fixed, best, zero=above)
 
 
 def qmu_tilde(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **options: Any) -> TestStatistic:
@@ -127,8 +127,8 @@ def qmu_tilde(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **optio
 def q0(likelihood: Likelihood, data: TensorLike, **options: Any) -> TestStatistic:
     """Test statistic q_0 for the discovery of a positive signal, CCGV Eq. (12). Arguments as `fit`."""
     index = poi_index(likelihood, **options)
-    fixed, best = fixed_poi_fit(0.0, likelihood, data, **options), fit(likelihood, data, **options)
-    return _statistic(fixed, best, zero=best.pars[index] < 0)
+    fixed, best = search(likelihood, data, fixed_poi=0.0, **options), search(likelihood, data, **options)
+    return _statistic(likelihood, data, fixed, best, zero=best.pars[index] < 0)
 
 
 @do_not_convert
@@ -147,15 +147,15 @@ def cls(likelihood: Likelihood, data: TensorLike | None = None, poi_test: Tensor
     """
     index = poi_index(likelihood, **options)
     if data is None:
-        background = asimov_fit(likelihood, parameters_with_poi(likelihood, 0.0, **options))
+        background = asimov_fit(parameters_with_poi(likelihood, 0.0, **options))
         observed = None
     else:
         observed = qmu(poi_test, likelihood, data, **options)
-        background = fixed_poi_fit(0.0, likelihood, data, **options)
+        background = search(likelihood, data, fixed_poi=0.0, **options)
     asimov_data = likelihood.expected_data(background.pars)
-    conditional = fixed_poi_fit(poi_test, likelihood, asimov_data, **options)
-    known = asimov_fit(likelihood, background.pars)
-    asimov = _statistic(conditional, known, zero=as_float64(poi_test) < 0)
+    conditional = search(likelihood, asimov_data, fixed_poi=poi_test, **options)
+    known = asimov_fit(background.pars)
+    asimov = _statistic(likelihood, asimov_data, conditional, known, zero=as_float64(poi_test) < 0)
 
     root_asimov = guarded_sqrt(asimov.value)
     standard = tfp.distributions.Normal(tf.constant(0.0, tf.float64), 1.0)
@@ -196,9 +196,10 @@ def discovery_significance(
     """
     poi_index(likelihood, **options)
     if data is None:
-        best = asimov_fit(likelihood, parameters_with_poi(likelihood, poi_asimov, **options))
-        fixed = fixed_poi_fit(0.0, likelihood, likelihood.expected_data(best.pars), **options)
-        statistic = _statistic(fixed, best, zero=as_float64(poi_asimov) < 0)
+        best = asimov_fit(parameters_with_poi(likelihood, poi_asimov, **options))
+        asimov_data = likelihood.expected_data(best.pars)
+        fixed = search(likelihood, asimov_data, fixed_poi=0.0, **options)
+        statistic = _statistic(likelihood, asimov_data, fixed, best, zero=as_float64(poi_asimov) < 0)
     else:
         statistic = q0(likelihood, data, **options)
     significance = guarded_sqrt(statistic.value)
@@ -260,6 +261,9 @@ def distance_from_background(q: tf.Tensor, q_asimov: tf.Tensor, bounded: bool) -
     return tf.where(below, linear, (q - q_asimov) / (2 * tf.where(~below, root_asimov, 1)))
 
 
-def _statistic(fixed: FitResult, best: FitResult, zero: tf.Tensor) -> TestStatistic:
+def _statistic(
+    likelihood: Likelihood, data: TensorLike, fixed: FitResult, best: FitResult, zero: tf.Tensor
+) -> TestStatistic:
+    fixed, best = evaluated(likelihood, data, fixed, best)
     value = tf.maximum(fixed.twice_nll - best.twice_nll, 0)
     return TestStatistic(tf.where(zero, tf.zeros_like(value), value), fixed.converged & best.converged, fixed, best)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from neos_tf.fits import asimov_fit, covariance, fit, fixed_poi_fit, guarded_sqrt, twice_nll, value_and_gradient
+from neos_tf.fits import asimov_fit, covariance, guarded_sqrt, search, twice_nll, value_and_gradient
 from neos_tf.inference import N_SIGMA, distance_from_background
 from neos_tf.parameters import parameters_with_poi, poi_index, settings
 from neos_tf.templates import Likelihood
@@ -98,14 +98,13 @@ def upper_limits(
     index = poi_index(likelihood, **options)
     lower, upper = (bound[index] for bound in settings(likelihood.model, bounds=options.get("bounds"))[1:3])
     if data is None:
-        background = best = asimov_fit(likelihood, parameters_with_poi(likelihood, 0.0, **options))
+        background = best = asimov_fit(parameters_with_poi(likelihood, 0.0, **options))
         data = tf.zeros(0, tf.float64)
     else:
-        background, best = fixed_poi_fit(0.0, likelihood, data, **options), fit(likelihood, data, **options)
+        background, best = search(likelihood, data, fixed_poi=0.0, **options), search(likelihood, data, **options)
         n_sigma = (*n_sigma, 0.0)  # that of the data, to start with
     observed = len(n_sigma) - 1 if data.shape[0] else None
     asimov_data = likelihood.expected_data(background.pars)
-    known = asimov_fit(likelihood, background.pars)
     best_poi, distances, zero = best.pars[index], tf.constant(n_sigma, tf.float64), tf.zeros((), tf.float64)
 
     def residual(q_asimov, distance):
@@ -128,7 +127,7 @@ def upper_limits(
 
     def fit_at(mu, pars, fitted_at, counts, of_counts):
         start = tf.where(fitted_at > 0, origin + (pars - origin) * mu / fitted_at, pars)
-        result = fixed_poi_fit(mu, stopped, counts, init=start, **options)
+        result = search(stopped, counts, fixed_poi=mu, init=start, **options)
         value, gradient = of_counts(result.pars)
         return result.pars, value, gradient[index], result.converged
 
@@ -217,10 +216,11 @@ def upper_limits(
     )
     last = tf.nest.pack_sequence_as(first, tf.while_loop(unfinished, step, tf.nest.flatten(first)))
     mu, slope, pars = (tf.stop_gradient(tensor) for tensor in last.found)
-    q_asimov = tf.maximum(twice_nll(pars, likelihood, asimov_data) - known.twice_nll, 0)
+    values = twice_nll(tf.concat([pars, origin[None]], axis=0), likelihood, asimov_data)
+    q_asimov = tf.maximum(values[:-1] - values[-1], 0)
     if observed is not None:
-        there = twice_nll(tf.stop_gradient(last.pars_of_data), likelihood, data)
-        own = observed_distance(mu[-1], there, best.twice_nll, q_asimov[-1])
+        points = tf.stop_gradient(tf.stack([last.pars_of_data, best.pars]))
+        own = observed_distance(mu[-1], *tf.unstack(twice_nll(points, likelihood, data)), q_asimov[-1])
         distances = tf.concat([distances[:-1], own[None]], axis=0)
     limits = mu - residual(q_asimov, distances) / slope  # Newton's last step, and the implicit function theorem
     limits = tf.where(mu > 0, limits, float("inf"))

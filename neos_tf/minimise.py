@@ -23,7 +23,7 @@ class Minimum(NamedTuple):
     Args:
         x: (n,) the minimum, differentiable with respect to the arguments of the objective; the lowest point that was
             seen if not converged.
-        value: () the objective there, differentiable once.
+        value: () the objective there, differentiable once; NaN if it was not asked for.
         converged: () bool; the slope is gone in every direction that is left, the curvature is positive, all is finite.
         n_iterations: () int32, evaluations of the objective with its derivatives.
         gradient_norm: () length of the gradient along the free directions, each in units of the root of its curvature.
@@ -52,6 +52,7 @@ def minimise(
     max_iterations: int = 100,
     derivatives: Callable | None = None,
     noise: TensorLike = 0.0,
+    evaluate: bool = True,
 ) -> Minimum:
     """Minimises a smooth function within bounds, in eager mode, in a graph or under XLA.
 
@@ -76,6 +77,7 @@ def minimise(
             point, and a step along the gradient stands in where the Hessian is not positive.
         noise: () rise of the objective that is not held against a step, beside one of 1e-12 of its value: rounding of
             sums that cancel.
+        evaluate: whether the objective is evaluated at the solution.
 
     Raises:
         ValueError: `initial` that is no vector, or bounds of another length.
@@ -105,7 +107,7 @@ def minimise(
     x = _differentiable(gradient_at, found, free, scale, hessian, arguments)
     return Minimum(
         x=tf.where(fixed, initial, x),
-        value=value_at(found[None], *arguments)[0],
+        value=value_at(found[None], *arguments)[0] if evaluate else tf.constant(float("nan"), tf.float64),
         converged=converged,
         n_iterations=iteration,
         gradient_norm=tf.norm(tf.where(free, here.gradient / scale, 0)),

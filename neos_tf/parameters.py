@@ -84,9 +84,11 @@ def settings(
     return Settings(initial, lower, upper, held, tf.reduce_all(inside))
 
 
-def settings_of(model: TemplateModel, options: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
+def settings_of(
+    model: TemplateModel, options: Mapping[str, Any], fixed_poi: TensorLike | None = None
+) -> tuple[Settings, dict[str, Any]]:
     """The settings among the options of `fit`, and the other options."""
-    given = settings(model, **{key: options.get(key) for key in SETTINGS})
+    given = settings(model, fixed_poi=fixed_poi, **{key: options.get(key) for key in SETTINGS})
     return given, {key: value for key, value in options.items() if key not in SETTINGS}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from neos_tf.fits import fit, search
+from neos_tf.fits import evaluated, search, search_with
 from neos_tf.histogram import as_float64
 from neos_tf.inference import q0, qmu
 from neos_tf.parameters import settings_of
@@ -94,7 +94,7 @@ def toy_cls(
     """
     data, poi_test = as_float64(data), as_float64(poi_test)
     observed = qmu(poi_test, likelihood, data, **options)
-    without = fit(likelihood, data, fixed_poi=0.0, **options)
+    without = search(likelihood, data, fixed_poi=0.0, **options)
     signal, failed = _statistics(likelihood, observed.fixed_poi.pars, poi_test, n_toys, (seed, 0), options)
     background, failed_too = _statistics(likelihood, without.pars, poi_test, n_toys, (seed, 1), options)
     clsb, clb = _share_above(signal, observed.value), _share_above(background, observed.value)
@@ -178,11 +178,11 @@ def _tested(model: TemplateModel, options: tuple) -> Callable:
         conditional = given._replace(initial=tf.where(here, poi, given.initial), fixed=given.fixed | here)
 
         def test(one):
-            best = search(likelihood, one, given, **dict(options))
-            fixed = search(likelihood, one, conditional, **dict(options))
-            found = best.pars[model.poi_index]
+            found = [search_with(likelihood, one, settings, **dict(options)) for settings in (given, conditional)]
+            best, fixed = evaluated(likelihood, one, *found)
+            best_poi = best.pars[model.poi_index]
             value = tf.maximum(fixed.twice_nll - best.twice_nll, 0)
-            beyond = tf.where(discovery, found < 0, found > poi)
+            beyond = tf.where(discovery, best_poi < 0, best_poi > poi)
             value = tf.where(beyond, tf.zeros_like(value), value)
             return value, best.converged & fixed.converged
 
