@@ -176,7 +176,8 @@ def _refits(model: TemplateModel, options: tuple) -> Callable:
             slope = column / tf.gather(column, place)  # of the other best fits, in first order
             start = tf.where(here, value, pars + slope * (value - tf.gather(pars, place)))
             start = tf.where(given.fixed, given.initial, start)
-            result = search_with(likelihood, data, given._replace(initial=start, fixed=given.fixed | here), **dict(options))
+            held = given._replace(initial=start, fixed=given.fixed | here)
+            result = search_with(likelihood, data, held, **dict(options))
             return result.pars[model.poi_index], result.converged
 
         return tf.map_fn(refit, (places, values), fn_output_signature=(tf.float64, tf.bool))

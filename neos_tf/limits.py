@@ -220,7 +220,8 @@ def upper_limits(
     q_asimov = tf.maximum(values[:-1] - values[-1], 0)
     if observed is not None:
         points = tf.stop_gradient(tf.stack([last.pars_of_data, best.pars]))
-        own = observed_distance(mu[-1], *tf.unstack(twice_nll(points, likelihood, data)), q_asimov[-1])
+        there, best_there = tf.unstack(twice_nll(points, likelihood, data))
+        own = observed_distance(mu[-1], there, best_there, q_asimov[-1])
         distances = tf.concat([distances[:-1], own[None]], axis=0)
     limits = mu - residual(q_asimov, distances) / slope  # Newton's last step, and the implicit function theorem
     limits = tf.where(mu > 0, limits, float("inf"))
