@@ -13,6 +13,7 @@ from neos_tf.fits import covariance, fit, fixed_poi_fit, pulls, twice_nll, uncer
 from neos_tf.histogram import binned_kde, hard_histogram
 from neos_tf.impacts import Impacts, Postfit, impacts, postfit
 from neos_tf.inference import cls, discovery_scan, discovery_significance, q0, qmu, qmu_tilde
+from neos_tf.likelihood import Likelihood
 from neos_tf.limits import UpperLimit, upper_limit
 from neos_tf.losses import (
     BCELoss,
@@ -30,7 +31,7 @@ from neos_tf.losses import (
 from neos_tf.minimise import minimise
 from neos_tf.selection import SoftCut, soft_cut
 from neos_tf.smoothing import smooth_variation
-from neos_tf.templates import Likelihood, TemplateModel
+from neos_tf.templates import TemplateModel
 from neos_tf.toys import ToyCLs, ToyDiscovery, toy_cls, toy_discovery
 from neos_tf.training import SummaryStatistic
 from neos_tf.yields import expected_yields

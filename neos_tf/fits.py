@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from neos_tf.histogram import as_float64
+from neos_tf.likelihood import Likelihood
 from neos_tf.minimise import derivatives, minimise
 from neos_tf.newton import RIDGE
 from neos_tf.parameters import Settings, settings_of
-from neos_tf.templates import Likelihood, TemplateModel
+from neos_tf.templates import TemplateModel
 from neos_tf.typing import TensorLike
 
 NOISE = 1e-14  # of all counts: rounding of -2 ln L, in which terms n ln n of float64 cancel

@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from neos_tf.fits import FitResult, covariance, guarded_sqrt, search_with
 from neos_tf.histogram import as_float64
+from neos_tf.likelihood import Likelihood
 from neos_tf.parameters import Settings, poi_index, settings_of
-from neos_tf.templates import Likelihood, TemplateModel
+from neos_tf.templates import TemplateModel
 from neos_tf.typing import TensorLike
 
 

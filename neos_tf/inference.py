@@ -12,8 +12,8 @@ import tensorflow_probability as tfp
 
 from neos_tf.fits import FitResult, asimov_fit, evaluated, guarded_sqrt, search
 from neos_tf.histogram import as_float64
+from neos_tf.likelihood import Likelihood
 from neos_tf.parameters import parameters_with_poi, poi_index, settings
-from neos_tf.templates import Likelihood
 from neos_tf.typing import TensorLike
 
 N_SIGMA = (2.0, 1.0, 0.0, -1.0, -2.0)  # of the test statistic: its upward fluctuation is a smaller CLs

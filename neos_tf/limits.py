@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from neos_tf.fits import asimov_fit, covariance, guarded_sqrt, search, twice_nll, value_and_gradient
 from neos_tf.inference import N_SIGMA, distance_from_background
+from neos_tf.likelihood import Likelihood
 from neos_tf.parameters import parameters_with_poi, poi_index, settings
-from neos_tf.templates import Likelihood
 from neos_tf.typing import TensorLike
 
 TOLERANCE = 1e-6  # of sqrt(q), before a last Newton step that squares it

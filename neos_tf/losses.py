@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from neos_tf.fits import covariance, guarded_sqrt
 from neos_tf.inference import cls, discovery_significance
+from neos_tf.likelihood import Likelihood
 from neos_tf.limits import upper_limits
 from neos_tf.parameters import parameters_with_poi, poi_index
-from neos_tf.templates import Likelihood
 
 
 class LossValue(NamedTuple):

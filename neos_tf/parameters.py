@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from neos_tf.histogram import as_float64
-from neos_tf.templates import Likelihood, TemplateModel
+from neos_tf.likelihood import Likelihood
+from neos_tf.templates import TemplateModel
 from neos_tf.typing import TensorLike
 
 SETTINGS = ("init", "bounds", "fixed")  # options of `fit` that are about parameters

@@ -16,8 +16,9 @@ import tensorflow_probability as tfp
 from neos_tf.fits import evaluated, search, search_with
 from neos_tf.histogram import as_float64
 from neos_tf.inference import q0, qmu
+from neos_tf.likelihood import Likelihood
 from neos_tf.parameters import settings_of
-from neos_tf.templates import Likelihood, TemplateModel
+from neos_tf.templates import TemplateModel
 from neos_tf.typing import TensorLike
 
 TIE = 1e-8  # of 1 + the statistic: the same counts come again, and their fits differ in the last digits

@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from neos_tf.likelihood import Likelihood
 from neos_tf.plots.figure import COLOURS, GREY, add_legend, new_figure
-from neos_tf.templates import Likelihood
 
 
 def templates(
