@@ -103,6 +103,15 @@ def check_bins(model: TemplateModel, name: str, bins: KernelBins | SoftBins) -> 
         )
 
 
+def without_lists(events: Any) -> Any:
+    """Arrays in place of the lists of numbers that Keras does not take; the rest as it is."""
+    if isinstance(events, Mapping):
+        return {name: without_lists(of) for name, of in events.items()}
+    if isinstance(events, tuple):
+        return tuple(map(without_lists, events))
+    return np.asarray(events, np.float64) if isinstance(events, list) else events
+
+
 def events_of(
     batch: Any, names: Iterable[str], dtypes: Mapping[str, str]
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:

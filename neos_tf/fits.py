@@ -42,6 +42,22 @@ class FitResult(NamedTuple):
     free: tf.Tensor
 
 
+class Solution(NamedTuple):
+    """Where a fit ends, before it is evaluated: `FitResult` with `at` in place of -2 ln L.
+
+    Args:
+        at: (n_parameters,) `pars` as a constant, but for those that are held: -2 ln L there has the derivative of that
+            at the minimum, by the envelope theorem.
+    """
+
+    pars: tf.Tensor
+    at: tf.Tensor
+    converged: tf.Tensor
+    n_iterations: tf.Tensor
+    gradient_norm: tf.Tensor
+    free: tf.Tensor
+
+
 @do_not_convert
 def twice_nll(pars: TensorLike, likelihood: Likelihood, data: TensorLike) -> tf.Tensor:
     """-2 ln L, () at one point (n_parameters,), (n_points,) at many."""
@@ -80,23 +96,22 @@ def fit(
 
 
 @do_not_convert
-def evaluated(likelihood: Likelihood, data: TensorLike, *fits: FitResult) -> list[FitResult]:
+def evaluated(likelihood: Likelihood, data: TensorLike, *solutions: Solution) -> list[FitResult]:
     """Fits to the same data, with -2 ln L: of all at once, since pyhf's graph is what takes long to compile."""
-    points = [tf.where(result.free, tf.stop_gradient(result.pars), result.pars) for result in fits]
-    values = tf.unstack(twice_nll(tf.stack(points), likelihood, data))
-    return [result._replace(twice_nll=value) for result, value in zip(fits, values, strict=True)]
+    values = tf.unstack(twice_nll(tf.stack([solution.at for solution in solutions]), likelihood, data))
+    return [FitResult(found.pars, value, *found[2:]) for found, value in zip(solutions, values, strict=True)]
 
 
 def search(
     likelihood: Likelihood, data: TensorLike, *, fixed_poi: TensorLike | None = None, **options: Any
-) -> FitResult:
+) -> Solution:
     """`fit`, before it is evaluated."""
     given, options = settings_of(likelihood.model, options, fixed_poi)
     return search_with(likelihood, data, given, **options)
 
 
 @do_not_convert
-def search_with(likelihood: Likelihood, data: TensorLike, given: Settings, **options: Any) -> FitResult:
+def search_with(likelihood: Likelihood, data: TensorLike, given: Settings, **options: Any) -> Solution:
     """`search` with settings that may be tensors."""
     model, data = likelihood.model, _data(likelihood, data)
     minimum = minimise(
@@ -111,7 +126,8 @@ def search_with(likelihood: Likelihood, data: TensorLike, given: Settings, **opt
         evaluate=False,
         **options,
     )
-    return FitResult(*minimum)._replace(converged=minimum.converged & given.valid)
+    at = tf.where(given.fixed, given.initial, tf.stop_gradient(minimum.x))
+    return Solution(minimum.x, at, minimum.converged & given.valid, *minimum[3:])
 
 
 @functools.lru_cache(maxsize=64)
@@ -141,12 +157,12 @@ def fixed_poi_fit(poi: TensorLike, likelihood: Likelihood, data: TensorLike, **o
     return fit(likelihood, data, fixed_poi=poi, **options)
 
 
-def asimov_fit(pars: TensorLike) -> FitResult:
-    """The fit to the Asimov data of `pars`, which gives `pars`: nothing to be searched; before it is evaluated."""
+def asimov_fit(pars: TensorLike) -> Solution:
+    """The fit to the Asimov data of `pars`, which gives `pars`: nothing to be searched."""
     pars = tf.convert_to_tensor(pars, tf.float64)
-    return FitResult(
+    return Solution(
         pars,
-        twice_nll=tf.constant(float("nan"), tf.float64),
+        at=tf.stop_gradient(pars),
         converged=tf.reduce_all(tf.math.is_finite(pars)),
         n_iterations=tf.constant(0),
         gradient_norm=tf.zeros((), tf.float64),

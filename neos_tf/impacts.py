@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from neos_tf.fits import FitResult, covariance, guarded_sqrt, search_with
+from neos_tf.fits import Solution, covariance, guarded_sqrt, search_with
 from neos_tf.histogram import as_float64
 from neos_tf.likelihood import Likelihood
 from neos_tf.parameters import Settings, poi_index, settings_of
@@ -186,7 +186,7 @@ def _refits(model: TemplateModel, options: tuple) -> Callable:
     return refits
 
 
-def _postfit(likelihood: Likelihood, best: FitResult, given: Settings, matrix: tf.Tensor) -> Postfit:
+def _postfit(likelihood: Likelihood, best: Solution, given: Settings, matrix: tf.Tensor) -> Postfit:
     free = np.flatnonzero(~given.fixed)
     pars = tf.gather(best.pars, free)
     sigma = tf.gather(guarded_sqrt(tf.linalg.diag_part(matrix)), free)

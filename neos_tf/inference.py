@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from neos_tf.fits import FitResult, asimov_fit, evaluated, guarded_sqrt, search
+from neos_tf.fits import FitResult, Solution, asimov_fit, evaluated, guarded_sqrt, search
 from neos_tf.histogram import as_float64
 from neos_tf.likelihood import Likelihood
 from neos_tf.parameters import parameters_with_poi, poi_index, settings
@@ -262,8 +262,8 @@ def distance_from_background(q: tf.Tensor, q_asimov: tf.Tensor, bounded: bool) -
 
 
 def _statistic(
-    likelihood: Likelihood, data: TensorLike, fixed: FitResult, best: FitResult, zero: tf.Tensor
+    likelihood: Likelihood, data: TensorLike, at_poi: Solution, free: Solution, zero: tf.Tensor
 ) -> TestStatistic:
-    fixed, best = evaluated(likelihood, data, fixed, best)
+    fixed, best = evaluated(likelihood, data, at_poi, free)
     value = tf.maximum(fixed.twice_nll - best.twice_nll, 0)
     return TestStatistic(tf.where(zero, tf.zeros_like(value), value), fixed.converged & best.converged, fixed, best)

@@ -203,6 +203,9 @@ class SummaryStatistic(keras.Model):
             ValueError: events with NaN or infinite values, after the epoch; cross_entropy_steps with `SoftBins`,
                 or without events of both classes.
         """
+        x = checks.without_lists(x)
+        if "validation_data" in options:
+            options["validation_data"] = checks.without_lists(options["validation_data"])
         if not isinstance(x, Mapping | keras.utils.PyDataset):
             options.setdefault("shuffle", False)  # datasets and generators have their order, and Keras warns of True
         if cross_entropy_steps:
@@ -270,7 +273,7 @@ class SummaryStatistic(keras.Model):
         self._loss_of_events.update_state(self._without_histograms(scores), sample_weight=n_events)
         return {"events": self._n_events.result()}
 
-    def evaluate(self, *args: Any, return_dict: bool = False, **kwargs: Any) -> dict[str, float] | list[float]:
+    def evaluate(self, x: Any = None, *, return_dict: bool = False, **options: Any) -> dict[str, float] | list[float]:
         """Metrics of the measurement with histograms of all events; arguments as of any Keras model.
 
         Raises:
@@ -279,7 +282,7 @@ class SummaryStatistic(keras.Model):
         """
         for metric in (*self._counts.values(), self._invalid, self._loss_of_events, self._n_events):
             metric.reset_state()
-        super().evaluate(*args, return_dict=True, **kwargs)
+        super().evaluate(checks.without_lists(x), return_dict=True, **options)
         self._invalid.refuse()
         templates = self.histograms()
         logs = {name: float(value) for name, value in self._measured(templates).items()}

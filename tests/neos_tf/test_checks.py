@@ -107,6 +107,10 @@ def test_types_and_lists_in_batches_may_be_mixed(samples):
     }
     summary.reset_metrics()
     assert summary.train_on_batch(mixed, return_dict=True) == pytest.approx(expected, rel=1e-6)  # float32
+    lists = {name: (x.tolist(), [1.0] * len(x)) for name, x in samples.items()}
+    history = summary.fit(lists, batch_size=100, validation_data=lists, verbose=0).history
+    assert history["loss"] == pytest.approx([expected["loss"]], rel=1e-6)
+    assert history["val_loss"] == pytest.approx([summary.evaluate(lists, verbose=0)[0]], rel=1e-6)
     results = []
     for batch in (whole, as_integers):
         summary.reset_metrics()
