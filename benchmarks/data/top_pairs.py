@@ -196,7 +196,7 @@ def tags_given_two(probability: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     for k in range(n_jets - 1, -1, -1):
         p = probability[:, k]
         none, one = none * (1 - p), one * (1 - p) + none * p
-        enough[k, 1], enough[k, 2] = 1 - none, 1 - none - one
+        enough[k, 1], enough[k, 2] = 1 - none, np.maximum(1 - none - one, 0)  # never -1e-17
     missing, rows = np.full(n_events, 2), np.arange(n_events)
     tag = np.zeros(probability.shape, bool)
     for k in range(n_jets):

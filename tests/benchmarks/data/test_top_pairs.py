@@ -188,3 +188,10 @@ def test_the_recipe_says_how_they_were_made():
     recipe = read_top_pairs_recipe()
     assert recipe["settings"]["train"]["seed"] != recipe["settings"]["test"]["seed"]
     assert json.loads(json.dumps(recipe)) == recipe
+
+
+def test_all_embedded_events_have_finite_weights_under_tag_variations():
+    """Events that cannot have two tags have weight 0, and no division by a probability of 0."""
+    for split in ("train", "test"):
+        weight = load_top_pairs(split, "btag_up").weight
+        assert np.isfinite(weight).all() and (weight >= 0).all()

@@ -1,0 +1,178 @@
+"""The trainings that are compared: the same network, on cross-entropy in several ways and on the measurement itself."""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import neos_tf
+import pnn_tf
+from benchmarks.data.top_pairs import DETECTORS, NOMINAL
+from benchmarks.search.events import VARIED, Sample
+from benchmarks.search.measurement import TAILS, Scorer, logit_model, measurement
+
+# The jet energy scale of nominal and varied events, relative to the nominal one.
+SCALES = {None: 1.0} | {
+    name: DETECTORS[name].jet_scale[0] / NOMINAL.jet_scale[0] for name in ("jes_down", "jes_up")
+}
+PARTS = [process + ("" if name is None else f"_{name}") for process in ("signal", "background") for name in (None, *VARIED)]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of all trainings.
+
+    Args:
+        units: widths of the hidden layers.
+        dropout: after each hidden layer.
+        epochs: passes of cross-entropy over the nominal events.
+        batch_size: events of a batch of cross-entropy.
+        learning_rate: of Adam, for cross-entropy.
+        steps: on the measurement, each at one mass, after cross-entropy.
+        steps_from_scratch: without it.
+        sample_batch: events of each process and variation in such a step.
+        measurement_rate: of Adam, for these steps.
+        bandwidth: of the kernels, in units of the logit.
+        strength: of the distance correlation with the jet energy scale.
+    """
+
+    units: tuple[int, ...] = (128, 64, 32)
+    dropout: float = 0.2
+    epochs: int = 12
+    batch_size: int = 512
+    learning_rate: float = 1e-3
+    steps: int = 200
+    steps_from_scratch: int = 300
+    sample_batch: int = 2000
+    measurement_rate: float = 3e-4
+    bandwidth: float = 0.3
+    strength: float = 3.0
+
+
+def new_network(train: Sample, settings: Settings, seed: int, with_scale: bool = False) -> keras.Model:
+    """An affine network of features in GeV; theta is the mass, or mass and jet energy scale."""
+    selected = train.nominal.select(train.nominal.weight > 0)
+    masses = np.array(train.masses)
+    points = [[mass, scale] for mass in masses for scale in SCALES.values()] if with_scale else masses
+    mean, std = selected.features.mean(axis=0, dtype=np.float64), selected.features.std(axis=0, dtype=np.float64)
+    return pnn_tf.parametric_network(
+        len(selected.names),
+        2 if with_scale else 1,
+        units=settings.units,
+        dropout=settings.dropout,
+        theta_scale=[1000.0, 0.03] if with_scale else 1000.0,
+        theta_offset=[0.0, 1.0] if with_scale else 0.0,
+        theta_points=points,
+        feature_mean=mean,
+        feature_variance=std**2,
+        feature_names=selected.names,
+        seed=seed,
+    )
+
+
+def cross_entropy(train: Sample, settings: Settings, seed: int) -> Scorer:
+    """On nominal events."""
+    network = new_network(train, settings, seed)
+    _fit(network, _batches(train, {None: 1.0}, settings, seed), "binary_crossentropy", train, settings)
+    return Scorer(network)
+
+
+def augmented(train: Sample, settings: Settings, seed: int) -> Scorer:
+    """On nominal and varied events alike."""
+    network = new_network(train, settings, seed)
+    batches = _batches(train, dict.fromkeys((None, *VARIED), 1.0), settings, seed)
+    _fit(network, batches, "binary_crossentropy", train, settings)
+    return Scorer(network)
+
+
+def told_the_scale(train: Sample, settings: Settings, seed: int) -> Scorer:
+    """On events at three jet energy scales, with the scale in theta; it is told the nominal one in the measurement."""
+    network = new_network(train, settings, seed, with_scale=True)
+    _fit(network, _batches(train, SCALES, settings, seed, True), "binary_crossentropy", train, settings)
+    return Scorer(network, (1.0,))
+
+
+def decorrelated(start: Scorer, train: Sample, settings: Settings, seed: int) -> Scorer:
+    """From cross-entropy, with a penalty on the distance correlation of score and jet energy scale in the background."""
+
+    def target(x, label, weight):
+        mass, scale = x["theta"][:, :1], x["theta"][:, 1:]
+        return {"features": x["features"], "theta": mass}, tf.concat([label, scale, mass], axis=1), weight
+
+    network = copy_of(start.network)
+    batches = _batches(train, SCALES, settings, seed, True).map(target)
+    _fit(network, batches, pnn_tf.DecorrelatedCrossentropy(settings.strength), train, settings)
+    return Scorer(network)
+
+
+def on_measurement(
+    start: Scorer | keras.Model, loss: neos_tf.Loss, n_steps: int, train: Sample, settings: Settings, seed: int
+) -> Scorer:
+    """On what the measurement gives, each step at one of the masses in turn; the start stays as it is."""
+    network = copy_of(start.network) if isinstance(start, Scorer) else start
+    shares = [1 - tail for tail in TAILS]
+    statistic = neos_tf.SummaryStatistic(
+        logit_model(network),
+        measurement(len(TAILS) + 1, with_statistics=False),
+        neos_tf.QuantileBins(shares, of="background", bandwidth=settings.bandwidth),
+        yields=dict.fromkeys(PARTS),
+    )
+    statistic.compile(keras.optimizers.Adam(settings.measurement_rate), loss, metrics=())
+    statistic.fit(measurement_batches(train, settings.sample_batch, seed), steps_per_epoch=n_steps, verbose=0)
+    return Scorer(network)
+
+
+def measurement_batches(train: Sample, batch_size: int, seed: int) -> tf.data.Dataset:
+    """An endless stream of batches at one of the masses in turn: both processes, nominal and under each variation."""
+    streams = []
+    for number, mass in enumerate(train.masses):
+        samples = {}
+        for process, part_of in (("background", train.background), ("signal", partial(train.signal, mass))):
+            for variation in (None, *VARIED):
+                features, weight = part_of(variation)
+                name = process if variation is None else f"{process}_{variation}"
+                theta = np.full((len(features), 1), mass, np.float32)
+                samples[name] = ({"features": features, "theta": theta}, weight)
+        paired = [[name for name in samples if name.startswith(process)] for process in ("background", "signal")]
+        seeds = {"seed": seed + 100 * number, "paired": paired, "scale_weights": True}
+        streams.append(neos_tf.sample_batches(samples, batch_size, **seeds).repeat())
+    return tf.data.Dataset.choose_from_datasets(streams, tf.data.Dataset.range(len(streams)).repeat())
+
+
+def copy_of(network: keras.Model) -> keras.Model:
+    """With the same weights."""
+    other = keras.models.clone_model(network)
+    other.set_weights(network.get_weights())
+    return other
+
+
+def _batches(train, scales, settings, seed, told=False):
+    """Balanced batches of the events under each of the variations `scales`, whose values are told as a second theta."""
+    features, theta, label, weight = [], [], [], []
+    for name, scale in scales.items():
+        events = train.nominal if name is None else train.varied[name]
+        there = events.weight > 0
+        features.append(events.features[there])
+        mass = events.theta[there]
+        theta.append(np.column_stack([mass, np.full(len(mass), scale)]) if told else mass)
+        label.append(events.label[there])
+        weight.append(events.weight[there])
+    arrays = [np.concatenate(parts) for parts in (features, theta, label)]
+    told_apart = {"nuisances": [1]} if told else {}
+    return pnn_tf.balanced_batches(
+        *arrays,
+        weight=np.concatenate(weight),
+        batch_size=settings.batch_size,
+        background_theta=pnn_tf.Identical(train.masses),
+        seed=seed,
+        **told_apart,
+    ).dataset
+
+
+def _fit(network, batches, loss, train, settings):
+    steps = math.ceil(len(train.nominal) / settings.batch_size)
+    network.compile(keras.optimizers.Adam(settings.learning_rate), loss)
+    network.fit(batches, steps_per_epoch=steps, epochs=settings.epochs, shuffle=False, verbose=0)
