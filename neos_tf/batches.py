@@ -1,6 +1,7 @@
 """Batches that hold some events of every sample, as a measurement needs them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -23,7 +24,8 @@ def sample_batches(
     `paired` keeps such samples together; `variations` makes them of the batch.
 
     Args:
-        samples: features (n_events, n_features), or a pair of them and weights (n_events,), by name.
+        samples: features (n_events, n_features), or a pair of them and weights (n_events,), by name. Features are a
+            dict of arrays, by input, for a network of several inputs.
         batch_size: events of each sample in a batch.
         seed: of the order of events; None for the order given.
         paired: groups of names of samples whose events belong together row by row, and are shuffled as one.
@@ -31,9 +33,9 @@ def sample_batches(
             features of the events in a batch from theirs; or features and weights from both, if the sample has weights.
 
     Raises:
-        ValueError: no sample, a sample of less than a batch, weights of another length; groups of samples that are
-            unknown, in two groups, or of other lengths; a variation of an unknown sample, with the name of a sample, or
-            with another number of events.
+        ValueError: no sample, a sample of less than a batch, weights or inputs of other lengths; groups of samples
+            that are unknown, in two groups, or of other lengths; a variation of an unknown sample, with the name of a
+            sample, or with another number of events.
 
     >>> shifted = {"background_up": ("background", lambda features: features + 1)}
     >>> (batch,) = sample_batches({"background": [[1.0], [2.0]]}, 2, seed=None, variations=shifted)
@@ -42,10 +44,7 @@ def sample_batches(
     """
     if not samples:
         raise ValueError("Expected at least one sample. Received: none.")
-    tensors = {
-        name: tuple(map(tf.convert_to_tensor, arrays)) if isinstance(arrays, tuple) else tf.convert_to_tensor(arrays)
-        for name, arrays in samples.items()
-    }
+    tensors = {name: _tensors(arrays) for name, arrays in samples.items()}
     group_of = _groups(tensors, paired)
     variations = dict(variations or {})
     for name, (source, _) in variations.items():
@@ -105,9 +104,18 @@ def _groups(samples: Mapping, paired: Sequence[Sequence[str]]) -> dict[str, tupl
     return {name: groups.get(name, (name,)) for name in samples}
 
 
-def _n_events(name: str, arrays: tf.Tensor | tuple[tf.Tensor, ...]) -> int:
+def _tensors(arrays: Any) -> Any:
+    """Features, by input or not, or a pair of them and weights."""
+    if isinstance(arrays, Mapping):
+        return {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
+    return tuple(map(_tensors, arrays)) if isinstance(arrays, tuple) else tf.convert_to_tensor(arrays)
+
+
+def _n_events(name: str, arrays: Any) -> int:
     """Of a sample, from the lengths of its features and weights."""
     lengths = {array.shape[0] for array in tf.nest.flatten(arrays)}
-    if len(lengths) > 1:
-        raise ValueError(f"Expected one weight an event of sample {name!r}. Received: lengths {sorted(lengths)}.")
+    if len(lengths) != 1:
+        inputs = arrays[0] if isinstance(arrays, tuple) else arrays
+        each = "one row of each input and one weight" if isinstance(inputs, Mapping) else "one weight"
+        raise ValueError(f"Expected {each} an event of sample {name!r}. Received: lengths {sorted(lengths)}.")
     return lengths.pop()

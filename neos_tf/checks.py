@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from neos_tf.binning import KernelBins, SoftBins
 from neos_tf.templates import TemplateModel
+from neos_tf.typing import Features
 
 UNBOUNDED = ("linear", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "relu", "softplus", "exponential")
 RANGES = dict.fromkeys(UNBOUNDED, (-np.inf, np.inf)) | {
@@ -112,13 +113,26 @@ def without_lists(events: Any) -> Any:
     return np.asarray(events, np.float64) if isinstance(events, list) else events
 
 
+def inputs_of(network: keras.Model) -> dict[str, keras.KerasTensor]:
+    """By name; empty if the network does not know its inputs, as one with a `call` of its own."""
+    structure = getattr(network, "input", None)  # a sequential model has none before it is called
+    if isinstance(structure, Mapping):
+        return dict(structure)
+    return {given.name: given for given in getattr(network, "inputs", None) or []}
+
+
+def types_of_inputs(network: keras.Model) -> dict[str, str] | str:
+    """By name of an input; one for all if the network does not know its inputs."""
+    return {name: given.dtype for name, given in inputs_of(network).items()} or network.compute_dtype
+
+
 def events_of(
-    batch: Any, names: Iterable[str], dtypes: Mapping[str, str]
-) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    """Features (n_events, n_features), in the type of their network, and weights (n_events,) float64 by sample.
+    batch: Any, names: Iterable[str], dtypes: Mapping[str, dict[str, str] | str]
+) -> tuple[dict[str, Features], dict[str, tf.Tensor]]:
+    """Features (n_events, n_features) in the types of the network's inputs, and weights (n_events,) float64 by sample.
 
     Raises:
-        ValueError: a batch that is no dict of the samples `names`; labels.
+        ValueError: a batch that is no dict of the samples `names`; labels; features of other inputs.
     """
     batch, label, _ = keras.utils.unpack_x_y_sample_weight(batch)
     if not isinstance(batch, dict) or set(batch) != set(names) or label is not None:
@@ -130,29 +144,56 @@ def events_of(
     features, weights = {}, {}
     for name in names:
         events, weight = _pair(batch[name])
-        events = tf.convert_to_tensor(events)
-        kind = tf.as_dtype(dtypes[name])
-        features[name] = tf.cast(events, kind) if kind.is_floating else events
+        features[name] = _features_of(name, events, dtypes[name])
         weights[name] = (
-            tf.ones(tf.shape(events)[:1], tf.float64)
+            tf.ones([n_events(features[name])], tf.float64)
             if weight is None
             else tf.reshape(tf.cast(weight, tf.float64), [-1])
         )
     return features, weights
 
 
-def n_invalid(features: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+def n_events(features: Features) -> tf.Tensor:
+    """() int32."""
+    return tf.shape(tf.nest.flatten(features)[0])[0]
+
+
+def n_invalid(features: Features, weights: tf.Tensor) -> tf.Tensor:
     """() float64 number of events with a feature or a weight that is NaN or infinite."""
     valid = tf.math.is_finite(weights)
-    if features.dtype.is_floating:
-        valid &= tf.reduce_all(tf.math.is_finite(features), axis=list(range(1, features.shape.rank)))
+    for array in tf.nest.flatten(features):
+        if array.dtype.is_floating:
+            valid &= tf.reduce_all(tf.math.is_finite(array), axis=list(range(1, array.shape.rank)))
     return tf.math.count_nonzero(~valid, dtype=tf.float64)
 
 
 def _pair(events: Any) -> tuple[Any, Any]:
-    """(features, weights or None); a list is a pair if it holds two arrays, else features."""
-    arrays = isinstance(events, list) and len(events) == 2 and all(hasattr(part, "shape") for part in events)
+    """(features, weights or None); a list is a pair if it holds two arrays, or inputs and an array; else features."""
+    arrays = isinstance(events, list) and len(events) == 2 and (hasattr(events[0], "shape") or _is_named(events[0]))
+    arrays = arrays and hasattr(events[1], "shape")
     return tuple(events) if arrays or isinstance(events, tuple) else (events, None)
+
+
+def _is_named(features: Any) -> bool:
+    return isinstance(features, Mapping)
+
+
+def _features_of(name: str, features: Any, dtypes: dict[str, str] | str) -> Features:
+    """Of a sample, cast to the types of the inputs."""
+    if not isinstance(dtypes, str):
+        expected = f"Expected features of sample {name!r} by the inputs of its network, {', '.join(dtypes)}. Received: "
+        if not _is_named(features) and len(dtypes) > 1:
+            raise ValueError(f"{expected}one array. Give {{input: array}}.")
+        if _is_named(features) and set(features) != set(dtypes):
+            raise ValueError(f"{expected}{', '.join(map(str, features)) or 'none'}.")
+    if not _is_named(features):
+        return _cast(features, dtypes if isinstance(dtypes, str) else next(iter(dtypes.values())))
+    return {key: _cast(array, dtypes if isinstance(dtypes, str) else dtypes[key]) for key, array in features.items()}
+
+
+def _cast(array: Any, dtype: str) -> tf.Tensor:
+    array, kind = tf.convert_to_tensor(array), tf.as_dtype(dtype)
+    return tf.cast(array, kind) if kind.is_floating else array
 
 
 def _last_activation(network: keras.Model) -> str | None:

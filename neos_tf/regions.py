@@ -11,6 +11,7 @@ from neos_tf.binning import KernelBins, SoftBins
 from neos_tf.by_channel import by_channel
 from neos_tf.fits import guarded_sqrt
 from neos_tf.templates import TemplateModel
+from neos_tf.typing import Features
 
 Tensors = dict[str, tf.Tensor]
 
@@ -68,7 +69,9 @@ class Regions:
             checks.check_network(part, bins)
             selection = given["selection"][channel]
             if selection is not None and not selection.built:
-                selection.build(part.input_shape)
+                inputs = checks.inputs_of(part)
+                several = {name: given.shape for name, given in inputs.items()} if len(inputs) > 1 else None
+                selection.build(several or part.input_shape)
             self.parts[channel] = Region(part, bins, selection)
         for name, channel in self.channels.items():
             checks.check_bins(model, name, self.parts[channel].bins)
@@ -78,25 +81,23 @@ class Regions:
         return self.parts[self.channels[name]].bins
 
     @property
-    def dtypes(self) -> dict[str, str]:
-        """Type of the features of each sample."""
-        of = {}
-        for channel, (network, _, _) in self.parts.items():
-            inputs = getattr(network, "inputs", None)
-            of[channel] = inputs[0].dtype if inputs else network.compute_dtype
+    def dtypes(self) -> dict[str, dict[str, str] | str]:
+        """Types of the features of each sample, by input where they are known."""
+        of = {channel: checks.types_of_inputs(part.network) for channel, part in self.parts.items()}
         return {name: of[channel] for name, channel in self.channels.items()}
 
-    def scores(self, features: Tensors, training: bool) -> Tensors:
+    def scores(self, features: Mapping[str, Features], training: bool) -> Tensors:
         """(n_events, n_outputs) by sample, from one call of each network."""
         scores: Tensors = {}
         for network in {id(part.network): part.network for part in self.parts.values()}.values():
             names = [name for name, channel in self.channels.items() if self.parts[channel].network is network]
-            sizes = [tf.shape(features[name])[0] for name in names]
-            outputs = network(tf.concat([features[name] for name in names], axis=0), training=training)
+            sizes = [checks.n_events(features[name]) for name in names]
+            together = tf.nest.map_structure(lambda *of: tf.concat(of, axis=0), *(features[name] for name in names))
+            outputs = network(together, training=training)
             scores |= dict(zip(names, tf.split(outputs, sizes), strict=True))
         return scores
 
-    def selected(self, features: Tensors, weights: Tensors, hard: bool = False) -> Tensors:
+    def selected(self, features: Mapping[str, Features], weights: Tensors, hard: bool = False) -> Tensors:
         """(n_events,) weights after the cuts."""
         selected = dict(weights)
         for name, channel in self.channels.items():

@@ -21,6 +21,7 @@ from neos_tf.losses import Loss
 from neos_tf.measurement import Counts, Invalid, LossOfSteps, RefuseInvalid, loss_and_slopes, measured, metrics_of
 from neos_tf.regions import Regions
 from neos_tf.templates import TemplateModel
+from neos_tf.typing import Features
 
 METRICS = ("cls", "significance", "sigma")
 
@@ -30,7 +31,8 @@ class SummaryStatistic(keras.Model):
     """A network, and the measurement that is made with histograms of its output.
 
     `fit` takes batches {name: features} or {name: (features, weights)} with events of every sample, as of
-    `sample_batches`, named as the templates of the model. A template is the share of the sample's weights in each bin,
+    `sample_batches`, named as the templates of the model. Features are an array, or a dict of arrays by input for a
+    network of several named inputs, as a parametric one. A template is the share of the sample's weights in each bin,
     times its expected events; in training shares are those of a kernel density estimate or of `SoftBins`, in evaluation
     plain counts. Templates without events in the batch keep the numbers of the specification, and absolute
     uncertainties (staterror, shapesys) without are the statistical ones of the histogram.
@@ -118,7 +120,7 @@ class SummaryStatistic(keras.Model):
         """The layer that was given as `edges`, if one was."""
         return self._edges if isinstance(self._edges, LearnableEdges) else None
 
-    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, features: Features, training: bool = False) -> tf.Tensor:
         if isinstance(self.network, Mapping):
             raise ValueError("Expected one network. Received: one a channel. Call statistic.network[channel] instead.")
         return self.network(features, training=training)
