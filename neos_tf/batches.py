@@ -13,6 +13,7 @@ def sample_batches(
     seed: int | None = 0,
     paired: Sequence[Sequence[str]] = (),
     variations: Mapping[str, tuple[str, Callable]] | None = None,
+    scale_weights: bool = False,
 ) -> tf.data.Dataset:
     """A dataset of batches {name: features}, or {name: (features, weights)}, with as many events of every sample.
 
@@ -31,11 +32,13 @@ def sample_batches(
         paired: groups of names of samples whose events belong together row by row, and are shuffled as one.
         variations: by name of a further sample, the one that it is made of, and a function of TensorFlow that gives the
             features of the events in a batch from theirs; or features and weights from both, if the sample has weights.
+        scale_weights: multiply the weights by n_events / batch_size, so that those of a batch sum to the sample's sum
+            on average; for yields of None in `SummaryStatistic`.
 
     Raises:
         ValueError: no sample, a sample of less than a batch, weights or inputs of other lengths; groups of samples
             that are unknown, in two groups, or of other lengths; a variation of an unknown sample, with the name of a
-            sample, or with another number of events.
+            sample, or with another number of events; scale_weights with a sample or a variation without weights.
 
     >>> shifted = {"background_up": ("background", lambda features: features + 1)}
     >>> (batch,) = sample_batches({"background": [[1.0], [2.0]]}, 2, seed=None, variations=shifted)
@@ -83,7 +86,14 @@ def sample_batches(
                     f"Expected variation {name!r} of {batch_size} events, as the batch of {source!r}. Received: "
                     f"{_n_events(name, events[name])}."
                 )
-        return events
+        return {name: scaled(name, arrays) for name, arrays in events.items()} if scale_weights else events
+
+    def scaled(name, arrays):
+        if not isinstance(arrays, tuple):
+            raise ValueError(f"Expected weights of every sample for scale_weights. Received: none of {name!r}.")
+        features, weights = arrays
+        source, _ = variations.get(name, (name, None))
+        return features, tf.cast(weights, tf.float64) * (_n_events(source, tensors[source]) / batch_size)
 
     return tf.data.Dataset.zip(*orders.values()).map(batch).prefetch(2)
 

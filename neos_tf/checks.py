@@ -1,7 +1,7 @@
 """What a summary statistic is made of and fed with, checked: networks, expected events, batches."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -67,7 +67,7 @@ def check_scores(network: keras.Model, bins: KernelBins | SoftBins) -> None:
         raise ValueError(f"Expected a network with one output between 0 and 1 for a loss of scores. Received: {of}.")
 
 
-def check_yields(model: TemplateModel, yields: Mapping[str, float], uncertainties: Mapping[str, str]) -> None:
+def check_yields(model: TemplateModel, yields: Mapping[str, float | None], uncertainties: Mapping[str, str]) -> None:
     """Are there expected events of all that has no numbers?
 
     Raises:
@@ -79,7 +79,8 @@ def check_yields(model: TemplateModel, yields: Mapping[str, float], uncertaintie
             f"Expected yields of templates of the model, {', '.join(model.templates)}. Received: "
             f"{', '.join(yields) or 'none'}."
         )
-    wrong = {name: value for name, value in yields.items() if not (np.isfinite(value) and value >= 0)}
+    numbers = {name: value for name, value in yields.items() if value is not None}
+    wrong = {name: value for name, value in numbers.items() if not (np.isfinite(value) and value >= 0)}
     if wrong:
         raise ValueError(f"Expected yields that are finite and not negative. Received: {wrong}.")
     missing = [name for name in model.template_names if name not in {**yields, **uncertainties}]
@@ -127,23 +128,29 @@ def types_of_inputs(network: keras.Model) -> dict[str, str] | str:
 
 
 def events_of(
-    batch: Any, names: Iterable[str], dtypes: Mapping[str, dict[str, str] | str]
+    batch: Any, yields: Mapping[str, float | None], dtypes: Mapping[str, dict[str, str] | str]
 ) -> tuple[dict[str, Features], dict[str, tf.Tensor]]:
     """Features (n_events, n_features) in the types of the network's inputs, and weights (n_events,) float64 by sample.
 
     Raises:
-        ValueError: a batch that is no dict of the samples `names`; labels; features of other inputs.
+        ValueError: a batch that is no dict of the samples in `yields`; labels; features of other inputs; no weights
+            where the yield is None.
     """
     batch, label, _ = keras.utils.unpack_x_y_sample_weight(batch)
-    if not isinstance(batch, dict) or set(batch) != set(names) or label is not None:
+    if not isinstance(batch, dict) or set(batch) != set(yields) or label is not None:
         received = "labels" if label is not None else ", ".join(batch) if isinstance(batch, dict) else type(batch)
         raise ValueError(
-            f"Expected batches of a dict with events of {', '.join(names)}. Received: {received}. See "
+            f"Expected batches of a dict with events of {', '.join(yields)}. Received: {received}. See "
             "neos_tf.sample_batches."
         )
     features, weights = {}, {}
-    for name in names:
+    for name, expected in yields.items():
         events, weight = _pair(batch[name])
+        if expected is None and weight is None:
+            raise ValueError(
+                f"Expected weights of sample {name!r} in each batch, as its yield is None: they are its expected "
+                "events. Received: features alone. See sample_batches(..., scale_weights=True)."
+            )
         features[name] = _features_of(name, events, dtypes[name])
         weights[name] = (
             tf.ones([n_events(features[name])], tf.float64)

@@ -36,7 +36,7 @@ class Regions:
     def __init__(
         self,
         model: TemplateModel,
-        yields: Mapping[str, float],
+        yields: Mapping[str, float | None],
         *,
         network: Any,
         edges: Any,
@@ -105,9 +105,20 @@ class Regions:
                 selected[name] *= tf.cast(selection(features[name], hard=hard), tf.float64)
         return selected
 
+    def scale(self, name: str) -> float:
+        """Expected events that stand for a share, or a batch, of a sample."""
+        expected = self.yields[name]
+        return 1.0 if expected is None else expected
+
+    def norm(self, name: str, weights: tf.Tensor) -> tf.Tensor:
+        """() what sums of weights (n_events,) are divided by: their sum, or 1 a batch if they are expected events."""
+        if self.yields[name] is not None:
+            return tf.reduce_sum(weights)
+        return tf.constant(1 / tf.distribute.get_strategy().num_replicas_in_sync, tf.float64)  # each has a part of it
+
     def templates(self, scores: Tensors, selected: Tensors, weights: Tensors) -> Tensors:
         """(n_bins,) with a gradient, of the soft histograms."""
-        scale = {name: self.yields[name] / tf.reduce_sum(weights[name]) for name in self.yields}
+        scale = {name: self.scale(name) / self.norm(name, weights[name]) for name in self.yields}
         templates = {name: scale[name] * self.bins(name).soft(scores[name], selected[name]) for name in self.yields}
         for name, sample in self.uncertainties.items():
             squared = self.bins(sample).soft(scores[sample], selected[sample] ** 2)

@@ -66,7 +66,7 @@ def test_batches_of_named_inputs_keep_rows_together():
 def test_each_input_has_its_type_and_invalid_values_count_once():
     dtypes = {"signal": {"features": "float64", "index": "int32"}}
     given = {"features": np.ones((3, 2), "float32"), "index": np.arange(3)}
-    features, weights = events_of({"signal": given}, ["signal"], dtypes)
+    features, weights = events_of({"signal": given}, {"signal": 1.0}, dtypes)
     assert {name: array.dtype for name, array in features["signal"].items()} == {
         "features": tf.float64,
         "index": tf.int64,
