@@ -1,7 +1,7 @@
 """What a summary statistic is made of and fed with, checked: networks, expected events, batches."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -52,6 +52,20 @@ def check_network(network: keras.Model, bins: KernelBins | SoftBins) -> None:
     if np.isinf(upper):
         raise ValueError(f"Expected edges that cover the output of the network. Received: {between}, or a sigmoid.")
     warnings.warn(f"Edges do not cover the output of the network: {between}, unless it is meant.", stacklevel=4)
+
+
+def check_quantiles(channel: str, bins: KernelBins | SoftBins, names: Sequence[str]) -> None:
+    """Are bins that are quantiles those of a sample of events in this channel, one of `names`?
+
+    Raises:
+        ValueError: another sample.
+    """
+    quantiles = getattr(bins, "quantiles", None)
+    if quantiles is not None and quantiles.of not in names:
+        raise ValueError(
+            f"Expected QuantileBins of one of the samples of events in channel {channel!r}, {', '.join(names)}. "
+            f"Received: of={quantiles.of!r}."
+        )
 
 
 def check_scores(network: keras.Model, bins: KernelBins | SoftBins) -> None:

@@ -27,7 +27,7 @@ def export_savedmodel(statistic: SummaryStatistic, path: str | os.PathLike) -> N
         path: directory to write; what is there is replaced.
 
     Raises:
-        ValueError: a network of several inputs, or one that does not know its input.
+        ValueError: a network of several inputs, or one that does not know its input; `QuantileBins`.
     """
     by_channel = any(isinstance(part, Mapping) for part in (statistic.network, statistic.edges, statistic.selection))
     archive, tracked = keras.export.ExportArchive(), set()

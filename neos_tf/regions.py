@@ -67,6 +67,9 @@ class Regions:
                 raise ValueError(f"Expected no bandwidth with SoftBins. Received: bandwidth={width}.")
             bins = value if channel in soft else KernelBins(value, width, **options)
             checks.check_network(part, bins)
+            checks.check_quantiles(
+                channel, bins, [name for name in yields if channel in model.templates[name].channels]
+            )
             selection = given["selection"][channel]
             if selection is not None and not selection.built:
                 inputs = checks.inputs_of(part)
@@ -116,11 +119,17 @@ class Regions:
             return tf.reduce_sum(weights)
         return tf.constant(1 / tf.distribute.get_strategy().num_replicas_in_sync, tf.float64)  # each has a part of it
 
+    def in_batch(self, scores: Tensors, selected: Tensors) -> dict[str, KernelBins | SoftBins]:
+        """Bins of each sample, as the events of a batch make them."""
+        bins = {channel: part.bins.in_batch(scores, selected) for channel, part in self.parts.items()}
+        return {name: bins[channel] for name, channel in self.channels.items()}
+
     def templates(self, scores: Tensors, selected: Tensors, weights: Tensors) -> Tensors:
         """(n_bins,) with a gradient, of the soft histograms."""
+        bins = self.in_batch(scores, selected)
         scale = {name: self.scale(name) / self.norm(name, weights[name]) for name in self.yields}
-        templates = {name: scale[name] * self.bins(name).soft(scores[name], selected[name]) for name in self.yields}
+        templates = {name: scale[name] * bins[name].soft(scores[name], selected[name]) for name in self.yields}
         for name, sample in self.uncertainties.items():
-            squared = self.bins(sample).soft(scores[sample], selected[sample] ** 2)
+            squared = bins[sample].soft(scores[sample], selected[sample] ** 2)
             templates[name] = scale[sample] * guarded_sqrt(squared)
         return templates

@@ -19,6 +19,7 @@ from neos_tf.cross_entropy import StopAfter, cross_entropy
 from neos_tf.edges import LearnableEdges
 from neos_tf.losses import Loss
 from neos_tf.measurement import Counts, Invalid, LossOfSteps, RefuseInvalid, loss_and_slopes, measured, metrics_of
+from neos_tf.quantiles import QuantileBins
 from neos_tf.regions import Regions
 from neos_tf.templates import TemplateModel
 from neos_tf.typing import Features
@@ -57,7 +58,8 @@ class SummaryStatistic(keras.Model):
         network: a Keras model of features, with one output, or with one a bin of `SoftBins`; built, as one that begins
             with `keras.Input`. Or a dict of models by channel.
         model: the measurement; its channels with templates of events have as many bins as `edges`.
-        edges: (n_bins + 1,) of the network's output, or `LearnableEdges`, or `SoftBins`. Or a dict of these by channel.
+        edges: (n_bins + 1,) of the network's output, or `LearnableEdges`, `QuantileBins` or `SoftBins`. Or a dict of
+            these by channel.
         bandwidth: of the kernels, in units of the output; None with `SoftBins`. Or a dict by channel.
         yields: expected events of each sample of events, in all bins and beyond, before `selection`; of samples whose
             weights sum to them, `expected_yields(samples)`. None where the weights of each batch sum to them, as of
@@ -83,7 +85,7 @@ class SummaryStatistic(keras.Model):
         self,
         network: keras.Model | Mapping[str, keras.Model],
         model: TemplateModel,
-        edges: ArrayLike | LearnableEdges | SoftBins | Mapping,
+        edges: ArrayLike | LearnableEdges | QuantileBins | SoftBins | Mapping,
         bandwidth: float | Mapping[str, float | None] | None = None,
         *,
         yields: Mapping[str, float | None],
@@ -113,7 +115,11 @@ class SummaryStatistic(keras.Model):
 
     @property
     def edges(self) -> tf.Tensor | dict[str, tf.Tensor]:
-        """(n_bins + 1,) as they are now; by channel if they were given so."""
+        """(n_bins + 1,) as they are now; by channel if they were given so.
+
+        Raises:
+            ValueError: `QuantileBins`, which have edges in a batch alone.
+        """
         edges = {channel: part.bins.edges for channel, part in self.regions.parts.items()}
         return edges if isinstance(self._edges, Mapping) else next(iter(edges.values()))
 
@@ -265,8 +271,9 @@ class SummaryStatistic(keras.Model):
         features, weights = checks.events_of(data, self.yields, self.regions.dtypes)
         scores = self.regions.scores(features, training=False)
         selected = self.regions.selected(features, weights, hard=True)
+        bins_of = self.regions.in_batch(scores, selected)
         for name, counts in self._counts.items():
-            bins, squares = self.regions.bins(name), name in self.regions.uncertainties.values()
+            bins, squares = bins_of[name], name in self.regions.uncertainties.values()
             counts.update_state(
                 bins.hard(scores[name], selected[name]),
                 bins.hard(scores[name], selected[name] ** 2) if squares else None,
@@ -388,5 +395,7 @@ class SummaryStatistic(keras.Model):
         return statistic(*(templates[name] for name in names))
 
 
-def _plain(edges: ArrayLike | LearnableEdges | SoftBins) -> Any:
-    return edges if isinstance(edges, LearnableEdges | SoftBins) else np.asarray(edges, np.float64).tolist()
+def _plain(edges: ArrayLike | LearnableEdges | QuantileBins | SoftBins) -> Any:
+    return (
+        edges if isinstance(edges, LearnableEdges | QuantileBins | SoftBins) else np.asarray(edges, np.float64).tolist()
+    )
