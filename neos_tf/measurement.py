@@ -120,7 +120,7 @@ class RefuseInvalid(keras.callbacks.Callback):
 
 
 class Counts(keras.metrics.Metric):
-    """Sums of weights and of squared weights in each bin, and of all weights, over batches."""
+    """Sums of weights and of squared weights in each bin, and of what they are shares of, over batches."""
 
     def __init__(self, n_bins: int, **kwargs: Any):
         super().__init__(dtype="float64", **kwargs)
@@ -136,7 +136,7 @@ class Counts(keras.metrics.Metric):
 
     @property
     def share(self) -> tf.Tensor:
-        """(n_bins,) of all weights."""
+        """(n_bins,) of all weights, or expected events of a batch."""
         return tf.convert_to_tensor(self.weights_in) / tf.convert_to_tensor(self.total)
 
     @property

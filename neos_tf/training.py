@@ -19,8 +19,10 @@ from neos_tf.cross_entropy import StopAfter, cross_entropy
 from neos_tf.edges import LearnableEdges
 from neos_tf.losses import Loss
 from neos_tf.measurement import Counts, Invalid, LossOfSteps, RefuseInvalid, loss_and_slopes, measured, metrics_of
+from neos_tf.quantiles import QuantileBins
 from neos_tf.regions import Regions
 from neos_tf.templates import TemplateModel
+from neos_tf.typing import Features
 
 METRICS = ("cls", "significance", "sigma")
 
@@ -30,9 +32,11 @@ class SummaryStatistic(keras.Model):
     """A network, and the measurement that is made with histograms of its output.
 
     `fit` takes batches {name: features} or {name: (features, weights)} with events of every sample, as of
-    `sample_batches`, named as the templates of the model. A template is the share of the sample's weights in each bin,
-    times its expected events; in training shares are those of a kernel density estimate or of `SoftBins`, in evaluation
-    plain counts. Templates without events in the batch keep the numbers of the specification, and absolute
+    `sample_batches`, named as the templates of the model. Features are an array, or a dict of arrays by input for a
+    network of several named inputs, as a parametric one. A template is the share of the sample's weights in each bin,
+    times its expected events; with a yield of None, the weights of each batch are its expected events, and may differ
+    from batch to batch as hypotheses do. In training shares are those of a kernel density estimate or of `SoftBins`, in
+    evaluation plain counts. Templates without events in the batch keep the numbers of the specification, and absolute
     uncertainties (staterror, shapesys) without are the statistical ones of the histogram.
 
     `evaluate`, and validation, give of the whole data set: `loss`, the median expected `cls` and `significance` and, at
@@ -54,10 +58,12 @@ class SummaryStatistic(keras.Model):
         network: a Keras model of features, with one output, or with one a bin of `SoftBins`; built, as one that begins
             with `keras.Input`. Or a dict of models by channel.
         model: the measurement; its channels with templates of events have as many bins as `edges`.
-        edges: (n_bins + 1,) of the network's output, or `LearnableEdges`, or `SoftBins`. Or a dict of these by channel.
+        edges: (n_bins + 1,) of the network's output, or `LearnableEdges`, `QuantileBins` or `SoftBins`. Or a dict of
+            these by channel.
         bandwidth: of the kernels, in units of the output; None with `SoftBins`. Or a dict by channel.
         yields: expected events of each sample of events, in all bins and beyond, before `selection`; of samples whose
-            weights sum to them, `expected_yields(samples)`.
+            weights sum to them, `expected_yields(samples)`. None where the weights of each batch sum to them, as of
+            `sample_batches(..., scale_weights=True)`; a histogram of `evaluate` is then the mean over its batches.
         relative: bandwidth in units of the mean bin width.
         outside: "drop" or "fold", what becomes of events beyond the edges.
         selection: a layer that gives a weight (n_events,) to features, as `SoftCut`; called with hard=True in
@@ -79,10 +85,10 @@ class SummaryStatistic(keras.Model):
         self,
         network: keras.Model | Mapping[str, keras.Model],
         model: TemplateModel,
-        edges: ArrayLike | LearnableEdges | SoftBins | Mapping,
+        edges: ArrayLike | LearnableEdges | QuantileBins | SoftBins | Mapping,
         bandwidth: float | Mapping[str, float | None] | None = None,
         *,
-        yields: Mapping[str, float],
+        yields: Mapping[str, float | None],
         relative: bool = False,
         outside: str = "drop",
         selection: keras.Layer | Mapping[str, keras.Layer | None] | None = None,
@@ -109,7 +115,11 @@ class SummaryStatistic(keras.Model):
 
     @property
     def edges(self) -> tf.Tensor | dict[str, tf.Tensor]:
-        """(n_bins + 1,) as they are now; by channel if they were given so."""
+        """(n_bins + 1,) as they are now; by channel if they were given so.
+
+        Raises:
+            ValueError: `QuantileBins`, which have edges in a batch alone.
+        """
         edges = {channel: part.bins.edges for channel, part in self.regions.parts.items()}
         return edges if isinstance(self._edges, Mapping) else next(iter(edges.values()))
 
@@ -118,12 +128,12 @@ class SummaryStatistic(keras.Model):
         """The layer that was given as `edges`, if one was."""
         return self._edges if isinstance(self._edges, LearnableEdges) else None
 
-    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, features: Features, training: bool = False) -> tf.Tensor:
         if isinstance(self.network, Mapping):
             raise ValueError("Expected one network. Received: one a channel. Call statistic.network[channel] instead.")
         return self.network(features, training=training)
 
-    def under(self, model: TemplateModel, yields: Mapping[str, float] | None = None) -> "SummaryStatistic":
+    def under(self, model: TemplateModel, yields: Mapping[str, float | None] | None = None) -> "SummaryStatistic":
         """The same network, edges and selection in another measurement. Nothing is copied: to train one trains both.
 
         Compiled, if this one is, with the same loss and metrics and a new optimizer of the same settings.
@@ -234,7 +244,8 @@ class SummaryStatistic(keras.Model):
         variables = self.trainable_variables
         pairs = [(g, v) for g, v in zip(tape.gradient(total, variables), variables, strict=True) if g is not None]
         n_invalid = tf.stack([checks.n_invalid(features[name], weights[name]) for name in self.yields])
-        positive = tf.reduce_all([tf.reduce_sum(weight) > 0 for weight in weights.values()])
+        shares = [name for name, value in self.yields.items() if value is not None]
+        positive = tf.reduce_all([True, *(tf.reduce_sum(weights[name]) > 0 for name in shares)])
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g, _ in pairs])
         usable &= finite & tf.math.is_finite(total) & positive & (tf.reduce_sum(n_invalid) == 0)
 
@@ -260,12 +271,13 @@ class SummaryStatistic(keras.Model):
         features, weights = checks.events_of(data, self.yields, self.regions.dtypes)
         scores = self.regions.scores(features, training=False)
         selected = self.regions.selected(features, weights, hard=True)
+        bins_of = self.regions.in_batch(scores, selected)
         for name, counts in self._counts.items():
-            bins, squares = self.regions.bins(name), name in self.regions.uncertainties.values()
+            bins, squares = bins_of[name], name in self.regions.uncertainties.values()
             counts.update_state(
                 bins.hard(scores[name], selected[name]),
                 bins.hard(scores[name], selected[name] ** 2) if squares else None,
-                tf.reduce_sum(weights[name]),
+                self.regions.norm(name, weights[name]),
             )
         n_events = tf.add_n([tf.size(weight) for weight in weights.values()])
         self._n_events.update_state(n_events)
@@ -310,9 +322,9 @@ class SummaryStatistic(keras.Model):
                 "Expected events of every sample in evaluate(batches), whose weights sum to a positive number. "
                 f"Received: none of {', '.join(without)}."
             )
-        templates = {name: self.yields[name] * counts.share for name, counts in self._counts.items()}
+        templates = {name: self.regions.scale(name) * counts.share for name, counts in self._counts.items()}
         for name, sample in self.regions.uncertainties.items():
-            templates[name] = self.yields[sample] * self._counts[sample].error
+            templates[name] = self.regions.scale(sample) * self._counts[sample].error
         return templates
 
     def get_config(self) -> dict[str, Any]:
@@ -349,7 +361,7 @@ class SummaryStatistic(keras.Model):
     def compile_from_config(self, config: Mapping) -> None:
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
-    def _under(self, model: TemplateModel, yields: Mapping[str, float] | None) -> "SummaryStatistic":
+    def _under(self, model: TemplateModel, yields: Mapping[str, float | None] | None) -> "SummaryStatistic":
         if yields is None:
             yields = {name: value for name, value in self.yields.items() if name in model.templates}
         return type(self)(
@@ -383,5 +395,7 @@ class SummaryStatistic(keras.Model):
         return statistic(*(templates[name] for name in names))
 
 
-def _plain(edges: ArrayLike | LearnableEdges | SoftBins) -> Any:
-    return edges if isinstance(edges, LearnableEdges | SoftBins) else np.asarray(edges, np.float64).tolist()
+def _plain(edges: ArrayLike | LearnableEdges | QuantileBins | SoftBins) -> Any:
+    return (
+        edges if isinstance(edges, LearnableEdges | QuantileBins | SoftBins) else np.asarray(edges, np.float64).tolist()
+    )
