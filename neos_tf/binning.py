@@ -123,7 +123,7 @@ class KernelBins:
         if self.quantiles is not None and self._of_batch is None:
             raise ValueError(
                 "Expected edges that do not depend on the batch. Received: QuantileBins. Give the statistic "
-                "edges=quantile_edges(outputs, n, weights) of training events, and outside='fold'."
+                "edges=quantile_edges(outputs, bins, weights) of training events, and outside='fold'."
             )
         if self._of_batch is not None:
             return self._of_batch
@@ -134,7 +134,7 @@ class KernelBins:
         if self.quantiles is None:
             return self
         bins, of = copy.copy(self), self.quantiles.of
-        bins._of_batch = tf.stop_gradient(quantile_edges(scores[of], self.quantiles.n, weights[of]))
+        bins._of_batch = tf.stop_gradient(quantile_edges(scores[of], self.quantiles.bins, weights[of]))
         return bins
 
     def soft(self, outputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

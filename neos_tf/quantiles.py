@@ -1,5 +1,6 @@
 """Bin edges that follow a sample: its quantiles, so that it has the same share of events in every bin."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,19 +25,27 @@ class QuantileBins:
     training events and give them as edges, with outside="fold".
 
     Args:
-        n: number of bins, at least 2.
+        bins: number of bins with the same share, at least 2; or the shares of the sample below each inner edge, such as
+            (0.5, 0.9, 0.99) for four bins.
         of: name of the sample of events, of the same channel. Its weights count, after the selection.
 
     Raises:
-        ValueError: fewer than two bins.
+        ValueError: fewer than two bins, shares that do not increase within (0, 1).
     """
 
-    n: int
+    bins: int | tuple[float, ...]
     of: str
 
     def __post_init__(self):
-        if not isinstance(self.n, int | np.integer) or self.n < 2:
-            raise ValueError(f"Expected a whole number n of at least two bins. Received: n={self.n!r}.")
+        if isinstance(self.bins, Sequence | np.ndarray):
+            object.__setattr__(self, "bins", tuple(map(float, self.bins)))
+        if self.n < 2:
+            raise ValueError(f"Expected a whole number of at least two bins. Received: bins={self.bins!r}.")
+
+    @property
+    def n(self) -> int:
+        """Number of bins."""
+        return len(_shares(self.bins)) - 1
 
     def get_config(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,11 +55,11 @@ class QuantileBins:
         return cls(**config)
 
 
-def quantile_edges(outputs: TensorLike, n: int, weights: TensorLike | None = None) -> tf.Tensor:
-    """Edges of n bins that have the same share of the weights, but for about half an event at each edge.
+def quantile_edges(outputs: TensorLike, bins: int | Sequence[float], weights: TensorLike | None = None) -> tf.Tensor:
+    """Edges of bins that have given shares of the weights, to about half an event at each edge.
 
     Ordered by output, event i lies at the share p_i = (w_1 + ... + w_i - w_i / 2) / (w_1 + ... + w_N) of all weights.
-    The edges are the outputs at the shares k / n, linear between events: without weights numpy.quantile(outputs, k / n,
+    The edges are the outputs at given shares, linear between events: without weights numpy.quantile(outputs, share,
     method="hazen"). Equal outputs count as one event, and events without weight as none. The first and the last edge
     are the least and the largest output; of other samples, `hard_histogram(..., outside="fold")` keeps what is beyond.
 
@@ -59,23 +68,24 @@ def quantile_edges(outputs: TensorLike, n: int, weights: TensorLike | None = Non
 
     Args:
         outputs: (n_events,) or (n_events, 1), of a network.
-        n: number of bins.
+        bins: number n of bins with the same share, 1 / n; or the shares (n - 1,) below each inner edge, increasing.
         weights: (n_events,) or (n_events, 1), not negative; ones if None.
 
     Returns:
         (n + 1,) float64 edges.
 
     Raises:
-        ValueError: n below 1, a negative weight, outputs or weights that are not finite, or too few different outputs
+        ValueError: bins below 1, shares that do not increase within (0, 1), a negative weight, outputs or weights that are not finite, or too few different outputs
             for edges that increase.
 
     >>> quantile_edges([0.1, 0.2, 0.4, 0.8], 2).numpy().round(3).tolist()
     [0.1, 0.3, 0.8]
+    >>> quantile_edges([0.1, 0.2, 0.4, 0.8], [0.75]).numpy().round(3).tolist()
+    [0.1, 0.6, 0.8]
     >>> quantile_edges([0.1, 0.2, 0.4, 0.8], 2, weights=[1.0, 1.0, 2.0, 4.0]).numpy().round(3).tolist()
     [0.1, 0.533, 0.8]
     """
-    if not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"Expected a whole number n of at least one bin. Received: n={n!r}.")
+    shares = tf.constant(_shares(bins), tf.float64)
     outputs, weights = flat_events(outputs, weights)
     _check(tf.get_static_value(outputs), tf.get_static_value(weights))
     weights = tf.maximum(weights, 0)
@@ -87,7 +97,6 @@ def quantile_edges(outputs: TensorLike, n: int, weights: TensorLike | None = Non
     group = tf.cumsum(tf.cast(tf.concat([[False], outputs[1:] != outputs[:-1]], 0), tf.int32))  # of equal outputs
     together = tf.math.unsorted_segment_sum(weights, group, tf.size(outputs))
     places = tf.gather((tf.cumsum(together) - together / 2) / total, group)
-    shares = tf.range(n + 1, dtype=tf.float64) / n
     upper = tf.searchsorted(places, shares, side="right")
     lower, upper = tf.clip_by_value(upper - 1, 0, last), tf.clip_by_value(upper, 0, last)
     gap = tf.gather(places, upper) - tf.gather(places, lower)
@@ -98,9 +107,22 @@ def quantile_edges(outputs: TensorLike, n: int, weights: TensorLike | None = Non
     if known is not None and not (np.diff(known) > 0).all():
         raise ValueError(
             f"Expected outputs whose quantiles increase. Received: {known.tolist()}, as too many events have the same "
-            f"output, or one event a large part of the weights. Take fewer bins than n={n}."
+            f"output, or one event a large part of the weights. Take fewer bins than {len(shares) - 1}."
         )
     return edges
+
+
+def _shares(bins: int | Sequence[float]) -> np.ndarray:
+    """(n + 1,) shares below each edge, from 0 to 1."""
+    if isinstance(bins, int | np.integer) and bins >= 1:
+        return np.arange(bins + 1) / bins
+    if not isinstance(bins, int | np.integer) and np.ndim(bins) == 1:
+        shares = np.array([0.0, *bins, 1.0])
+        if (np.diff(shares) > 0).all():
+            return shares
+    raise ValueError(
+        f"Expected a whole number of at least one bin, or increasing shares within (0, 1). Received: bins={bins!r}."
+    )
 
 
 def _check(outputs: np.ndarray | None, weights: np.ndarray | None) -> None:

@@ -45,12 +45,24 @@ def test_weights_ties_and_zero_weights(compiled):
     assert 0.02 < np.abs(np.cumsum(shares) - np.arange(1, 7) / 6).max() <= largest / 2
 
 
+def test_shares_can_be_chosen():
+    outputs = np.random.default_rng(2).normal(size=1001)
+    below = (0.5, 0.9, 0.99)
+    expected = np.quantile(outputs, (0, *below, 1), method="hazen")
+    np.testing.assert_allclose(quantile_edges(outputs, below), expected, rtol=1e-12)  # float64
+    assert QuantileBins(np.array(below), of="signal") == QuantileBins(below, of="signal")
+    assert QuantileBins(below, of="signal").n == 4
+    for wrong in ((0.5, 0.4), (0.0, 0.5), (0.5, 1.0), 1.5):
+        with pytest.raises(ValueError, match=r"increasing shares within \(0, 1\)"):
+            quantile_edges(outputs, wrong)
+
+
 def test_what_has_no_quantiles_is_named():
     for outputs, weights, message in (
         (
             [0.1, 0.5, 0.5, 0.5, 0.5],
             None,
-            r"quantiles increase\. Received: \[0.1, 0.28.*, 0.5, 0.5\].*fewer bins than n=3",
+            r"quantiles increase\. Received: \[0.1, 0.28.*, 0.5, 0.5\].*fewer bins than 3",
         ),
         ([0.1, 0.5], [1.0, 1e3], r"large part of the weights"),
         ([0.1, np.nan], None, "outputs that are not finite"),
@@ -60,7 +72,7 @@ def test_what_has_no_quantiles_is_named():
     ):
         with pytest.raises(ValueError, match=message):
             quantile_edges(outputs, 3, weights)
-    with pytest.raises(ValueError, match=r"at least one bin. Received: n=0"):
+    with pytest.raises(ValueError, match=r"within \(0, 1\). Received: bins=0"):
         quantile_edges([0.1], 0)
     in_graph = tf.function(quantile_edges)
     np.testing.assert_allclose(in_graph(tf.constant([0.1, 0.5, 0.5, 0.5, 0.5]), 3)[2:], 0.5, rtol=1e-6)  # float32
@@ -140,7 +152,7 @@ def test_a_step_without_signal_is_none():
 
 
 def test_bad_arguments_are_named(tmp_path):
-    with pytest.raises(ValueError, match=r"at least two bins. Received: n=1"):
+    with pytest.raises(ValueError, match=r"at least two bins. Received: bins=1"):
         QuantileBins(1, of="signal")
     with pytest.raises(ValueError, match=r"in channel 'channel', signal, background, up, down. Received: of='data'"):
         statistic(FLATNESS, edges=QuantileBins(3, of="data"))
