@@ -40,8 +40,8 @@ class Settings:
     """
 
     units: tuple[int, ...] = (128, 64, 32)
-    dropout: float = 0.2
-    epochs: int = 12
+    dropout: float = 0.25
+    epochs: int = 40
     batch_size: int = 512
     learning_rate: float = 1e-3
     steps: int = 200
@@ -111,13 +111,16 @@ def decorrelated(start: Scorer, train: Sample, settings: Settings, seed: int) ->
 def on_measurement(
     start: Scorer | keras.Model, loss: neos_tf.Loss, n_steps: int, train: Sample, settings: Settings, seed: int
 ) -> Scorer:
-    """On what the measurement gives, each step at one of the masses in turn; the start stays as it is."""
-    network = copy_of(start.network) if isinstance(start, Scorer) else start
-    shares = [1 - tail for tail in TAILS]
+    """On what the measurement gives, each step at one of the masses in turn; the start stays as it is.
+
+    Without dropout, which would be another noise in each variation: the measurement would take that for their effect.
+    """
+    network = copy_of(start.network if isinstance(start, Scorer) else start, dropout=False)
     statistic = neos_tf.SummaryStatistic(
         logit_model(network),
         measurement(len(TAILS) + 1, with_statistics=False),
-        neos_tf.QuantileBins(shares, of="background", bandwidth=settings.bandwidth),
+        neos_tf.QuantileBins([1 - tail for tail in TAILS], of="background"),
+        settings.bandwidth,
         yields=dict.fromkeys(PARTS),
     )
     statistic.compile(keras.optimizers.Adam(settings.measurement_rate), loss, metrics=())
@@ -142,9 +145,16 @@ def measurement_batches(train: Sample, batch_size: int, seed: int) -> tf.data.Da
     return tf.data.Dataset.choose_from_datasets(streams, tf.data.Dataset.range(len(streams)).repeat())
 
 
-def copy_of(network: keras.Model) -> keras.Model:
-    """With the same weights."""
-    other = keras.models.clone_model(network)
+def copy_of(network: keras.Model, dropout: bool = True) -> keras.Model:
+    """With the same weights; without dropout if told so."""
+
+    def clone(layer):
+        config = layer.get_config()
+        if isinstance(layer, pnn_tf.FastDropout) and not dropout:
+            config["rate"] = 0.0
+        return type(layer).from_config(config)
+
+    other = keras.models.clone_model(network, clone_function=clone)
     other.set_weights(network.get_weights())
     return other
 
