@@ -142,3 +142,11 @@ class KernelBins:
 
     def hard(self, outputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         return hard_histogram(outputs, self.edges, weights, outside=self.options["outside"])
+
+
+def plain_edges(edges: Any) -> Any:
+    """Edges of `SummaryStatistic`, by channel or not, with lists of numbers in place of arrays."""
+    if isinstance(edges, Mapping):
+        return {channel: plain_edges(of) for channel, of in edges.items()}
+    known = isinstance(edges, LearnableEdges | QuantileBins | SoftBins)
+    return edges if known else np.asarray(edges, np.float64).tolist()

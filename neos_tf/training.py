@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from neos_tf import checks
-from neos_tf.binning import SoftBins
+from neos_tf import checks, steps
+from neos_tf.binning import SoftBins, plain_edges
 from neos_tf.by_channel import deserialized, serialized
 from neos_tf.cross_entropy import StopAfter, cross_entropy
 from neos_tf.edges import LearnableEdges
+from neos_tf.evaluation import Evaluation
 from neos_tf.losses import Loss
-from neos_tf.measurement import Counts, Invalid, LossOfSteps, RefuseInvalid, loss_and_slopes, measured, metrics_of
+from neos_tf.measurement import loss_and_slopes, measured, metrics_of, with_slopes
 from neos_tf.quantiles import QuantileBins
 from neos_tf.regions import Regions
 from neos_tf.templates import TemplateModel
@@ -98,17 +98,14 @@ class SummaryStatistic(keras.Model):
         super().__init__(**kwargs)
         self.network, self.selection = network, selection
         self.model = model
-        self._edges = {k: _plain(v) for k, v in edges.items()} if isinstance(edges, Mapping) else _plain(edges)
+        self._edges = plain_edges(edges)
         self.bandwidth, self.yields, self.relative, self.outside = bandwidth, dict(yields), relative, outside
         self.compile_statistics = compile_statistics
         parts = {"network": network, "edges": self._edges, "bandwidth": bandwidth, "selection": selection}
         self.regions = Regions(model, self.yields, **parts, relative=relative, outside=outside)
-        self._loss_value = LossOfSteps(name="loss", dtype="float64")
+        self._loss_value = steps.LossOfSteps(name="loss", dtype="float64")
         self._unconverged, self._floored = keras.metrics.Sum(name="unconverged"), keras.metrics.Mean(name="floored")
-        self._counts = {name: Counts(self.regions.bins(name).n_bins, name=f"counts_{name}") for name in self.yields}
-        self._invalid, self._invalid_in_training = Invalid(self.yields), Invalid(self.yields)
-        self._loss_of_events = keras.metrics.Mean(name="loss_of_events", dtype="float64")
-        self._n_events = keras.metrics.Sum(name="events", dtype="float64")
+        self._invalid_in_training, self._evaluation = steps.Invalid(self.yields), Evaluation(self.regions)
         self._metrics = metrics_of(model, METRICS)
 
         self.built = True  # its parts are
@@ -227,7 +224,7 @@ class SummaryStatistic(keras.Model):
             start.fit(x, epochs=cross_entropy_steps, callbacks=[stop], verbose=0, **quiet)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             given = callbacks if isinstance(callbacks, list | tuple) else [] if callbacks is None else [callbacks]
-            callbacks = [RefuseInvalid(self._invalid_in_training), *given]
+            callbacks = [steps.RefuseInvalid(self._invalid_in_training), *given]
         return super().fit(x, callbacks=callbacks, **options)
 
     def train_step(self, data: Mapping) -> dict[str, tf.Tensor]:
@@ -238,7 +235,7 @@ class SummaryStatistic(keras.Model):
             total, usable = self._without_histograms(scores), tf.constant(True)
             if self.objective.uses_likelihood:
                 templates = self.regions.templates(scores, self.regions.selected(features, weights), weights)
-                value, usable, n_floored = self._statistic(templates)
+                value, usable, n_floored = with_slopes(self._loss_and_slopes, templates)
                 total += value
                 self._floored.update_state(n_floored)
         variables = self.trainable_variables
@@ -248,20 +245,7 @@ class SummaryStatistic(keras.Model):
         positive = tf.reduce_all([True, *(tf.reduce_sum(weights[name]) > 0 for name in shares)])
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g, _ in pairs])
         usable &= finite & tf.math.is_finite(total) & positive & (tf.reduce_sum(n_invalid) == 0)
-
-        def step():
-            self.optimizer.apply_gradients(pairs)
-            return 0
-
-        def undo():
-            for variable, before in state:
-                variable.assign(before)
-            return 0
-
-        if tf.distribute.has_strategy():  # replicas meet in the step, which no condition may contain
-            self.optimizer.apply_gradients([(tf.where(usable, g, tf.zeros_like(g)), v) for g, v in pairs])
-        else:
-            tf.cond(usable, step, undo)
+        steps.take(usable, self.optimizer, pairs, state)
         self._invalid_in_training.update_state(n_invalid)
         self._loss_value.update_state(tf.where(usable, total, 0), sample_weight=tf.cast(usable, tf.float64))
         self._unconverged.update_state(tf.cast(~usable, tf.float32))
@@ -270,20 +254,8 @@ class SummaryStatistic(keras.Model):
     def test_step(self, data: Mapping) -> dict[str, tf.Tensor]:
         features, weights = checks.events_of(data, self.yields, self.regions.dtypes)
         scores = self.regions.scores(features, training=False)
-        selected = self.regions.selected(features, weights, hard=True)
-        bins_of = self.regions.in_batch(scores, selected)
-        for name, counts in self._counts.items():
-            bins, squares = bins_of[name], name in self.regions.uncertainties.values()
-            counts.update_state(
-                bins.hard(scores[name], selected[name]),
-                bins.hard(scores[name], selected[name] ** 2) if squares else None,
-                self.regions.norm(name, weights[name]),
-            )
-        n_events = tf.add_n([tf.size(weight) for weight in weights.values()])
-        self._n_events.update_state(n_events)
-        self._invalid.update_state(tf.stack([checks.n_invalid(features[name], weights[name]) for name in self.yields]))
-        self._loss_of_events.update_state(self._without_histograms(scores), sample_weight=n_events)
-        return {"events": self._n_events.result()}
+        self._evaluation.add(features, weights, scores, self._without_histograms(scores))
+        return {"events": self._evaluation.n_events.result()}
 
     def evaluate(self, x: Any = None, *, return_dict: bool = False, **options: Any) -> dict[str, float] | list[float]:
         """Metrics of the measurement with histograms of all events; arguments as of any Keras model.
@@ -292,17 +264,10 @@ class SummaryStatistic(keras.Model):
             ValueError: a sample without events, or whose weights do not sum to a positive number; events with NaN or
                 infinite values.
         """
-        for metric in (*self._counts.values(), self._invalid, self._loss_of_events, self._n_events):
-            metric.reset_state()
+        self._evaluation.reset()
         super().evaluate(checks.without_lists(x), return_dict=True, **options)
-        self._invalid.refuse()
-        templates = self.histograms()
-        logs = {name: float(value) for name, value in self._measured(templates).items()}
-        logs = {name: logs.get(name, float(self._loss_of_events.result())) for name in self.metrics_names}
-        if self.objective.uses_likelihood:
-            value, converged, _, _ = self._loss_and_slopes(templates)
-            logs["loss"] += float(value) if converged else float("inf")
-            logs["unconverged"] = max(logs["unconverged"], float(~converged))
+        of_histograms = self._loss_and_slopes if self.objective.uses_likelihood else None
+        logs = self._evaluation.results(self.metrics_names, self._measured, of_histograms)
         return logs if return_dict else list(logs.values())
 
     @property
@@ -316,16 +281,7 @@ class SummaryStatistic(keras.Model):
         Raises:
             ValueError: there are none, or their weights do not sum to a positive number.
         """
-        without = [name for name, counts in self._counts.items() if not counts.total > 0]
-        if without:
-            raise ValueError(
-                "Expected events of every sample in evaluate(batches), whose weights sum to a positive number. "
-                f"Received: none of {', '.join(without)}."
-            )
-        templates = {name: self.regions.scale(name) * counts.share for name, counts in self._counts.items()}
-        for name, sample in self.regions.uncertainties.items():
-            templates[name] = self.regions.scale(sample) * self._counts[sample].error
-        return templates
+        return self._evaluation.histograms()
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -364,17 +320,9 @@ class SummaryStatistic(keras.Model):
     def _under(self, model: TemplateModel, yields: Mapping[str, float | None] | None) -> "SummaryStatistic":
         if yields is None:
             yields = {name: value for name, value in self.yields.items() if name in model.templates}
-        return type(self)(
-            self.network,
-            model,
-            self._edges,
-            self.bandwidth,
-            yields=yields,
-            relative=self.relative,
-            outside=self.outside,
-            selection=self.selection,
-            compile_statistics=self.compile_statistics,
-        )
+        others = ("bandwidth", "relative", "outside", "selection", "compile_statistics")
+        same = {name: getattr(self, name) for name in others}
+        return type(self)(self.network, model, self._edges, yields=yields, **same)
 
     def _without_histograms(self, scores: dict[str, tf.Tensor]) -> tf.Tensor:
         """() float64 part of the loss that each event has a share in, and the network's penalties."""
@@ -382,20 +330,3 @@ class SummaryStatistic(keras.Model):
         if self.objective.uses_scores:
             parts.append(tf.cast(self.objective.of_scores(scores), tf.float64))
         return tf.add_n(parts)
-
-    def _statistic(self, templates: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Loss, whether it converged and number of floored bins, with the gradient that was computed along."""
-        names = list(templates)
-
-        @tf.custom_gradient
-        def statistic(*arrays):
-            value, converged, n_floored, slopes = self._loss_and_slopes(dict(zip(names, arrays, strict=True)))
-            return (value, converged, n_floored), lambda upstream, *_: [upstream * slopes[name] for name in names]
-
-        return statistic(*(templates[name] for name in names))
-
-
-def _plain(edges: ArrayLike | LearnableEdges | QuantileBins | SoftBins) -> Any:
-    return (
-        edges if isinstance(edges, LearnableEdges | QuantileBins | SoftBins) else np.asarray(edges, np.float64).tolist()
-    )
