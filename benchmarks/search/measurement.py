@@ -4,7 +4,6 @@ The bins follow the background: each has a fixed share of it, of training events
 network that is trained anew, and another mass, then need no other choice.
 """
 
-from collections.abc import Mapping
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -45,9 +44,9 @@ def specification(with_statistics: bool = True) -> dict:
 
 
 @cache
-def measurement(n_bins: int, with_statistics: bool = True) -> neos_tf.TemplateModel:
+def measurement(n_bins: int, with_statistics: bool = True, floor: float | None = None) -> neos_tf.TemplateModel:
     """The model of `specification` with so many bins."""
-    return neos_tf.TemplateModel.from_spec(specification(with_statistics), poi="mu", n_bins=n_bins, floor=FLOOR)
+    return neos_tf.TemplateModel.from_spec(specification(with_statistics), poi="mu", n_bins=n_bins, floor=floor)
 
 
 class Templates(NamedTuple):
@@ -66,9 +65,19 @@ class Templates(NamedTuple):
     n_floored: int
 
     @property
+    def n_bins(self) -> int:
+        return len(self.edges) - 1
+
+    @property
     def likelihood(self) -> neos_tf.Likelihood:
-        """With the full model."""
-        return measurement(len(self.edges) - 1).bind(self.numbers)
+        """With all uncertainties."""
+        return measurement(self.n_bins).bind(self.numbers)
+
+    @property
+    def without_statistics(self) -> neos_tf.Likelihood:
+        """As if the simulation had no end."""
+        numbers = {name: values for name, values in self.numbers.items() if not name.endswith("_error")}
+        return measurement(self.n_bins, with_statistics=False).bind(numbers)
 
 
 class Scorer:
@@ -150,10 +159,3 @@ def make_templates(score: Scorer, train: Sample, test: Sample, mass: float) -> T
             numbers[process if variation is None else f"{process}_{variation}"] = np.maximum(counts, FLOOR)
     return Templates(numbers, edges, n_merged, n_floored)
 
-
-def without(templates: Mapping[str, np.ndarray], *shapes: str) -> dict[str, np.ndarray]:
-    """The templates without the effect of some shape uncertainties."""
-    return {
-        name: templates[name.split("_")[0]] if any(f"_{shape}_" in f"{name}_" for shape in shapes) else numbers
-        for name, numbers in templates.items()
-    }

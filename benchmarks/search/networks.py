@@ -12,7 +12,7 @@ import neos_tf
 import pnn_tf
 from benchmarks.data.top_pairs import DETECTORS, NOMINAL
 from benchmarks.search.events import VARIED, Sample
-from benchmarks.search.measurement import TAILS, Scorer, logit_model, measurement
+from benchmarks.search.measurement import FLOOR, TAILS, Scorer, logit_model, measurement
 
 # The jet energy scale of nominal and varied events, relative to the nominal one.
 SCALES = {None: 1.0} | {
@@ -44,11 +44,11 @@ class Settings:
     epochs: int = 40
     batch_size: int = 512
     learning_rate: float = 1e-3
-    steps: int = 200
+    steps: int = 150
     steps_from_scratch: int = 300
-    sample_batch: int = 2000
-    measurement_rate: float = 3e-4
-    bandwidth: float = 0.3
+    sample_batch: int = 4000
+    measurement_rate: float = 2e-4
+    bandwidth: float = 0.6
     strength: float = 3.0
 
 
@@ -118,7 +118,7 @@ def on_measurement(
     network = copy_of(start.network if isinstance(start, Scorer) else start, dropout=False)
     statistic = neos_tf.SummaryStatistic(
         logit_model(network),
-        measurement(len(TAILS) + 1, with_statistics=False),
+        measurement(len(TAILS) + 1, with_statistics=False, floor=FLOOR),
         neos_tf.QuantileBins([1 - tail for tail in TAILS], of="background"),
         settings.bandwidth,
         yields=dict.fromkeys(PARTS),
