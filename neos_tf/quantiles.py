@@ -86,22 +86,22 @@ def quantile_edges(outputs: TensorLike, bins: int | Sequence[float], weights: Te
     [0.1, 0.533, 0.8]
     """
     shares = tf.constant(_shares(bins), tf.float64)
-    outputs, weights = flat_events(outputs, weights)
-    _check(tf.get_static_value(outputs), tf.get_static_value(weights))
-    weights = tf.maximum(weights, 0)
-    counted = weights > 0
-    outputs = tf.where(counted, outputs, np.inf)  # so that they come last
-    order = tf.argsort(outputs)
-    outputs, weights = tf.gather(outputs, order), tf.gather(weights, order)
-    total, last = tf.reduce_sum(weights), tf.math.count_nonzero(counted, dtype=tf.int32) - 1
-    group = tf.cumsum(tf.cast(tf.concat([[False], outputs[1:] != outputs[:-1]], 0), tf.int32))  # of equal outputs
-    together = tf.math.unsorted_segment_sum(weights, group, tf.size(outputs))
+    output, weight = flat_events(outputs, weights)
+    _check(tf.get_static_value(output), tf.get_static_value(weight))
+    weight = tf.maximum(weight, 0)
+    counted = weight > 0
+    output = tf.where(counted, output, np.inf)  # so that they come last
+    order = tf.argsort(output)
+    output, weight = tf.gather(output, order), tf.gather(weight, order)
+    total, last = tf.reduce_sum(weight), tf.math.count_nonzero(counted, dtype=tf.int32) - 1
+    group = tf.cumsum(tf.cast(tf.concat([[False], output[1:] != output[:-1]], 0), tf.int32))  # of equal outputs
+    together = tf.math.unsorted_segment_sum(weight, group, tf.size(output))
     places = tf.gather((tf.cumsum(together) - together / 2) / total, group)
     upper = tf.searchsorted(places, shares, side="right")
     lower, upper = tf.clip_by_value(upper - 1, 0, last), tf.clip_by_value(upper, 0, last)
     gap = tf.gather(places, upper) - tf.gather(places, lower)
     way = tf.where(gap > 0, (shares - tf.gather(places, lower)) / tf.where(gap > 0, gap, 1), 0)
-    below, above = tf.gather(outputs, lower), tf.gather(outputs, upper)
+    below, above = tf.gather(output, lower), tf.gather(output, upper)
     edges = tf.where(total > 0, below + way * (above - below), np.nan)
     known = tf.get_static_value(edges)
     if known is not None and not (np.diff(known) > 0).all():

@@ -47,8 +47,7 @@ class SummaryStatistic(keras.Model):
 
     A step leaves everything as it was, and is counted in `unconverged`, if a fit does not converge, if a gradient is
     not finite, or if an event has a NaN or infinite feature or weight (under a `tf.distribute` strategy its gradient is
-    zero instead). Such events end `fit` after the epoch, and
-    `evaluate`, with an error that names their samples.
+    zero instead). Such events end `fit` after the epoch, and `evaluate`, with an error that names their samples.
 
     Several regions: a template belongs to one channel and has events of its own in each batch. `network`, `edges`,
     `bandwidth` and `selection` may be dicts by channel; a network that several channels share is given to each. Where
