@@ -83,6 +83,11 @@ class Collisions:
     n_collisions: np.ndarray
     per_pb: np.ndarray
 
+    def every(self, n: int) -> "Collisions":
+        """Every n-th event, which stands for n."""
+        rows = slice(None, None, n)
+        return Collisions(self.particles.select(rows), n * self.n_collisions[rows], self.per_pb[rows])
+
 
 def load_top_pairs(
     split: str = "train",
@@ -90,6 +95,7 @@ def load_top_pairs(
     *,
     masses: tuple[float, ...] | None = None,
     luminosity: float = 1.0,
+    every: int = 1,
     seed: int = 0,
     folder: Path = EMBEDDED,
 ) -> Events:
@@ -105,6 +111,7 @@ def load_top_pairs(
             nominal one. That of the b-tag changes weights alone, that of the cross-section those of SM top pairs.
         masses: of the resonance, GeV; all that the split has if None.
         luminosity: in 1/fb.
+        every: measure every so many of the collisions alone, which then stand for all.
         seed: of the measurement.
         folder: where the files are.
 
@@ -126,7 +133,7 @@ def load_top_pairs(
     masses = there if masses is None else tuple(map(float, np.atleast_1d(masses)))
     if unknown := set(masses) - set(there):
         raise ValueError(f"Expected masses of {split!r} among {there} GeV. Received: {sorted(unknown)}.")
-    collisions = _read(folder, split)
+    collisions = _read(folder, split).every(every)
     detector = DETECTORS.get(variation, variation if isinstance(variation, Detector) else NOMINAL)
     x, probability, tag, weight = _measure(collisions, detector, seed)
     if variation in TAGGERS:

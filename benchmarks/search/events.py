@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.data.events import Events
 from benchmarks.data.top_pairs import load_top_pairs
+from benchmarks.record import fingerprint
 
 SHAPES = ("jes", "jer", "soft_met", "btag")  # systematic uncertainties that change shapes, each with an up and a down
 VARIED = tuple(f"{name}_{side}" for name in SHAPES for side in ("up", "down"))
@@ -58,6 +59,18 @@ class Sample:
         """Of the signal, GeV."""
         return tuple(self.nominal.hypotheses[:, 0].tolist())
 
+    def split(self, fraction: float) -> tuple["Sample", "Sample"]:
+        """What is left, and every few of the rows; either stands for all events."""
+        taken = np.diff(np.floor(fraction * np.arange(len(self.nominal) + 1))) > 0
+
+        def part(which, share):
+            def of(events):
+                return replace(events.select(which), weight=events.weight[which] / share)
+
+            return Sample(of(self.nominal), {name: of(events) for name, events in self.varied.items()})
+
+        return part(~taken, 1 - fraction), part(taken, fraction)
+
     def _part(self, chosen, variation):
         events = self.nominal if variation is None else self.varied[variation]
         return Part(events.features[chosen], events.weight[chosen].astype(np.float64))
@@ -71,26 +84,21 @@ class Samples(NamedTuple):
     data: dict
 
 
-def load_samples(n_events: int | None = None, load: Callable[..., Events] = load_top_pairs) -> Samples:
+def load_samples(every: int = 1, load: Callable[..., Events] = load_top_pairs) -> Samples:
     """The embedded events.
 
     Args:
-        n_events: about so many of each split, which then stand for all; None for all.
-        load: the loader.
+        every: take every so many of the collisions alone, which then stand for all.
+        load: the loader, of a split and a variation.
     """
-    train, test = (_load(split, n_events, load) for split in ("train", "test"))
-    name = f"top pairs, {len(train.nominal):,} training and {len(test.nominal):,} test events"
-    return Samples(train, test, {"name": name, "n_train": len(train.nominal), "n_test": len(test.nominal)})
-
-
-def _load(split, n_events, load):
-    nominal = load(split, None)
-    every = 1 if n_events is None else max(1, round(len(nominal) / n_events))
-
-    def part(events):
-        return replace(events.select(np.arange(0, len(events), every)), weight=every * events.weight[::every])
-
-    return Sample(part(nominal), {name: part(load(split, name)) for name in VARIED})
+    train, test = (
+        Sample(load(split, every=every), {name: load(split, name, every=every) for name in VARIED})
+        for split in ("train", "test")
+    )
+    sizes = {"n_train": len(train.nominal), "n_test": len(test.nominal)}
+    name = f"top pairs, {sizes['n_train']:,} training and {sizes['n_test']:,} test events"
+    arrays = [array for sample in (train, test) for array in (sample.nominal.features, sample.nominal.weight)]
+    return Samples(train, test, {"name": name, **sizes, "fingerprint": fingerprint(*arrays)})
 
 
 def require_same_events(nominal: Events, varied: Events, name: str) -> None:

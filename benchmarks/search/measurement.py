@@ -22,7 +22,7 @@ FLOOR = 1e-3  # expected events of a bin that has none
 
 
 def specification(with_statistics: bool = True) -> dict:
-    """The pyhf model: a cross-section of 1 pb times mu, shapes, the cross-section of SM top pairs, the simulation's size.
+    """The pyhf model: a signal of mu pb on SM top pairs, with shape uncertainties and that of their cross-section.
 
     Args:
         with_statistics: with an uncertainty of the simulated numbers of events in each bin.
@@ -30,7 +30,11 @@ def specification(with_statistics: bool = True) -> dict:
 
     def sample(name, *modifiers):
         shapes = [
-            {"name": shape, "type": "histosys", "data": {"hi_data": f"{name}_{shape}_up", "lo_data": f"{name}_{shape}_down"}}
+            {
+                "name": shape,
+                "type": "histosys",
+                "data": {"hi_data": f"{name}_{shape}_up", "lo_data": f"{name}_{shape}_down"},
+            }
             for shape in SHAPES
         ]
         statistics = [{"name": "simulation", "type": "staterror", "data": f"{name}_error"}] if with_statistics else []
@@ -155,7 +159,6 @@ def make_templates(score: Scorer, train: Sample, test: Sample, mass: float) -> T
             if not np.array_equal(part.features, nominal.features):  # those of the b-tag have other weights alone
                 bins = np.digitize(score(part.features, mass), edges[1:-1])
             counts = np.bincount(bins, part.weight, len(edges) - 1)
-            n_floored += np.count_nonzero(counts < FLOOR)
+            n_floored += int(np.count_nonzero(counts < FLOOR))
             numbers[process if variation is None else f"{process}_{variation}"] = np.maximum(counts, FLOOR)
     return Templates(numbers, edges, n_merged, n_floored)
-

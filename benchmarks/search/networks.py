@@ -1,8 +1,10 @@
 """The trainings that are compared: the same network, on cross-entropy in several ways and on the measurement itself."""
 
 import math
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -15,10 +17,9 @@ from benchmarks.search.events import VARIED, Sample
 from benchmarks.search.measurement import FLOOR, TAILS, Scorer, logit_model, measurement
 
 # The jet energy scale of nominal and varied events, relative to the nominal one.
-SCALES = {None: 1.0} | {
-    name: DETECTORS[name].jet_scale[0] / NOMINAL.jet_scale[0] for name in ("jes_down", "jes_up")
-}
-PARTS = [process + ("" if name is None else f"_{name}") for process in ("signal", "background") for name in (None, *VARIED)]
+SCALES = {None: 1.0} | {name: DETECTORS[name].jet_scale[0] / NOMINAL.jet_scale[0] for name in ("jes_down", "jes_up")}
+PROCESSES = ("background", "signal")
+PARTS = [*PROCESSES, *(f"{process}_{name}" for process in PROCESSES for name in VARIED)]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Settings:
         steps: on the measurement, each at one mass, after cross-entropy.
         steps_from_scratch: without it.
         sample_batch: events of each process and variation in such a step.
-        measurement_rate: of Adam, for these steps.
+        measurement_rate, rate_from_scratch: of Adam, for these steps.
         bandwidth: of the kernels, in units of the logit.
         strength: of the distance correlation with the jet energy scale.
     """
@@ -48,6 +49,7 @@ class Settings:
     steps_from_scratch: int = 300
     sample_batch: int = 4000
     measurement_rate: float = 2e-4
+    rate_from_scratch: float = 2e-3
     bandwidth: float = 0.6
     strength: float = 3.0
 
@@ -73,6 +75,12 @@ def new_network(train: Sample, settings: Settings, seed: int, with_scale: bool =
     )
 
 
+@lru_cache(maxsize=16)
+def trained(name: str, train: Sample, settings: Settings, seed: int) -> Scorer:
+    """One of TRAININGS, made once; those on the measurement start from that on cross-entropy of the same seed."""
+    return TRAININGS[name].make(train, settings, seed)
+
+
 def cross_entropy(train: Sample, settings: Settings, seed: int) -> Scorer:
     """On nominal events."""
     network = new_network(train, settings, seed)
@@ -95,27 +103,32 @@ def told_the_scale(train: Sample, settings: Settings, seed: int) -> Scorer:
     return Scorer(network, (1.0,))
 
 
-def decorrelated(start: Scorer, train: Sample, settings: Settings, seed: int) -> Scorer:
-    """From cross-entropy, with a penalty on the distance correlation of score and jet energy scale in the background."""
+def decorrelated(train: Sample, settings: Settings, seed: int) -> Scorer:
+    """After cross-entropy, with a penalty on the distance correlation of score and jet energy scale in the background.
+
+    For a quarter of the epochs: that is what the correlation takes in time.
+    """
 
     def target(x, label, weight):
         mass, scale = x["theta"][:, :1], x["theta"][:, 1:]
         return {"features": x["features"], "theta": mass}, tf.concat([label, scale, mass], axis=1), weight
 
-    network = copy_of(start.network)
+    network = copy_of(trained(CROSS_ENTROPY, train, settings, seed).network)
     batches = _batches(train, SCALES, settings, seed, True).map(target)
-    _fit(network, batches, pnn_tf.DecorrelatedCrossentropy(settings.strength), train, settings)
+    fewer = replace(settings, epochs=max(1, settings.epochs // 4))
+    _fit(network, batches, pnn_tf.DecorrelatedCrossentropy(settings.strength), train, fewer)
     return Scorer(network)
 
 
 def on_measurement(
-    start: Scorer | keras.Model, loss: neos_tf.Loss, n_steps: int, train: Sample, settings: Settings, seed: int
+    network: keras.Model, loss: neos_tf.Loss, n_steps: int, rate: float, train: Sample, settings: Settings, seed: int
 ) -> Scorer:
-    """On what the measurement gives, each step at one of the masses in turn; the start stays as it is.
+    """On what the measurement gives, each step at one of the masses in turn; the network itself stays as it is.
 
     Without dropout, which would be another noise in each variation: the measurement would take that for their effect.
+    Without the uncertainty of the simulation, as a batch is only a part of it.
     """
-    network = copy_of(start.network if isinstance(start, Scorer) else start, dropout=False)
+    network = copy_of(network, dropout=False)
     statistic = neos_tf.SummaryStatistic(
         logit_model(network),
         measurement(len(TAILS) + 1, with_statistics=False, floor=FLOOR),
@@ -123,9 +136,25 @@ def on_measurement(
         settings.bandwidth,
         yields=dict.fromkeys(PARTS),
     )
-    statistic.compile(keras.optimizers.Adam(settings.measurement_rate), loss, metrics=())
+    statistic.compile(keras.optimizers.Adam(rate), loss, metrics=())
     statistic.fit(measurement_batches(train, settings.sample_batch, seed), steps_per_epoch=n_steps, verbose=0)
     return Scorer(network)
+
+
+def after_cross_entropy(loss: neos_tf.Loss) -> Callable[[Sample, Settings, int], Scorer]:
+    """`on_measurement` from the network of the same seed that was trained on cross-entropy."""
+
+    def make(train, settings, seed):
+        start = trained(CROSS_ENTROPY, train, settings, seed).network
+        return on_measurement(start, loss, settings.steps, settings.measurement_rate, train, settings, seed)
+
+    return make
+
+
+def from_scratch(train: Sample, settings: Settings, seed: int) -> Scorer:
+    """On the expected limit from random weights."""
+    network, n_steps = new_network(train, settings, seed), settings.steps_from_scratch
+    return on_measurement(network, LIMIT, n_steps, settings.rate_from_scratch, train, settings, seed)
 
 
 def measurement_batches(train: Sample, batch_size: int, seed: int) -> tf.data.Dataset:
@@ -139,7 +168,7 @@ def measurement_batches(train: Sample, batch_size: int, seed: int) -> tf.data.Da
                 name = process if variation is None else f"{process}_{variation}"
                 theta = np.full((len(features), 1), mass, np.float32)
                 samples[name] = ({"features": features, "theta": theta}, weight)
-        paired = [[name for name in samples if name.startswith(process)] for process in ("background", "signal")]
+        paired = [[name for name in samples if name.startswith(process)] for process in PROCESSES]
         seeds = {"seed": seed + 100 * number, "paired": paired, "scale_weights": True}
         streams.append(neos_tf.sample_batches(samples, batch_size, **seeds).repeat())
     return tf.data.Dataset.choose_from_datasets(streams, tf.data.Dataset.range(len(streams)).repeat())
@@ -186,3 +215,32 @@ def _fit(network, batches, loss, train, settings):
     steps = math.ceil(len(train.nominal) / settings.batch_size)
     network.compile(keras.optimizers.Adam(settings.learning_rate), loss)
     network.fit(batches, steps_per_epoch=steps, epochs=settings.epochs, shuffle=False, verbose=0)
+
+
+class Training(NamedTuple):
+    """A way to train.
+
+    Args:
+        make: from training events, settings and seed.
+        setting: the one of `Settings` that was chosen by trials on a part of the training events.
+        values: that were tried, the same number for each.
+    """
+
+    make: Callable[[Sample, Settings, int], Scorer]
+    setting: str
+    values: tuple[float, ...]
+
+
+LIMIT = neos_tf.UpperLimitLoss()
+CROSS_ENTROPY, LIMIT_TRAINED = "cross-entropy", "limit"
+TRAININGS = {
+    CROSS_ENTROPY: Training(cross_entropy, "epochs", (20, 40, 60)),
+    "augmented": Training(augmented, "epochs", (20, 40, 60)),
+    "told the scale": Training(told_the_scale, "epochs", (20, 40, 60)),
+    "decorrelated": Training(decorrelated, "strength", (1.0, 3.0, 10.0)),
+    "variance (INFERNO)": Training(
+        after_cross_entropy(neos_tf.POIVarianceLoss(poi_asimov=0.0, log=True)), "measurement_rate", (1e-4, 2e-4, 4e-4)
+    ),
+    LIMIT_TRAINED: Training(after_cross_entropy(LIMIT), "measurement_rate", (1e-4, 2e-4, 4e-4)),
+    "limit from scratch": Training(from_scratch, "rate_from_scratch", (1e-3, 2e-3, 4e-3)),
+}

@@ -145,7 +145,7 @@ def tag_probability(objects: Objects, detector: Detector) -> np.ndarray:
 def two_tags(probability: np.ndarray) -> np.ndarray:
     """(n_events,) probability of two tags or more, from those (n_events, n_jets) of the jets."""
     none = np.prod(1 - probability, axis=1)
-    return 1 - none - none * (probability / (1 - probability)).sum(axis=1)
+    return np.maximum(1 - none - none * (probability / (1 - probability)).sum(axis=1), 0.0)  # never -1e-17
 
 
 def leading_two(tag: np.ndarray) -> np.ndarray:

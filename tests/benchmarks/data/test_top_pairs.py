@@ -27,10 +27,7 @@ from benchmarks.simulation.particles import N_JETS, ParticleLevel
 def small(tmp_path_factory):
     """A folder with every tenth of the embedded training events, which stand for ten times as many."""
     folder = tmp_path_factory.mktemp("top_pairs")
-    all_of_them = top_pairs._read(top_pairs.EMBEDDED, "train")
-    particles = all_of_them.particles.select(slice(None, None, 10))
-    part = Collisions(particles, 10 * all_of_them.n_collisions[::10], all_of_them.per_pb[::10])
-    write_top_pairs({"train": part}, {}, folder)
+    write_top_pairs({"train": top_pairs._read(top_pairs.EMBEDDED, "train").every(10)}, {}, folder)
     return folder
 
 
@@ -107,6 +104,12 @@ def test_weights_are_expected_events(events, small):
     more = load_top_pairs(luminosity=36.0, folder=small)
     np.testing.assert_allclose(more.weight, 36 * events.weight, rtol=1e-6)
     assert list(recipe["n_signal"]) == ["500", "750", "1000", "1250", "1500"]
+
+
+def test_a_part_stands_for_all(events, small):
+    part = load_top_pairs(every=3, folder=small)
+    np.testing.assert_array_equal(part.label, events.label[::3])
+    assert abs(yields(part)[0] - yields(events)[0]) < 4 * yields(part)[1]
 
 
 def test_masses_can_be_chosen(small):

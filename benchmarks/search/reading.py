@@ -1,0 +1,184 @@
+"""What the record of the search says: its tables and claims."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from benchmarks.claims import Claim, Estimate, Missing, above, below, over_trainings, within
+from benchmarks.search.networks import CROSS_ENTROPY, LIMIT_TRAINED, TRAININGS
+from benchmarks.tables import Cell, Table, pick, table_of
+
+CHECKS, INJECTION, IMPORTANCE = "pyhf and coverage", "a signal at 850 GeV", "importance"  # rows beside the trainings
+TRIALS = "trials of "  # beginning of the names of rows
+COMPARED = (CROSS_ENTROPY, LIMIT_TRAINED)
+INJECTED_MASS = 850.0  # GeV
+SCALE_MASS = 1000.0  # GeV, at which the effect of the jet energy scale is looked at
+
+
+def medians(rows, name: str, field: str = "expected") -> dict[float, dict[int, float]]:
+    """By mass and seed, the median limit of a training, pb, or another field; without what did not converge."""
+    found: dict[float, dict[int, float]] = {}
+    for row in pick(rows, row=name):
+        for mass, value in zip(row["masses"], row[field], strict=True):
+            if value is not None:
+                found.setdefault(mass, {})[row["seed"]] = value[2] if field == "expected" else value
+    return found
+
+
+def trainings(rows) -> list[str]:
+    """Those that a record has."""
+    return [name for name in TRAININGS if any(row["row"] == name for row in rows)]
+
+
+def tables(record: Mapping) -> Iterator[Table]:
+    rows = record["rows"]
+
+    def cell(values, factor=1.0):
+        numbers = factor * np.array(list(values.values()))
+        return Cell(float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else None)
+
+    def over_masses(field, factor=1.0):
+        return {
+            name: {f"{mass:g}": cell(values, factor) for mass, values in medians(rows, name, field).items()}
+            for name in trainings(rows)
+        }
+
+    yield table_of(
+        "Median expected upper limit on the cross-section of the resonance, pb, at each mass in GeV: mean over "
+        "{seeds} ± standard deviation, on the same test events.",
+        "training",
+        over_masses("expected"),
+        decimals=3,
+    )
+    yield table_of("The same, if the simulation had no end.", "training", over_masses("without_statistics"), decimals=3)
+    yield table_of(
+        "Uncertainty of the jet energy scale after a fit to the background, in per cent of that before, which is 3 %.",
+        "training",
+        over_masses("sigma_scale", 100.0),
+        decimals=0,
+    )
+    yield table_of("AUC at each mass, per cent.", "training", over_masses("auc", 100.0))
+    known = {"as it is": "without_statistics", "scale known": "without_scale", "all known": "without_systematics"}
+    yield table_of(
+        "What systematic uncertainties cost without that of the simulation: median expected limits, pb.",
+        "training, what is known",
+        {
+            f"{name}, {what}": {f"{mass:g}": cell(values) for mass, values in medians(rows, name, field).items()}
+            for name in COMPARED
+            if name in trainings(rows)
+            for what, field in known.items()
+        },
+        decimals=3,
+    )
+    trials = [row for row in rows if row["row"].startswith(TRIALS)]
+    if trials:
+        yield table_of(
+            "Trials that settings were chosen by: mean logarithm of the limits at the training masses, on training "
+            "events that were held out.",
+            "training, setting",
+            {
+                f"{row['row'].removeprefix('trials of ')}, {row['setting']}": {
+                    f"value {i + 1}": Cell(np.nan if mean is None else mean)
+                    for i, mean in enumerate(row["mean_log_limit"])
+                }
+                for row in trials
+            },
+            decimals=3,
+        )
+
+
+def gap(statement: str, name: str, of: str, criterion, masses=None, **keywords) -> Claim:
+    """By how many per cent the limit of a training is above that of another, on average over masses or at each."""
+
+    def measure(rows):
+        first, second = medians(rows, name), medians(rows, of)
+        if not first or not second:
+            raise Missing(f"{name} or {of} is not finished")
+        by_mass = {
+            mass: {
+                seed: 100 * np.log(first[mass][seed] / second[mass][seed])
+                for seed in first[mass]
+                if seed in second[mass]
+            }
+            for mass in first
+            if mass in second
+        }
+        if masses is not None:
+            return {f"{mass:g} GeV": over_trainings(list(by_mass[mass].values())) for mass in masses if mass in by_mass}
+        seeds = set.intersection(*(set(values) for values in by_mass.values()))
+        return over_trainings([np.mean([values[seed] for values in by_mass.values()]) for seed in seeds])
+
+    return Claim(statement, measure, criterion, unit="%", ours=True, decimals=1, **keywords)
+
+
+def read_off(statement: str, row: str, value, criterion, **keywords) -> Claim:
+    """A number, or several by name, of one of the checks."""
+
+    def measure(rows):
+        found = pick(rows, row=row)
+        if not found:
+            raise Missing(f"{row} is not finished")
+        return value(found[0])
+
+    return Claim(statement, measure, criterion, ours=True, chance=False, **keywords)
+
+
+def covered(row) -> dict[str, Estimate]:
+    error = 100 * np.sqrt(0.05 * 0.95 / row["n_toys"])
+    return {f"{mass} GeV": Estimate(100 * share, error) for mass, share in row["coverage"].items()}
+
+
+def found_at(row) -> dict[str, Estimate]:
+    """Significance at the mass that is injected."""
+    place = row["masses"].index(INJECTED_MASS)
+    return {name: Estimate(row[name]["significance"][place]) for name in COMPARED}
+
+
+CLAIMS = (
+    gap(
+        "Trained on the limit itself, the network excludes more on average over all masses",
+        CROSS_ENTROPY,
+        LIMIT_TRAINED,
+        above(0),
+    ),
+    gap(
+        "It does at every mass",
+        CROSS_ENTROPY,
+        LIMIT_TRAINED,
+        above(0),
+        masses=(500.0, 625.0, 750.0, 850.0, 1000.0, 1125.0, 1250.0, 1375.0, 1500.0),
+    ),
+    gap(
+        "It does at 500 GeV, where uncertainties are larger than the statistical one",
+        CROSS_ENTROPY,
+        LIMIT_TRAINED,
+        above(0),
+        masses=(500.0,),
+    ),
+    gap(
+        "Trained on the limit from scratch, it excludes as much as after cross-entropy",
+        "limit from scratch",
+        LIMIT_TRAINED,
+        within(2.0),
+    ),
+    gap("INFERNO's variance is as good a loss as the limit", "variance (INFERNO)", LIMIT_TRAINED, within(2.0)),
+    gap("Augmentation with the variations helps", CROSS_ENTROPY, "augmented", above(0)),
+    gap("To be told the jet energy scale helps", CROSS_ENTROPY, "told the scale", above(0)),
+    gap("To be decorrelated from the jet energy scale helps", CROSS_ENTROPY, "decorrelated", above(0)),
+    read_off(
+        "pyhf has the same limits on the workspaces: relative difference",
+        CHECKS,
+        lambda row: {f"{mass} GeV": Estimate(1e6 * value) for mass, value in row["pyhf"].items()},
+        below(1.0),
+        unit="1e-6",
+        decimals=3,
+    ),
+    read_off("The 95 % limit excludes what is there in 5 % of pseudo-experiments", CHECKS, covered, within(2.0, 5.0)),
+    read_off(
+        "A signal of 7 pb at 850 GeV, which no training has seen, is found: standard deviations",
+        INJECTION,
+        found_at,
+        above(3.0),
+        unit="",
+    ),
+)
