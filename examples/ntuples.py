@@ -39,10 +39,10 @@ def read_events(files: Sequence[str], tree: str, branches: Sequence[str]) -> Eve
     parts = []
     for path in files:
         with uproot.open(path) as file:
-            if tree not in (trees := file.keys(recursive=False, cycle=False)):
+            if tree not in (trees := file.keys(cycle=False)):
                 raise ValueError(
-                    f"Expected tree {tree!r} in {path}. Received: {', '.join(trees)}. Correct its name in the settings, "
-                    "or leave its variation out."
+                    f"Expected tree {tree!r} in {path}. Received: {', '.join(trees)}. Correct its name in the "
+                    "settings, or leave its variation out."
                 )
             if missing := [name for name in branches if name not in (there := file[tree].keys())]:
                 raise ValueError(
@@ -52,10 +52,12 @@ def read_events(files: Sequence[str], tree: str, branches: Sequence[str]) -> Eve
             parts.append(file[tree].arrays(branches, library="np"))
     columns = [np.concatenate([part[name] for part in parts]) for name in branches]
     for name, values in zip(branches, columns, strict=True):
-        if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+        n_finite = np.count_nonzero(np.isfinite(values)) if values.dtype.kind in "biuf" else 0
+        if n_finite < len(values):
             raise ValueError(
-                f"Expected branch {name!r} of tree {tree!r} with one finite number an event. Received: {values}. Write "
-                "a number out of its range, such as -1, where there is none."
+                f"Expected branch {name!r} of tree {tree!r} with one finite number an event. Received: "
+                f"{len(values) - n_finite} of {len(values)} events without, of type {values.dtype}. Write a number out "
+                "of its range, such as -1, where there is none."
             )
     number, label, mass, weight, *features = columns
     mass = np.where(label == 1, mass, 0).astype(np.float32)
@@ -78,8 +80,8 @@ def match_events(events: Mapping[str, Events]) -> dict[str, Events]:
     """
     union = np.unique(np.concatenate([own.number for own in events.values()]))
     rows = {name: np.searchsorted(union, own.number) for name, own in events.items()}
-    for name, own in events.items():
-        if (twice := np.bincount(rows[name], minlength=len(union)) > 1).any():
+    for name, own_rows in rows.items():
+        if (twice := np.bincount(own_rows, minlength=len(union)) > 1).any():
             raise ValueError(
                 f"Expected event numbers that come once. Received: {union[twice][0]} more often in {name!r}. If each "
                 "process counts from 1, write a branch such as process * 10**9 + event."

@@ -22,7 +22,6 @@ import neos_tf.plots
 import pnn_tf
 from examples.ntuples import Events, match_events, read_events
 
-
 LEAST = 1e-6  # of the events of a process, in a bin that has none or negative ones
 
 
@@ -34,11 +33,11 @@ class Settings(NamedTuple):
     label: str = "label"  # 1 for signal, 0 for background
     mass: str = "mass"  # of the signal, GeV; the background may have any number
     nominal: tuple[str, str] = ("nominal", "weight")
-    variations: Mapping = {  # noqa: RUF012
+    variations: Mapping = {
         "jes": {"up": ("jes_up", "weight"), "down": ("jes_down", "weight")},  # measured and selected otherwise
         "btag": {"up": ("nominal", "weight_btag_up"), "down": ("nominal", "weight_btag_down")},  # weighted otherwise
     }
-    cross_sections: Mapping = {"xsec": {"hi": 1.06, "lo": 0.94}}  # noqa: RUF012  of the background
+    cross_sections: Mapping = {"xsec": {"hi": 1.06, "lo": 0.94}}  # of the background
     masses: Sequence[float] = (500.0, 750.0, 1000.0)  # GeV, to set limits at
     shares: Sequence[float] = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)  # of background below each inner edge
     n_least: float = 10  # simulated background events, in effect, above the last edge; edges with fewer are left out
@@ -75,7 +74,8 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
         likelihood = model.bind(templates(network, test, mass, edges))
         limits[mass] = limit = neos_tf.upper_limit(likelihood)
         _, low, median, high, _ = limit.expected.numpy()
-        print(f"{mass:8g} GeV", f"{median:.3g} ({low:.3g} to {high:.3g})" if limit.converged else "did not converge")
+        text = f"{median:.3g} ({low:.3g} to {high:.3g})" if limit.converged else "not found, and not drawn"
+        print(f"{mass:8g} GeV {text}")
         write_workspace(likelihood, given.out / f"workspace_{mass:g}.json")
         if given.histograms:
             write_histograms(likelihood, edges, given.out / f"templates_{mass:g}.root")
@@ -99,7 +99,9 @@ def read_all(files: Sequence[str], settings: Settings) -> dict[str, Events]:
             )
         sources |= {f"{name}_{side}": source for side, source in sides.items()}
     keys = settings.event, settings.label, settings.mass
-    return {name: read_events(files, tree, (*keys, weight, *settings.columns)) for name, (tree, weight) in sources.items()}
+    return {
+        name: read_events(files, tree, (*keys, weight, *settings.columns)) for name, (tree, weight) in sources.items()
+    }
 
 
 def half(events: Events, remainder: int) -> Events:
@@ -152,11 +154,12 @@ def shares_with_events(weight: np.ndarray, settings: Settings) -> list[float]:
 def specification(settings: Settings) -> dict:
     """The pyhf model, with names of templates in place of numbers."""
 
+    def shape(name, variation):
+        data = {"hi_data": f"{name}_{variation}_up", "lo_data": f"{name}_{variation}_down"}
+        return {"name": variation, "type": "histosys", "data": data}
+
     def sample(name, *modifiers):
-        shapes = [
-            {"name": shape, "type": "histosys", "data": {"hi_data": f"{name}_{shape}_up", "lo_data": f"{name}_{shape}_down"}}
-            for shape in settings.variations
-        ]
+        shapes = [shape(name, variation) for variation in settings.variations]
         statistics = {"name": "simulation", "type": "staterror", "data": f"{name}_error"}
         return {"name": name, "data": name, "modifiers": [*modifiers, *shapes, statistics]}
 
@@ -180,7 +183,7 @@ def templates(network: keras.Model, events: Mapping[str, Events], mass: float, e
                 squares = neos_tf.hard_histogram(score, edges, part.weight**2, outside="fold").numpy()
                 found[f"{process}_error"] = np.maximum(np.sqrt(squares), least)
             if (empty := np.flatnonzero(counts < least)).size:
-                print(f"At {mass:g} GeV {name} has no or negative events in bins {empty.tolist()}: raised to {least:.1g}.")
+                print(f"{mass:8g} GeV {name}: no or negative events in bins {empty.tolist()}, raised to {least:.1g}")
             found[name] = np.maximum(counts, least)
     return found
 
