@@ -1,4 +1,4 @@
-"""Events of ntuples, nominal and varied: read with uproot, and matched row by row by their event number."""
+"""Events of ntuples, nominal and varied: read with uproot, matched by event number, and split into halves."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -76,7 +76,8 @@ def match_events(events: Mapping[str, Events]) -> dict[str, Events]:
         events: by name, the nominal first.
 
     Raises:
-        ValueError: an event number that comes twice, or that is of another process or mass elsewhere.
+        ValueError: an event number that comes twice, or that is of another process or mass elsewhere; a variation
+            without any of the nominal events.
     """
     union = np.unique(np.concatenate([own.number for own in events.values()]))
     rows = {name: np.searchsorted(union, own.number) for name, own in events.items()}
@@ -94,12 +95,30 @@ def match_events(events: Mapping[str, Events]) -> dict[str, Events]:
     matched = {}
     for name, own in events.items():
         other = (known.label[rows[name]] != own.label) | (known.mass[rows[name]] != own.mass)
-        if other.any():
+        if other.any() or not np.isin(own.number, nominal.number).any():
+            example = f", the first has number {own.number[other][0]}" if other.any() else ", and no number in common"
             raise ValueError(
                 f"Expected variation {name!r} of the nominal events. Received: {np.count_nonzero(other)} events of "
-                f"another process or mass, the first has number {own.number[other][0]}: a variation with other events "
-                "than the nominal. Make both from the same simulated events, with the same numbers."
+                f"another process or mass{example}: a variation with other events than the nominal. Make both from the "
+                "same simulated events, with the same numbers."
             )
         matched[name] = known._replace(weight=np.zeros(n), features=known.features.copy())
         matched[name].weight[rows[name]], matched[name].features[rows[name]] = own.weight, own.features
     return matched
+
+
+def half(events: Events, remainder: int) -> Events:
+    """Those of even (0) or odd (1) event number, which stand for all."""
+    return events._replace(weight=2 * events.weight).select(events.number % 2 == remainder)
+
+
+def require_masses(train: Events, test: Events, masses: Sequence[float]) -> None:
+    """ValueError: a mass without signal in one of the halves."""
+    for name, events in (("even", train), ("odd", test)):
+        events = events.select(events.weight > 0)
+        if missing := [mass for mass in masses if not events.of(mass).any()]:
+            there = np.unique(events.mass[events.label == 1]).tolist()
+            raise ValueError(
+                f"Expected signal events of {name} number at each of the masses {list(masses)}. Received: none at "
+                f"{missing}, but at {there}. Correct the masses in the settings."
+            )

@@ -20,13 +20,13 @@ import uproot
 import neos_tf
 import neos_tf.plots
 import pnn_tf
-from examples.ntuples import Events, match_events, read_events
+from examples.ntuples import Events, half, match_events, read_events, require_masses
 
 LEAST = 1e-6  # of the events of a process, in a bin that has none or negative ones
 
 
 class Settings(NamedTuple):
-    """What is yours. Events are given as (tree, branch of the weight): expected events, of the signal for 1 pb."""
+    """What is yours. Events are given as (tree, branch of the weight): expected events, of a signal of 1 pb."""
 
     columns: Sequence[str] = ("pt", "met", "mtt")  # branches that the network sees
     event: str = "event"  # branch of a number that is unique over all processes and masses
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
     train = half(events["nominal"], 0)
     test = {name: half(varied, 1) for name, varied in events.items()}
     require_masses(train, test["nominal"], settings.masses)
-    train = train.select(train.weight > 0)  # a network needs no negative weights; the templates have them
+    train = train.select(train.weight > 0)  # negative weights are in the templates alone
     network = train_network(train, settings)
     pnn_tf.export_savedmodel(network, given.out / "network", theta_names=["mass"], theta_units=["GeV"])
 
@@ -102,23 +102,6 @@ def read_all(files: Sequence[str], settings: Settings) -> dict[str, Events]:
     return {
         name: read_events(files, tree, (*keys, weight, *settings.columns)) for name, (tree, weight) in sources.items()
     }
-
-
-def half(events: Events, remainder: int) -> Events:
-    """Those of even (0) or odd (1) event number, which stand for all."""
-    return events._replace(weight=2 * events.weight).select(events.number % 2 == remainder)
-
-
-def require_masses(train: Events, test: Events, masses: Sequence[float]) -> None:
-    """ValueError: a mass without signal in one of the halves."""
-    for name, events in (("even", train), ("odd", test)):
-        events = events.select(events.weight > 0)
-        if missing := [mass for mass in masses if not events.of(mass).any()]:
-            there = np.unique(events.mass[events.label == 1]).tolist()
-            raise ValueError(
-                f"Expected signal events of {name} number at each of the masses {list(masses)}. Received: none at "
-                f"{missing}, but at {there}. Correct Settings.masses."
-            )
 
 
 def train_network(events: Events, settings: Settings) -> keras.Model:
@@ -173,8 +156,9 @@ def templates(network: keras.Model, events: Mapping[str, Events], mass: float, e
     """Histograms of the score at one mass, by name: both processes, nominal with its errors, and varied."""
     found = {}
     for process in ("signal", "background"):
-        for variation, all_events in events.items():
-            part = all_events.select(all_events.of(mass) if process == "signal" else all_events.label == 0)
+        empty = {}
+        for variation, own in events.items():
+            part = own.select(own.of(mass) if process == "signal" else own.label == 0)
             score = pnn_tf.predict_scores(network, part.features, mass)
             counts = neos_tf.hard_histogram(score, edges, part.weight, outside="fold").numpy()
             name = f"{process}_{variation}"
@@ -182,9 +166,11 @@ def templates(network: keras.Model, events: Mapping[str, Events], mass: float, e
                 name, least = process, LEAST * np.abs(part.weight).sum()
                 squares = neos_tf.hard_histogram(score, edges, part.weight**2, outside="fold").numpy()
                 found[f"{process}_error"] = np.maximum(np.sqrt(squares), least)
-            if (empty := np.flatnonzero(counts < least)).size:
-                print(f"{mass:8g} GeV {name}: no or negative events in bins {empty.tolist()}, raised to {least:.1g}")
+            if (counts < least).any():
+                empty[variation] = np.flatnonzero(counts < least).tolist()
             found[name] = np.maximum(counts, least)
+        if empty:
+            print(f"{mass:8g} GeV {process}: no or negative events, raised to {least:.1g}, in bins {empty}")
     return found
 
 
@@ -201,3 +187,7 @@ def write_histograms(likelihood: neos_tf.Likelihood, edges: np.ndarray, path: Pa
     with uproot.recreate(path) as file:
         for name, histogram in likelihood.histograms(edges).items():
             file[name] = hist.Hist(histogram)
+
+
+if __name__ == "__main__":
+    main()
