@@ -41,8 +41,8 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         )
         of_importance = pick(rows, row=IMPORTANCE)[0]
         yield (
-            "What the logit of the background rests on, against the mass that the network is shown: mean absolute "
-            "Taylor coefficients of the inputs that matter most, in units of their standard deviation.",
+            "What the score rests on, against the mass that the network is shown: mean absolute Taylor coefficients of "
+            "the inputs, and pairs of inputs, that matter most, in units of their standard deviation.",
             importance(of_importance),
         )
         yield (

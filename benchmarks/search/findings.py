@@ -133,12 +133,12 @@ def draw_counts(test: Sample, mass: float, cross_section: float, seed: int) -> n
 
 
 def importance(score: Scorer, test: Sample, n_events: int) -> taylor.ImportanceOverTheta:
-    """Taylor importance of the logit of the background at each mass, features in units of their standard deviation."""
-    features = test.background().features[:n_events]
+    """Taylor importance of the score at each mass, over all events, features in units of their standard deviation."""
+    features = test.nominal.features[:: max(1, len(test.nominal) // n_events)]
     mean, std = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     inputs = {"features": keras.Input((features.shape[1],), name="features"), "theta": score.network.input["theta"]}
     physical = keras.layers.Rescaling(std, mean, name="physical")(inputs["features"])
-    network = keras.Model(inputs, score.logit({"features": physical, "theta": inputs["theta"]}))
+    network = keras.Model(inputs, score.network({"features": physical, "theta": inputs["theta"]}))
     theta = np.array([[mass, *score.further] for mass in test.masses])
     return taylor.importance_over_theta(network, (features - mean) / std, theta, names=test.nominal.names)
 
