@@ -146,6 +146,8 @@ EXPERIMENT = Experiment(
         "smoke": Config(
             units=(16, 8),
             epochs=1,
+            epochs_augmented=1,
+            epochs_told=1,
             steps=2,
             steps_from_scratch=2,
             sample_batch=200,
@@ -155,6 +157,7 @@ EXPERIMENT = Experiment(
             trials=False,
         ),
         "embedded": Config(),
+        "paper": Config(),
     },
     load=lambda config: load_samples(config.every),
     names=lambda config: tuple(TRAININGS),
