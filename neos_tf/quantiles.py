@@ -75,8 +75,8 @@ def quantile_edges(outputs: TensorLike, bins: int | Sequence[float], weights: Te
         (n + 1,) float64 edges.
 
     Raises:
-        ValueError: bins below 1, shares that do not increase within (0, 1), a negative weight, outputs or weights that are not finite, or too few different outputs
-            for edges that increase.
+        ValueError: bins below 1, shares that do not increase within (0, 1), a negative weight, outputs or weights that
+            are not finite, or too few different outputs for edges that increase.
 
     >>> quantile_edges([0.1, 0.2, 0.4, 0.8], 2).numpy().round(3).tolist()
     [0.1, 0.3, 0.8]

@@ -148,7 +148,7 @@ def on_measurement(
 
 
 def after_cross_entropy(loss: neos_tf.Loss, rate: str) -> Callable[[Sample, Settings, int], Scorer]:
-    """`on_measurement` from the network of the same seed on cross-entropy; `rate` is the setting of its learning rate."""
+    """`on_measurement` from cross-entropy of the same seed; `rate` names the setting of its learning rate."""
 
     def make(train, settings, seed):
         start = trained(CROSS_ENTROPY, train, settings, seed).network
