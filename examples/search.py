@@ -77,15 +77,19 @@ def main(arguments=None) -> None:
     importance = kept_json(out / "importance.json", lambda: of_importance(config, samples, networks, options.seed))
 
     console.print("5. Figures, and the network as a SavedModel")
+    shown = templates[LIMIT_TRAINED][SHOWN]
     with style():
         drawn = {
-            "Expected upper limits on the cross-section": limit_figure(limits),
-            f"Templates at {SHOWN:g} GeV and their variations": template_figure(templates[LIMIT_TRAINED][SHOWN]),
-            **fit_figures(templates[LIMIT_TRAINED][SHOWN], limits[LIMIT_TRAINED][SHOWN]),
-            "Local p-values of a pseudo experiment with a resonance of 850 GeV and 7 pb": figures.scan(injection),
-            "What the score rests on, against the mass": figures.importance(importance),
-            "What a jet energy scale of +3 % does to the score": figures.to_scale(importance),
+            "limits": ("Expected upper limits on the cross-section", limit_figure(limits)),
+            "templates": (f"Templates at {SHOWN:g} GeV and their variations", template_figure(shown)),
+            **fit_figures(shown, limits[LIMIT_TRAINED][SHOWN]),
+            "scan": ("Pseudo-data with a resonance of 850 GeV and 7 pb: local p-values", figures.scan(injection)),
+            "importance": ("What the score rests on, against the mass", figures.importance(importance)),
+            "to_scale": ("What a jet energy scale of +3 % does to the score", figures.to_scale(importance)),
         }
+        (out / "figures").mkdir(exist_ok=True)
+        for name, (_, figure) in drawn.items():
+            figure.savefig(out / "figures" / f"{name}.png", dpi=130, transparent=False)
     write_page(out / "search.html", samples, drawn)
     grid = np.linspace(min(masses), max(masses), 41)
     network = networks[LIMIT_TRAINED].network
@@ -169,7 +173,7 @@ def template_figure(templates: Templates) -> Figure:
     return neos_tf.plots.templates(templates.likelihood, ["jes", "jer", "btag", "xsec"], label="bin of the score")
 
 
-def fit_figures(templates: Templates, limit: neos_tf.UpperLimit) -> dict[str, Figure]:
+def fit_figures(templates: Templates, limit: neos_tf.UpperLimit) -> dict[str, tuple[str, Figure]]:
     """Of pseudo-data with a signal as large as the limit: before and after the fit, pulls, impacts."""
     likelihood = templates.likelihood
     truth = findings.background_and(float(limit.expected[2]), likelihood)
@@ -177,12 +181,11 @@ def fit_figures(templates: Templates, limit: neos_tf.UpperLimit) -> dict[str, Fi
     data = likelihood.data(np.random.default_rng(1).poisson(mean))
     impacts = neos_tf.impacts(likelihood, data)
     pars = neos_tf.fit(likelihood, data).pars
+    fit = before_and_after(likelihood, data, pars)
     return {
-        "A pseudo experiment with a signal at the limit, before and after the fit": before_and_after(
-            likelihood, data, pars
-        ),
-        "Pulls": neos_tf.plots.pulls(impacts.postfit),
-        "Impacts on the signal": neos_tf.plots.ranking(impacts, n_largest=10),
+        "fit": ("Pseudo-data with a signal at the limit, before and after the fit", fit),
+        "pulls": ("Pulls of that fit", neos_tf.plots.pulls(impacts.postfit)),
+        "impacts": ("Impacts on the signal", neos_tf.plots.ranking(impacts, n_largest=10)),
     }
 
 
@@ -206,9 +209,9 @@ def before_and_after(likelihood: neos_tf.Likelihood, data, pars) -> Figure:
     return figure
 
 
-def write_page(path: Path, samples: Samples, drawn: dict[str, Figure]) -> None:
+def write_page(path: Path, samples: Samples, drawn: dict[str, tuple[str, Figure]]) -> None:
     """One HTML page with all figures."""
-    parts = [f"<h2>{title}</h2>\n<figure>{to_svg(figure)}</figure>" for title, figure in drawn.items()]
+    parts = [f"<h2>{title}</h2>\n<figure>{to_svg(figure)}</figure>" for title, figure in drawn.values()]
     look = "body {font-family: sans-serif; max-width: 60em; margin: 2em auto} svg {max-width: 100%; height: auto}"
     head = f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>A search</title><style>{look}</style>'
     body = f"<h1>A search for a resonance of unknown mass</h1><p>{samples.data['name']}</p>"
