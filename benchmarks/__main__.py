@@ -34,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run experiments and write their records and a report (the default)")
-    run.add_argument("ids", nargs="*", metavar="ID", help=f"see `list` (default {DEFAULT_EXPERIMENT})")
+    run.add_argument(
+        "ids", nargs="*", metavar="ID", help=f"see `list`; or a part, such as search (default {DEFAULT_EXPERIMENT})"
+    )
     events = run.add_mutually_exclusive_group()
     events.add_argument(
         "--scale",
@@ -81,10 +83,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from benchmarks.experiment import FILE, Unknown, all_experiments, find, in_order, read, run
+    from benchmarks.experiment import FILE, Unknown, all_experiments, find_all, in_order, read, run
 
     try:
-        experiments = [find(name) for name in options.ids or [DEFAULT_EXPERIMENT]]
+        experiments = [found for name in options.ids or [DEFAULT_EXPERIMENT] for found in find_all(name)]
     except Unknown as unknown:
         raise SystemExit(str(unknown.args[0])) from None
     scale = options.scale if options.data is None else FILE

@@ -119,6 +119,13 @@ def find(name: str) -> Experiment:
     raise Unknown(f"Unknown experiment {name!r}. Known: {', '.join(e.id for e in all_experiments())}.")
 
 
+def find_all(name: str) -> list[Experiment]:
+    """The experiment of an id, or all those of a part such as "search"; raises as `find`."""
+    if name in PAPERS:
+        return [experiment for experiment in all_experiments() if experiment.id.startswith(f"{name}-")]
+    return [find(name)]
+
+
 def all_experiments() -> list[Experiment]:
     """Every experiment, in the order of the report; imports all of them."""
     found = []
