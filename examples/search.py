@@ -170,7 +170,10 @@ def limit_figure(limits) -> Figure:
 
 
 def template_figure(templates: Templates) -> Figure:
-    return neos_tf.plots.templates(templates.likelihood, ["jes", "jer", "btag", "xsec"], label="bin of the score")
+    figure = neos_tf.plots.templates(templates.likelihood, ["jes", "jer", "btag", "xsec"], label="bin of the score")
+    for axes in figure.axes[:2]:
+        axes.set_yscale("log")
+    return figure
 
 
 def fit_figures(templates: Templates, limit: neos_tf.UpperLimit) -> dict[str, tuple[str, Figure]]:
