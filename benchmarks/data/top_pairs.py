@@ -4,7 +4,7 @@ The file holds simulated collisions, thinned out (`benchmarks.simulation.thinnin
 them. To read them is to measure them: features, selection and event weights follow from the detector that is asked for,
 with the same random numbers for the same object, so that a systematic variation has the same events, one by one.
 
-An event takes about 48 bytes. Momenta and masses are stored in steps of their logarithm (0.5 and 3 %), angles in steps
+An event takes about 39 bytes. Momenta and masses are stored in steps of their logarithm (0.5 and 3 %), angles in steps
 of 0.01: far below what the detector resolves.
 """
 

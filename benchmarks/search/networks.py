@@ -51,7 +51,7 @@ class Settings:
     steps: int = 150
     steps_from_scratch: int = 300
     sample_batch: int = 3000
-    limit_rate: float = 2e-4
+    limit_rate: float = 1e-4
     variance_rate: float = 2e-4
     scratch_rate: float = 2e-3
     bandwidth: float = 0.6
@@ -244,7 +244,7 @@ TRAININGS = {
     "augmented": Training(augmented, "epochs_augmented", (20, 40, 60)),
     "told the scale": Training(told_the_scale, "epochs_told", (20, 40, 60)),
     "decorrelated": Training(decorrelated, "strength", (0.3, 1.0, 3.0)),
-    "variance (INFERNO)": Training(after_cross_entropy(VARIANCE, "variance_rate"), "variance_rate", (1e-4, 2e-4, 4e-4)),
-    LIMIT_TRAINED: Training(after_cross_entropy(LIMIT, "limit_rate"), "limit_rate", (1e-4, 2e-4, 4e-4)),
+    "variance (INFERNO)": Training(after_cross_entropy(VARIANCE, "variance_rate"), "variance_rate", (5e-5, 1e-4, 2e-4)),
+    LIMIT_TRAINED: Training(after_cross_entropy(LIMIT, "limit_rate"), "limit_rate", (5e-5, 1e-4, 2e-4)),
     "limit from scratch": Training(from_scratch, "scratch_rate", (1e-3, 2e-3, 4e-3)),
 }
