@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -37,7 +37,8 @@ class Settings:
         steps_from_scratch: without it.
         sample_batch: events of each process and variation in such a step.
         limit_rate, variance_rate, scratch_rate: of Adam, for these steps on the limit, on the variance, from scratch.
-        bandwidth: of the kernels, in units of the logit.
+        bandwidth, scratch_bandwidth: of the kernels, in units of the logit: after cross-entropy, and from random
+            weights, whose logits are all alike.
         strength: of the distance correlation with the jet energy scale.
     """
 
@@ -55,6 +56,7 @@ class Settings:
     variance_rate: float = 2e-4
     scratch_rate: float = 2e-3
     bandwidth: float = 0.6
+    scratch_bandwidth: float = 0.03
     strength: float = 1.0
 
 
@@ -160,6 +162,7 @@ def after_cross_entropy(loss: neos_tf.Loss, rate: str) -> Callable[[Sample, Sett
 def from_scratch(train: Sample, settings: Settings, seed: int) -> Scorer:
     """On the expected limit from random weights."""
     network, n_steps = new_network(train, settings, seed), settings.steps_from_scratch
+    settings = replace(settings, bandwidth=settings.scratch_bandwidth)
     return on_measurement(network, LIMIT, n_steps, settings.scratch_rate, train, settings, seed)
 
 
@@ -246,5 +249,5 @@ TRAININGS = {
     "decorrelated": Training(decorrelated, "strength", (0.3, 1.0, 3.0)),
     "variance (INFERNO)": Training(after_cross_entropy(VARIANCE, "variance_rate"), "variance_rate", (5e-5, 1e-4, 2e-4)),
     LIMIT_TRAINED: Training(after_cross_entropy(LIMIT, "limit_rate"), "limit_rate", (5e-5, 1e-4, 2e-4)),
-    "limit from scratch": Training(from_scratch, "scratch_rate", (1e-3, 2e-3, 4e-3)),
+    "limit from scratch": Training(from_scratch, "scratch_bandwidth", (0.01, 0.03, 0.1)),
 }
