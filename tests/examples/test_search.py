@@ -206,7 +206,8 @@ def test_the_whole_search_and_again_without_a_training(tmp_path, monkeypatch, ca
     assert {path.name for path in (tmp_path / "workspaces").iterdir()} == workspaces
     features = samples().test.nominal.features[:20]
     score = search.kept_network(tmp_path / "limit.keras", lambda: None)
-    served = tf.saved_model.load(tmp_path / "served").serve(features, np.full((20, 1), 850, np.float32))["score"]
+    model = tf.saved_model.load(tmp_path / "served")
+    served = model.serve(features, np.full((20, 1), 850, np.float32))["score"]
     np.testing.assert_allclose(np.asarray(served)[:, 0], 1 / (1 + np.exp(-score(features, 850.0))), rtol=1e-5)
 
     def refused(*_):
