@@ -84,6 +84,12 @@ def test_pyhf_has_the_same_limit_wherever_its_minimiser_has_far_to_go(mass):
     assert findings.difference_from_pyhf(templates(mass).likelihood) < 1e-6
 
 
+@pytest.mark.xfail(strict=True, reason="two minima in the jet energy scale, -0.52 and 0.39: ours is 0.03 above pyhf's")
+def test_the_fit_at_the_limit_is_the_lower_of_two_minima():
+    """Of few simulated events: 77 pb of a signal whose templates up and down are not on either side of the nominal."""
+    assert findings.difference_from_pyhf(templates(500.0).likelihood) < 1e-4
+
+
 def test_another_workspace_has_another_limit(likelihood, monkeypatch):
     numbers = dict(templates(MASS).numbers)
     for name in numbers:
