@@ -22,7 +22,8 @@ EXPERIMENTS = all_experiments()
 def test_an_experiment_is_found_by_its_id_and_says_what_it_is(experiment):
     assert find(experiment.id) is experiment
     assert experiment.summary and experiment.where and experiment.claims
-    assert {"smoke", "embedded", "paper"} <= set(experiment.scales)
+    of_paper = {"paper"} if experiment.paper != "SEARCH" else set()
+    assert {"smoke", "embedded", *of_paper} <= set(experiment.scales)
     names = [*experiment.names(experiment.scales["embedded"]), *experiment.once(experiment.scales["embedded"])]
     assert names and len(set(names)) == len(names)
     statements = [claim.statement for claim in experiment.claims]
@@ -31,7 +32,9 @@ def test_an_experiment_is_found_by_its_id_and_says_what_it_is(experiment):
 
 def test_experiments_come_as_their_papers_have_them_and_ours_last():
     order = [(e.paper, e.ours) for e in EXPERIMENTS]
-    assert order == sorted(order, key=lambda pair: (["PNN", "AFFINE", "TAYLOR", "NEOS"].index(pair[0]), pair[1]))
+    assert order == sorted(
+        order, key=lambda pair: (["PNN", "AFFINE", "TAYLOR", "NEOS", "SEARCH"].index(pair[0]), pair[1])
+    )
     for paper, kind in (("PNN", "Fig"), ("AFFINE", "Table"), ("NEOS", "Fig")):
         numbers = [
             int(found[1]) for e in EXPERIMENTS if e.paper == paper and (found := re.match(rf"{kind}\D*(\d+)", e.where))
