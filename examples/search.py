@@ -177,8 +177,10 @@ def template_figure(templates: Templates) -> Figure:
 
 
 def fit_figures(templates: Templates, limit: neos_tf.UpperLimit) -> dict[str, tuple[str, Figure]]:
-    """Of pseudo-data with a signal as large as the limit: before and after the fit, pulls, impacts."""
+    """Of pseudo-data with a signal as large as the limit, if there is one: before and after the fit, pulls, impacts."""
     likelihood = templates.likelihood
+    if not np.isfinite(limit.expected[2]):
+        return {}
     truth = findings.background_and(float(limit.expected[2]), likelihood)
     mean = likelihood.expected_data(truth, include_auxdata=False)
     data = likelihood.data(np.random.default_rng(1).poisson(mean))

@@ -62,7 +62,7 @@ def limit_curve(rows) -> Figure:
     above.fill_between(masses, bands[:, 1], bands[:, 3], color=BANDS[0], lw=0, label=r"$\pm 1\sigma$")
     above.plot(masses, bands[:, 2], color=VERMILION, marker="o", ms=4, label="trained on the limit, expected")
     reference = medians(rows, CROSS_ENTROPY)
-    x = [mass for mass in masses if mass in reference]
+    x = [mass for mass in masses if reference[mass]]
     classifier = [np.mean(list(reference[mass].values())) for mass in x]
     above.plot(x, classifier, color=BLUE, ls="--", marker="s", ms=4, label="trained to classify, expected")
     above.set(yscale="log", ylabel="95 % upper limit on the cross-section (pb)", xlim=(masses[0], masses[-1]))
@@ -71,13 +71,13 @@ def limit_curve(rows) -> Figure:
     names = [name for name in trainings(rows) if name != CROSS_ENTROPY]
     for place, name in enumerate(names):
         of = medians(rows, name)
-        at = [mass for mass in x if mass in of]
-        ratios = [np.array([of[m][seed] / reference[m][seed] for seed in of[m] if seed in reference[m]]) for m in at]
+        ratios = {m: [limit / reference[m][seed] for seed, limit in of[m].items() if seed in reference[m]] for m in x}
+        ratios = {mass: np.array(values) for mass, values in ratios.items() if values}
         shift = 4.0 * (place - (len(names) - 1) / 2)
         below.errorbar(
-            np.array(at) + shift,
-            [ratio.mean() for ratio in ratios],
-            [ratio.std(ddof=1) if len(ratio) > 1 else 0 for ratio in ratios],
+            np.array(list(ratios)) + shift,
+            [ratio.mean() for ratio in ratios.values()],
+            [ratio.std(ddof=1) if len(ratio) > 1 else 0 for ratio in ratios.values()],
             color=COLOURS[name],
             fmt="o-",
             ms=3,
@@ -111,10 +111,9 @@ def importance(row: Mapping) -> Figure:
     figure = Figure(figsize=(9.0, 4.2))
     both = figure.subplots(1, 2, sharey=True)
     names = list(row["features"])
-    mean = {
-        feature: np.mean([of_mass.get(feature, 0) for name in names for of_mass in row["features"][name]])
-        for feature in row["features"][names[0]][0]
-    }
+    found = [of_mass for name in names for of_mass in row["features"][name]]
+    features = dict.fromkeys(feature for of_mass in found for feature in of_mass)
+    mean = {feature: np.mean([of_mass.get(feature, 0) for of_mass in found]) for feature in features}
     shown = sorted(mean, key=mean.get, reverse=True)[:N_FEATURES]
     colours = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK, QUIET)
     for axes, name in zip(both, names, strict=True):

@@ -34,7 +34,7 @@ class Limits(NamedTuple):
     without_statistics: float | None
     without_scale: float | None
     without_systematics: float | None
-    sigma_scale: float
+    sigma_scale: float | None
     auc: float
     n_merged: int
     n_floored: int
@@ -47,6 +47,7 @@ def limits(score: Scorer, train: Sample, test: Sample, mass: float) -> Limits:
     endless = templates.without_statistics
     systematics = [name for name in endless.model.parameter_names if name != "mu"]
     sigmas = neos_tf.uncertainties(templates.likelihood, background_and(0.0, templates.likelihood))
+    sigma = sigmas[templates.likelihood.model.parameter_names.index("jes")]
     parts = test.signal(mass), test.background()
     auc = pnn_tf.roc_auc(
         np.repeat([1, 0], [len(part.weight) for part in parts]),
@@ -58,7 +59,7 @@ def limits(score: Scorer, train: Sample, test: Sample, mass: float) -> Limits:
         without_statistics=_median(endless),
         without_scale=_median(endless, "jes"),
         without_systematics=_median(endless, *systematics),
-        sigma_scale=float(sigmas[templates.likelihood.model.parameter_names.index("jes")]),
+        sigma_scale=float(sigma) if np.isfinite(sigma) else None,
         auc=float(auc),
         n_merged=templates.n_merged,
         n_floored=templates.n_floored,
@@ -75,21 +76,25 @@ def background_and(mu: float, likelihood: neos_tf.Likelihood) -> np.ndarray:
     return np.where(np.array(likelihood.model.parameter_names) == "mu", mu, likelihood.model.initial)
 
 
-def difference_from_pyhf(likelihood: neos_tf.Likelihood) -> float:
-    """Relative difference of our median expected limit from pyhf's on the written workspace.
+def difference_from_pyhf(likelihood: neos_tf.Likelihood) -> float | None:
+    """Relative difference of our median expected limit from pyhf's on the written workspace; None if there is none.
 
-    pyhf's is a step of Newton's method away from ours, by its CLs there and 0.1 % above.
+    pyhf's is a step of Newton's method away from ours, by its CLs there and 0.1 % above. Its fits start from the
+    background alone: from its own start they end 1e-5 away.
     """
-    ours = float(neos_tf.upper_limit(likelihood).expected[2])
-    observed = likelihood.expected_data(background_and(0.0, likelihood), include_auxdata=False)
+    limit = neos_tf.upper_limit(likelihood)
+    if not limit.converged:
+        return None
+    start = background_and(0.0, likelihood)
+    observed = likelihood.expected_data(start, include_auxdata=False)
     workspace = pyhf.Workspace(likelihood.workspace(observed, **likelihood.model.pyhf_options))
+    mus = float(limit.expected[2]) * np.array([1.0, 1.001])
     backend, optimizer = pyhf.get_backend()
     try:
         pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-10))
         model = workspace.model()
-        data = workspace.data(model)
-        mus = np.array([ours, 1.001 * ours])
-        cls = [pyhf.infer.hypotest(mu, data, model, return_expected=True, test_stat="qtilde")[1] for mu in mus]
+        given = {"init_pars": start.tolist(), "return_expected": True, "test_stat": "qtilde"}
+        cls = [float(pyhf.infer.hypotest(mu, workspace.data(model), model, **given)[1]) for mu in mus]
     finally:
         pyhf.set_backend(backend, optimizer)
     slope = np.diff(np.log(cls))[0] / np.diff(np.log(mus))[0]
@@ -99,11 +104,14 @@ def difference_from_pyhf(likelihood: neos_tf.Likelihood) -> float:
 def coverage(likelihood: neos_tf.Likelihood, n_toys: int, seed: int) -> float:
     """Share of pseudo-experiments whose 95 % limit (CLs+b) lies below the cross-section that is there.
 
-    That is twice the median expected limit, where CLs and CLs+b exclude alike.
+    That is twice the median expected limit, where CLs and CLs+b exclude alike. One whose fits do not converge counts as
+    one that excludes.
     """
     mu = 2 * float(neos_tf.upper_limit(likelihood).expected[2])
-    data = likelihood.expected_data(background_and(mu, likelihood))
-    return float(np.mean(neos_tf.toy_cls(likelihood, data, mu, n_toys=n_toys, seed=seed).signal > EXCLUDED))
+    toys = neos_tf.toy_cls(
+        likelihood, likelihood.expected_data(background_and(mu, likelihood)), mu, n_toys=n_toys, seed=seed
+    )
+    return float(np.mean(toys.signal > EXCLUDED) + toys.n_unconverged / n_toys)
 
 
 def injected(score: Scorer, train: Sample, test: Sample, counts: np.ndarray, cross_section: float) -> DiscoveryScan:
@@ -133,8 +141,9 @@ def draw_counts(test: Sample, mass: float, cross_section: float, seed: int) -> n
 
 
 def importance(score: Scorer, test: Sample, n_events: int) -> taylor.ImportanceOverTheta:
-    """Taylor importance of the score at each mass, over all events, features in units of their standard deviation."""
-    features = test.nominal.features[:: max(1, len(test.nominal) // n_events)]
+    """Taylor importance of the score at each mass, over selected events of all kinds, features in units of their standard deviation."""
+    selected = test.nominal.features[test.nominal.weight > 0]
+    features = selected[:: max(1, len(selected) // n_events)]
     mean, std = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     inputs = {"features": keras.Input((features.shape[1],), name="features"), "theta": score.network.input["theta"]}
     physical = keras.layers.Rescaling(std, mean, name="physical")(inputs["features"])
@@ -145,7 +154,8 @@ def importance(score: Scorer, test: Sample, n_events: int) -> taylor.ImportanceO
 
 def importance_to_scale(score: Scorer, test: Sample, mass: float, n_events: int) -> taylor.VariationImportance:
     """What each feature contributes to the change of the logit of the background with the jet energy scale."""
-    parts = [test.background(name).features[:n_events] for name in (None, "jes_up", "jes_down")]
+    rows = np.flatnonzero(test.background().weight > 0)[:n_events]
+    parts = [test.background(name).features[rows] for name in (None, "jes_up", "jes_down")]
     theta = np.tile(np.float32([mass, *score.further]), (len(parts[0]), 1))
     nominal, up, down = ({"features": features, "theta": theta} for features in parts)
     settings = {"names": test.nominal.names, "inputs": "features", "target": "logit"}

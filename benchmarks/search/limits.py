@@ -124,8 +124,9 @@ def line(row: Mapping) -> str:
             for mass, limit in zip(row["masses"], row["expected"], strict=True)
         )
     if "values" in row:
-        tried = zip(row["values"], row["mean_log_limit"], strict=True)
-        return f"{row['setting']} " + ", ".join(f"{value:g}: {mean:.3f}" for value, mean in tried)
+        means = ("not converged" if mean is None else f"{mean:.3f}" for mean in row["mean_log_limit"])
+        tried = zip(row["values"], means, strict=True)
+        return f"{row['setting']} " + ", ".join(f"{value:g}: {mean}" for value, mean in tried)
     return ", ".join(f"{name} {value}" for name, value in row.get("coverage", {}).items()) or "done"
 
 

@@ -137,7 +137,7 @@ def choose_edges(score: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, int
         bins = np.digitize(score, edges[1:-1])
         n = len(edges) - 1
         sums, squares = (np.bincount(bins, weights, n) for weights in (weight, weight**2))
-        few = np.flatnonzero(sums**2 < FEWEST * squares)
+        few = np.flatnonzero((sums**2 < FEWEST * squares) | (sums == 0))
         if not len(few):
             break
         edges = np.delete(edges, max(few[-1], 1))

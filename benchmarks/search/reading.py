@@ -16,12 +16,12 @@ SCALE_MASS = 1000.0  # GeV, at which the effect of the jet energy scale is looke
 
 
 def medians(rows, name: str, field: str = "expected") -> dict[float, dict[int, float]]:
-    """By mass and seed, the median limit of a training, pb, or another field; without what did not converge."""
+    """By mass, and by seed, the median limit of a training, pb, or another field; without what did not converge."""
     found: dict[float, dict[int, float]] = {}
     for row in pick(rows, row=name):
         for mass, value in zip(row["masses"], row[field], strict=True):
-            if value is not None:
-                found.setdefault(mass, {})[row["seed"]] = value[2] if field == "expected" else value
+            of_seed = {} if value is None else {row["seed"]: value[2] if field == "expected" else value}
+            found.setdefault(mass, {}).update(of_seed)
     return found
 
 
@@ -32,44 +32,23 @@ def trainings(rows) -> list[str]:
 
 def tables(record: Mapping) -> Iterator[Table]:
     rows = record["rows"]
+    there = trainings(rows)
 
-    def cell(values, factor=1.0):
-        numbers = factor * np.array(list(values.values()))
-        return Cell(float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else None)
+    def over_masses(name, field, factor=1.0):
+        return {f"{mass:g}": cell(values, factor) for mass, values in medians(rows, name, field).items()}
 
-    def over_masses(field, factor=1.0):
-        return {
-            name: {f"{mass:g}": cell(values, factor) for mass, values in medians(rows, name, field).items()}
-            for name in trainings(rows)
-        }
-
-    yield table_of(
-        "Median expected upper limit on the cross-section of the resonance, pb, at each mass in GeV: mean over "
-        "{seeds} ± standard deviation, on the same test events.",
-        "training",
-        over_masses("expected"),
-        decimals=3,
-    )
-    yield table_of("The same, if the simulation had no end.", "training", over_masses("without_statistics"), decimals=3)
-    yield table_of(
-        "Uncertainty of the jet energy scale after a fit to the background, in per cent of that before, which is 3 %.",
-        "training",
-        over_masses("sigma_scale", 100.0),
-        decimals=0,
-    )
-    yield table_of("AUC at each mass, per cent.", "training", over_masses("auc", 100.0))
+    for caption, field, factor, decimals in QUANTITIES if there else ():
+        lines = {name: over_masses(name, field, factor) for name in there}
+        yield table_of(caption, "training", lines, decimals=decimals)
     known = {"as it is": "without_statistics", "scale known": "without_scale", "all known": "without_systematics"}
-    yield table_of(
-        "What systematic uncertainties cost without that of the simulation: median expected limits, pb.",
-        "training, what is known",
-        {
-            f"{name}, {what}": {f"{mass:g}": cell(values) for mass, values in medians(rows, name, field).items()}
-            for name in COMPARED
-            if name in trainings(rows)
-            for what, field in known.items()
-        },
-        decimals=3,
-    )
+    both = [name for name in COMPARED if name in there]
+    if both:
+        yield table_of(
+            "What systematic uncertainties cost without that of the simulation: median expected limits, pb.",
+            "training, what is known",
+            {f"{name}, {what}": over_masses(name, field) for name in both for what, field in known.items()},
+            decimals=3,
+        )
     trials = [row for row in rows if row["row"].startswith(TRIALS)]
     if trials:
         yield table_of(
@@ -77,7 +56,7 @@ def tables(record: Mapping) -> Iterator[Table]:
             "events that were held out.",
             "training, setting",
             {
-                f"{row['row'].removeprefix('trials of ')}, {row['setting']}": {
+                f"{row['row'].removeprefix(TRIALS)}, {row['setting']} {', '.join(map('{:g}'.format, row['values']))}": {
                     f"value {i + 1}": Cell(np.nan if mean is None else mean)
                     for i, mean in enumerate(row["mean_log_limit"])
                 }
@@ -87,26 +66,50 @@ def tables(record: Mapping) -> Iterator[Table]:
         )
 
 
+QUANTITIES = (  # caption, field, factor, decimals
+    (
+        "Median expected upper limit on the cross-section of the resonance, pb, at each mass in GeV: mean over {seeds} "
+        "± standard deviation, on the same test events.",
+        *("expected", 1.0, 3),
+    ),
+    ("The same, if the simulation had no end.", "without_statistics", 1.0, 3),
+    (
+        "Uncertainty of the jet energy scale after a fit to the background, in per cent of that before, which is 3 %.",
+        *("sigma_scale", 100.0, 0),
+    ),
+    ("AUC at each mass, per cent.", "auc", 100.0, 2),
+)
+
+
+def cell(values: Mapping[int, float], factor: float = 1.0) -> Cell:
+    """Mean and standard deviation over seeds; a dash for none."""
+    numbers = factor * np.array(list(values.values()))
+    if not len(numbers):
+        return Cell(np.nan)
+    return Cell(float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else None)
+
+
 def gap(statement: str, name: str, of: str, criterion, masses=None, **keywords) -> Claim:
-    """By how many per cent the limit of a training is above that of another, on average over masses or at each."""
+    """By how many per cent the limit of a training is above that of another, on average over masses or at each.
+
+    Missing where one of them has no limit at a mass that is asked for.
+    """
 
     def measure(rows):
         first, second = medians(rows, name), medians(rows, of)
-        if not first or not second:
-            raise Missing(f"{name} or {of} is not finished")
         by_mass = {
             mass: {
-                seed: 100 * np.log(first[mass][seed] / second[mass][seed])
-                for seed in first[mass]
-                if seed in second[mass]
+                seed: 100 * np.log(limit / second[mass][seed]) for seed, limit in found.items() if seed in second[mass]
             }
-            for mass in first
-            if mass in second
+            for mass, found in first.items()
+            if masses is None or mass in masses
         }
+        if without := [f"{mass:g} GeV" for mass, values in by_mass.items() if not values]:
+            raise Missing(f"no limits at {', '.join(without)}")
         if masses is not None:
-            return {f"{mass:g} GeV": over_trainings(list(by_mass[mass].values())) for mass in masses if mass in by_mass}
+            return {f"{mass:g} GeV": over_trainings(list(values.values())) for mass, values in by_mass.items()}
         seeds = set.intersection(*(set(values) for values in by_mass.values()))
-        return over_trainings([np.mean([values[seed] for values in by_mass.values()]) for seed in seeds])
+        return over_trainings([np.mean([values[seed] for values in by_mass.values()]) for seed in sorted(seeds)])
 
     return Claim(statement, measure, criterion, unit="%", ours=True, decimals=1, **keywords)
 
@@ -115,12 +118,15 @@ def read_off(statement: str, row: str, value, criterion, **keywords) -> Claim:
     """A number, or several by name, of one of the checks."""
 
     def measure(rows):
-        found = pick(rows, row=row)
-        if not found:
-            raise Missing(f"{row} is not finished")
-        return value(found[0])
+        return value(pick(rows, row=row)[0])
 
     return Claim(statement, measure, criterion, ours=True, chance=False, **keywords)
+
+
+def agreement(row) -> dict[str, Estimate]:
+    if None in row["pyhf"].values():
+        raise Missing("a limit did not converge")
+    return {f"{mass} GeV": Estimate(1e6 * value) for mass, value in row["pyhf"].items()}
 
 
 def covered(row) -> dict[str, Estimate]:
@@ -168,12 +174,12 @@ CLAIMS = (
     read_off(
         "pyhf has the same limits on the workspaces: relative difference",
         CHECKS,
-        lambda row: {f"{mass} GeV": Estimate(1e6 * value) for mass, value in row["pyhf"].items()},
+        agreement,
         below(1.0),
         unit="1e-6",
         decimals=3,
     ),
-    read_off("The 95 % limit excludes what is there in 5 % of pseudo-experiments", CHECKS, covered, within(2.0, 5.0)),
+    read_off("The 95 % limit excludes what is there in 5 % of pseudo-experiments", CHECKS, covered, within(3.0, 5.0)),
     read_off(
         "A signal of 7 pb at 850 GeV, which no training has seen, is found: standard deviations",
         INJECTION,
