@@ -141,7 +141,7 @@ def draw_counts(test: Sample, mass: float, cross_section: float, seed: int) -> n
 
 
 def importance(score: Scorer, test: Sample, n_events: int) -> taylor.ImportanceOverTheta:
-    """Taylor importance of the score at each mass, over selected events of all kinds, features in units of their standard deviation."""
+    """Taylor importance of the score at each mass, over selected events, features in units of their deviation."""
     selected = test.nominal.features[test.nominal.weight > 0]
     features = selected[:: max(1, len(selected) // n_events)]
     mean, std = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)

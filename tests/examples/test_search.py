@@ -155,7 +155,6 @@ def test_a_limit_that_does_not_converge_is_nan_and_the_others_are_kept(limits, m
     assert "GeV" in axes.get_xlabel() and "pb" in axes.get_ylabel()
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="a Poisson number of NaN: the run ends before its page")
 def test_a_fit_without_a_limit_is_not_drawn_but_the_others_are(limits, monkeypatch):
     failing(monkeypatch)
     search.fit_figures(templates(850.0), search.expected_limit(templates(850.0)))
@@ -163,8 +162,8 @@ def test_a_fit_without_a_limit_is_not_drawn_but_the_others_are(limits, monkeypat
 
 def test_figures_of_a_fit(limits):
     found = search.fit_figures(templates(850.0), limits[850.0])
-    assert len(found) == 3 and all(isinstance(figure, Figure) for figure in found.values())
-    assert all(any(axes.get_xlabel() for axes in figure.axes) for figure in found.values())
+    assert list(found) == ["fit", "pulls", "impacts"] and all(title for title, _ in found.values())
+    assert all(any(axes.get_xlabel() for axes in figure.axes) for _, figure in found.values())
     assert search.template_figure(templates(850.0)).axes
 
 
@@ -184,8 +183,8 @@ def test_data_are_drawn_over_what_is_expected():
 def test_the_page_has_every_figure(tmp_path):
     figures = {}
     for title in ("One", "Two of 7 pb"):
-        figures[title] = Figure()
-        figures[title].subplots().plot([1, 2], [3, 4])
+        figures[title.lower()] = title, Figure()
+        figures[title.lower()][1].subplots().plot([1, 2], [3, 4])
     search.write_page(tmp_path / "search.html", samples(), figures)
     page = (tmp_path / "search.html").read_text(encoding="utf-8")
     assert page.count("<svg") == page.count("</svg>") == 2 and page.endswith("</html>")

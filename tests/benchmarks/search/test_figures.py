@@ -90,7 +90,6 @@ def test_a_mass_that_did_not_converge_is_not_drawn(record):
     assert len(x) == len(MASSES) - 1
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeWarning, reason="Mean of empty slice: no seed has both limits at a mass")
 def test_a_mass_at_which_no_seed_has_both_limits_is_not_drawn(record):
     below = limit_curve(without(record, (LIMIT_TRAINED, 1, 850.0), (CROSS_ENTROPY, 2, 850.0))["rows"]).axes[1]
     assert len(points(below, LIMIT_TRAINED)[0]) == len(MASSES) - 1
@@ -120,7 +119,6 @@ def test_importance_is_drawn_for_both_in_the_same_colours(record):
     assert colours[0] == colours[1]
 
 
-@pytest.mark.xfail(strict=True, reason="features are those that the first network ranks at the first mass")
 def test_what_only_the_second_network_rests_on_is_drawn_too(record):
     _, second = drawn(record)[2].axes
     assert "jet1_pt" in [found.get_label() for found in second.get_lines()]

@@ -78,16 +78,16 @@ def test_trials_are_of_the_values_of_one_setting_on_events_held_out(monkeypatch)
 
     def fake_limits(score, part, held_out, mass):
         assert len(part.nominal) + len(held_out.nominal) == len(train.nominal)
-        return found(score * mass, converged=(score, mass) != (10.0, 1250.0))
+        return found(score * mass, converged=(score, mass) != (3.0, 1250.0))
 
     monkeypatch.setattr(limits, "trained", fake_training)
     monkeypatch.setattr(findings, "limits", fake_limits)
     row = limits.make_row(CONFIG, samples(), "trials of decorrelated", 7, told)
     n_part = len(train.nominal) - int(0.3 * len(train.nominal))
-    assert made == [("decorrelated", n_part, replace(SETTINGS, strength=value), 7) for value in (1.0, 3.0, 10.0)]
+    assert made == [("decorrelated", n_part, replace(SETTINGS, strength=value), 7) for value in (0.3, 1.0, 3.0)]
     of_masses = np.mean(np.log([500, 750, 1000, 1250, 1500]))
-    assert row["mean_log_limit"] == [pytest.approx(of_masses), pytest.approx(np.log(3) + of_masses), None]
-    assert (row["setting"], row["values"]) == ("strength", [1.0, 3.0, 10.0]) and told.work == pytest.approx(1)
+    assert row["mean_log_limit"] == [pytest.approx(np.log(0.3) + of_masses), pytest.approx(of_masses), None]
+    assert (row["setting"], row["values"]) == ("strength", [0.3, 1.0, 3.0]) and told.work == pytest.approx(1)
 
 
 def test_lines_say_what_was_found():
@@ -99,7 +99,6 @@ def test_lines_say_what_was_found():
     assert limits.line({"features": {}}) == "done"
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="None has no format .3f: the run ends after that row")
 def test_a_trial_that_did_not_converge_has_a_line():
     assert "not converged" in limits.line({"setting": "epochs", "values": [20], "mean_log_limit": [None]})
 
