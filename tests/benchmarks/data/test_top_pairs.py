@@ -193,6 +193,7 @@ def test_the_recipe_says_how_they_were_made():
     assert json.loads(json.dumps(recipe)) == recipe
 
 
+@pytest.mark.slow
 def test_all_embedded_events_have_finite_weights_under_tag_variations():
     """Events that cannot have two tags have weight 0, and no division by a probability of 0."""
     for split in ("train", "test"):
