@@ -160,7 +160,7 @@ def table_of_limits(limits, templates) -> Table:
 def limit_figure(limits) -> Figure:
     masses = list(limits[LIMIT_TRAINED])
     found = list(limits[LIMIT_TRAINED].values())
-    labels = {"label": figures.MASS, "ylabel": "95 % upper limit on the cross-section (pb)"}
+    labels = {"label": figures.MASS, "ylabel": "95 % upper limit (pb)"}
     figure = neos_tf.plots.limits(masses, found, observed=False, **labels)
     classifier = [np.asarray(limit.expected)[2] for limit in limits[CROSS_ENTROPY].values()]
     (axes,) = figure.axes
@@ -171,8 +171,8 @@ def limit_figure(limits) -> Figure:
 
 def template_figure(templates: Templates) -> Figure:
     figure = neos_tf.plots.templates(templates.likelihood, ["jes", "jer", "btag", "xsec"], label="bin of the score")
-    for axes in figure.axes[:2]:
-        axes.set_yscale("log")
+    for axes, process in zip(figure.axes, ("signal", "background"), strict=False):
+        axes.set(yscale="log", ylim=(0.3 * templates.numbers[process].min(), None))
     return figure
 
 
