@@ -34,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run experiments and write their records and a report (the default)")
-    run.add_argument("ids", nargs="*", metavar="ID", help=f"see `list` (default {DEFAULT_EXPERIMENT})")
+    run.add_argument(
+        "ids", nargs="*", metavar="ID", help=f"see `list`; or a part, such as search (default {DEFAULT_EXPERIMENT})"
+    )
     events = run.add_mutually_exclusive_group()
     events.add_argument(
         "--scale",
@@ -60,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="make the report of records again")
     report.add_argument("records", nargs="*", type=Path, metavar="RECORD", help="records (default: all in --out)")
     report.add_argument("--out", **OUT)
+    report.add_argument("--figures", type=Path, metavar="DIR", help="also write each figure to a PNG file there")
     report.add_argument("--markdown", action="store_true", help="only print findings and main tables, as Markdown")
     report.set_defaults(command=_report)
 
@@ -81,10 +84,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from benchmarks.experiment import FILE, Unknown, all_experiments, find, in_order, read, run
+    from benchmarks.experiment import FILE, Unknown, all_experiments, find_all, in_order, read, run
 
     try:
-        experiments = [find(name) for name in options.ids or [DEFAULT_EXPERIMENT]]
+        experiments = [found for name in options.ids or [DEFAULT_EXPERIMENT] for found in find_all(name)]
     except Unknown as unknown:
         raise SystemExit(str(unknown.args[0])) from None
     scale = options.scale if options.data is None else FILE
@@ -120,10 +123,20 @@ def _report(options: argparse.Namespace) -> None:
         sections = in_order(read(read_record(path)) for path in paths)
     except (ValueError, LookupError) as refusal:
         raise SystemExit(str(refusal.args[0])) from None
+    if options.figures is not None:
+        _write_figures(sections, options.figures)
     if options.markdown:
         print(render_markdown(sections), end="")
     else:
         _show(Console(), sections, options.out)
+
+
+def _write_figures(sections, folder: Path) -> None:
+    """As EXPERIMENT-NUMBER.png, in the order of the report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for section in sections:
+        for number, (_, figure) in enumerate(section.figures, start=1):
+            figure.savefig(folder / f"{section.experiment.id}-{number}.png", dpi=130, transparent=False)
 
 
 def _show(console: Console, sections, out: Path) -> None:

@@ -24,6 +24,7 @@ PAPERS = {  # folder: short name, and how the report calls the part
     "affine": ("AFFINE", "Affine parametric networks: Anzalone et al. 2022"),
     "taylor": ("TAYLOR", "What networks rest on: Wunsch et al. 2018"),
     "neos": ("NEOS", "Networks trained on the measurement: Simpson and Heinrich 2022"),
+    "search": ("SEARCH", "One analysis: a search for a resonance of unknown mass"),
 }
 FILE = "file"  # the scale of a user's own events
 
@@ -116,6 +117,13 @@ def find(name: str) -> Experiment:
         if experiment is not None:
             return experiment
     raise Unknown(f"Unknown experiment {name!r}. Known: {', '.join(e.id for e in all_experiments())}.")
+
+
+def find_all(name: str) -> list[Experiment]:
+    """The experiment of an id, or all those of a part such as "search"; raises as `find`."""
+    if name in PAPERS:
+        return [experiment for experiment in all_experiments() if experiment.id.startswith(f"{name}-")]
+    return [find(name)]
 
 
 def all_experiments() -> list[Experiment]:

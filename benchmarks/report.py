@@ -43,12 +43,12 @@ def render_markdown(sections: Sequence[Section]) -> str:
 
 
 def counts(sections: Iterable[Section]) -> dict[str, Counter]:
-    """How many claims have which verdict: of each paper by its short name, and of our own as "ours"."""
+    """How many claims have which verdict: of each paper that has some by its short name, and of our own as "ours"."""
     found = {paper: Counter() for paper in (*(short for short, _ in PAPERS.values()), "ours")}
     for section in sections:
         for judged in section.claims:
             found["ours" if judged.claim.ours else section.experiment.paper][judged.verdict] += 1
-    return found
+    return {name: verdicts for name, verdicts in found.items() if verdicts or name == "ours"}
 
 
 def parts(sections: Sequence[Section]) -> list[Part]:

@@ -29,6 +29,7 @@ from neos_tf.losses import (
     WeightedLoss,
 )
 from neos_tf.minimise import minimise
+from neos_tf.quantiles import QuantileBins, quantile_edges
 from neos_tf.selection import SoftCut, soft_cut
 from neos_tf.smoothing import smooth_variation
 from neos_tf.templates import TemplateModel
@@ -50,6 +51,7 @@ __all__ = [
     "POIUncertaintyLoss",
     "POIVarianceLoss",
     "Postfit",
+    "QuantileBins",
     "SoftBins",
     "SoftCut",
     "SummaryStatistic",
@@ -77,6 +79,7 @@ __all__ = [
     "q0",
     "qmu",
     "qmu_tilde",
+    "quantile_edges",
     "sample_batches",
     "smooth_variation",
     "soft_cut",

@@ -1,6 +1,7 @@
 """Batches that hold some events of every sample, as a measurement needs them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -12,6 +13,7 @@ def sample_batches(
     seed: int | None = 0,
     paired: Sequence[Sequence[str]] = (),
     variations: Mapping[str, tuple[str, Callable]] | None = None,
+    scale_weights: bool = False,
 ) -> tf.data.Dataset:
     """A dataset of batches {name: features}, or {name: (features, weights)}, with as many events of every sample.
 
@@ -23,17 +25,20 @@ def sample_batches(
     `paired` keeps such samples together; `variations` makes them of the batch.
 
     Args:
-        samples: features (n_events, n_features), or a pair of them and weights (n_events,), by name.
+        samples: features (n_events, n_features), or a pair of them and weights (n_events,), by name. Features are a
+            dict of arrays, by input, for a network of several inputs.
         batch_size: events of each sample in a batch.
         seed: of the order of events; None for the order given.
         paired: groups of names of samples whose events belong together row by row, and are shuffled as one.
         variations: by name of a further sample, the one that it is made of, and a function of TensorFlow that gives the
             features of the events in a batch from theirs; or features and weights from both, if the sample has weights.
+        scale_weights: multiply the weights by n_events / batch_size, so that those of a batch sum to the sample's sum
+            on average; for yields of None in `SummaryStatistic`.
 
     Raises:
-        ValueError: no sample, a sample of less than a batch, weights of another length; groups of samples that are
-            unknown, in two groups, or of other lengths; a variation of an unknown sample, with the name of a sample, or
-            with another number of events.
+        ValueError: no sample, a sample of less than a batch, weights or inputs of other lengths; groups of samples
+            that are unknown, in two groups, or of other lengths; a variation of an unknown sample, with the name of a
+            sample, or with another number of events; scale_weights with a sample or a variation without weights.
 
     >>> shifted = {"background_up": ("background", lambda features: features + 1)}
     >>> (batch,) = sample_batches({"background": [[1.0], [2.0]]}, 2, seed=None, variations=shifted)
@@ -42,10 +47,7 @@ def sample_batches(
     """
     if not samples:
         raise ValueError("Expected at least one sample. Received: none.")
-    tensors = {
-        name: tuple(map(tf.convert_to_tensor, arrays)) if isinstance(arrays, tuple) else tf.convert_to_tensor(arrays)
-        for name, arrays in samples.items()
-    }
+    tensors = {name: _tensors(arrays) for name, arrays in samples.items()}
     group_of = _groups(tensors, paired)
     variations = dict(variations or {})
     for name, (source, _) in variations.items():
@@ -84,7 +86,14 @@ def sample_batches(
                     f"Expected variation {name!r} of {batch_size} events, as the batch of {source!r}. Received: "
                     f"{_n_events(name, events[name])}."
                 )
-        return events
+        return {name: scaled(name, arrays) for name, arrays in events.items()} if scale_weights else events
+
+    def scaled(name, arrays):
+        if not isinstance(arrays, tuple):
+            raise ValueError(f"Expected weights of every sample for scale_weights. Received: none of {name!r}.")
+        features, weights = arrays
+        source, _ = variations.get(name, (name, None))
+        return features, tf.cast(weights, tf.float64) * (_n_events(source, tensors[source]) / batch_size)
 
     return tf.data.Dataset.zip(*orders.values()).map(batch).prefetch(2)
 
@@ -105,9 +114,18 @@ def _groups(samples: Mapping, paired: Sequence[Sequence[str]]) -> dict[str, tupl
     return {name: groups.get(name, (name,)) for name in samples}
 
 
-def _n_events(name: str, arrays: tf.Tensor | tuple[tf.Tensor, ...]) -> int:
+def _tensors(arrays: Any) -> Any:
+    """Features, by input or not, or a pair of them and weights."""
+    if isinstance(arrays, Mapping):
+        return {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
+    return tuple(map(_tensors, arrays)) if isinstance(arrays, tuple) else tf.convert_to_tensor(arrays)
+
+
+def _n_events(name: str, arrays: Any) -> int:
     """Of a sample, from the lengths of its features and weights."""
     lengths = {array.shape[0] for array in tf.nest.flatten(arrays)}
-    if len(lengths) > 1:
-        raise ValueError(f"Expected one weight an event of sample {name!r}. Received: lengths {sorted(lengths)}.")
+    if len(lengths) != 1:
+        inputs = arrays[0] if isinstance(arrays, tuple) else arrays
+        each = "one row of each input and one weight" if isinstance(inputs, Mapping) else "one weight"
+        raise ValueError(f"Expected {each} an event of sample {name!r}. Received: lengths {sorted(lengths)}.")
     return lengths.pop()

@@ -3,6 +3,8 @@
 Each way has a soft histogram for training, with a gradient, and a hard one for evaluation.
 """
 
+import copy
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from neos_tf.edges import LearnableEdges
 from neos_tf.histogram import as_float64, binned_kde, hard_histogram
+from neos_tf.quantiles import QuantileBins, quantile_edges
 
 
 @keras.saving.register_keras_serializable(package="neos_tf")
@@ -66,6 +69,10 @@ class SoftBins:
         counts = tf.math.unsorted_segment_sum(weights, tf.argmax(outputs, axis=-1), self.n)
         return counts + as_float64(tf.reduce_sum(tf.where(tf.math.is_nan(outputs), outputs, 0)))
 
+    def in_batch(self, scores: Mapping[str, tf.Tensor], weights: Mapping[str, tf.Tensor]) -> "SoftBins":
+        """Itself, as these bins are the same in every batch."""
+        return self
+
     def get_config(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -80,10 +87,20 @@ class KernelBins:
     n_outputs = 1
 
     def __init__(
-        self, edges: ArrayLike | LearnableEdges, bandwidth: float | None, *, relative: bool = False, outside: str
+        self,
+        edges: ArrayLike | LearnableEdges | QuantileBins,
+        bandwidth: float | None,
+        *,
+        relative: bool = False,
+        outside: str,
     ):
         self.learnable = edges if isinstance(edges, LearnableEdges) else None
-        self.start = edges.edges if isinstance(edges, LearnableEdges) else np.asarray(edges, np.float64).tolist()
+        self.quantiles = edges if isinstance(edges, QuantileBins) else None
+        self._of_batch: tf.Tensor | None = None
+        if isinstance(edges, QuantileBins):
+            self.start, outside = np.arange(edges.n + 1.0).tolist(), "fold"  # only their number counts
+        else:
+            self.start = edges.edges if isinstance(edges, LearnableEdges) else np.asarray(edges, np.float64).tolist()
         if bandwidth is None:
             raise ValueError("Expected a bandwidth of the kernels, with edges. Received: None.")
         self.bandwidth = bandwidth
@@ -98,11 +115,38 @@ class KernelBins:
 
     @property
     def edges(self) -> tf.Tensor:
-        """(n_bins + 1,) as they are now."""
+        """(n_bins + 1,) as they are now.
+
+        Raises:
+            ValueError: `QuantileBins`, which have edges in a batch alone.
+        """
+        if self.quantiles is not None and self._of_batch is None:
+            raise ValueError(
+                "Expected edges that do not depend on the batch. Received: QuantileBins. Give the statistic "
+                "edges=quantile_edges(outputs, bins, weights) of training events, and outside='fold'."
+            )
+        if self._of_batch is not None:
+            return self._of_batch
         return tf.constant(self.start, tf.float64) if self.learnable is None else self.learnable()
+
+    def in_batch(self, scores: Mapping[str, tf.Tensor], weights: Mapping[str, tf.Tensor]) -> "KernelBins":
+        """These bins; with the edges that a batch of outputs and weights by sample has, if they are `QuantileBins`."""
+        if self.quantiles is None:
+            return self
+        bins, of = copy.copy(self), self.quantiles.of
+        bins._of_batch = tf.stop_gradient(quantile_edges(scores[of], self.quantiles.bins, weights[of]))
+        return bins
 
     def soft(self, outputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         return binned_kde(outputs, self.edges, self.bandwidth, weights, **self.options)
 
     def hard(self, outputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         return hard_histogram(outputs, self.edges, weights, outside=self.options["outside"])
+
+
+def plain_edges(edges: Any) -> Any:
+    """Edges of `SummaryStatistic`, by channel or not, with lists of numbers in place of arrays."""
+    if isinstance(edges, Mapping):
+        return {channel: plain_edges(of) for channel, of in edges.items()}
+    known = isinstance(edges, LearnableEdges | QuantileBins | SoftBins)
+    return edges if known else np.asarray(edges, np.float64).tolist()

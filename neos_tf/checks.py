@@ -1,7 +1,7 @@
 """What a summary statistic is made of and fed with, checked: networks, expected events, batches."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from neos_tf.binning import KernelBins, SoftBins
 from neos_tf.templates import TemplateModel
+from neos_tf.typing import Features
 
 UNBOUNDED = ("linear", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "relu", "softplus", "exponential")
 RANGES = dict.fromkeys(UNBOUNDED, (-np.inf, np.inf)) | {
@@ -53,6 +54,20 @@ def check_network(network: keras.Model, bins: KernelBins | SoftBins) -> None:
     warnings.warn(f"Edges do not cover the output of the network: {between}, unless it is meant.", stacklevel=4)
 
 
+def check_quantiles(channel: str, bins: KernelBins | SoftBins, names: Sequence[str]) -> None:
+    """Are bins that are quantiles those of a sample of events in this channel, one of `names`?
+
+    Raises:
+        ValueError: another sample.
+    """
+    quantiles = getattr(bins, "quantiles", None)
+    if quantiles is not None and quantiles.of not in names:
+        raise ValueError(
+            f"Expected QuantileBins of one of the samples of events in channel {channel!r}, {', '.join(names)}. "
+            f"Received: of={quantiles.of!r}."
+        )
+
+
 def check_scores(network: keras.Model, bins: KernelBins | SoftBins) -> None:
     """Is the output a score, that of one class against another?
 
@@ -66,7 +81,7 @@ def check_scores(network: keras.Model, bins: KernelBins | SoftBins) -> None:
         raise ValueError(f"Expected a network with one output between 0 and 1 for a loss of scores. Received: {of}.")
 
 
-def check_yields(model: TemplateModel, yields: Mapping[str, float], uncertainties: Mapping[str, str]) -> None:
+def check_yields(model: TemplateModel, yields: Mapping[str, float | None], uncertainties: Mapping[str, str]) -> None:
     """Are there expected events of all that has no numbers?
 
     Raises:
@@ -78,7 +93,8 @@ def check_yields(model: TemplateModel, yields: Mapping[str, float], uncertaintie
             f"Expected yields of templates of the model, {', '.join(model.templates)}. Received: "
             f"{', '.join(yields) or 'none'}."
         )
-    wrong = {name: value for name, value in yields.items() if not (np.isfinite(value) and value >= 0)}
+    numbers = {name: value for name, value in yields.items() if value is not None}
+    wrong = {name: value for name, value in numbers.items() if not (np.isfinite(value) and value >= 0)}
     if wrong:
         raise ValueError(f"Expected yields that are finite and not negative. Received: {wrong}.")
     missing = [name for name in model.template_names if name not in {**yields, **uncertainties}]
@@ -112,47 +128,93 @@ def without_lists(events: Any) -> Any:
     return np.asarray(events, np.float64) if isinstance(events, list) else events
 
 
+def inputs_of(network: keras.Model) -> dict[str, keras.KerasTensor]:
+    """By name; empty if the network does not know its inputs, as one with a `call` of its own."""
+    structure = getattr(network, "input", None)  # a sequential model has none before it is called
+    if isinstance(structure, Mapping):
+        return dict(structure)
+    return {given.name: given for given in getattr(network, "inputs", None) or []}
+
+
+def types_of_inputs(network: keras.Model) -> dict[str, str] | str:
+    """By name of an input; one for all if the network does not know its inputs."""
+    return {name: given.dtype for name, given in inputs_of(network).items()} or network.compute_dtype
+
+
 def events_of(
-    batch: Any, names: Iterable[str], dtypes: Mapping[str, str]
-) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    """Features (n_events, n_features), in the type of their network, and weights (n_events,) float64 by sample.
+    batch: Any, yields: Mapping[str, float | None], dtypes: Mapping[str, dict[str, str] | str]
+) -> tuple[dict[str, Features], dict[str, tf.Tensor]]:
+    """Features (n_events, n_features) in the types of the network's inputs, and weights (n_events,) float64 by sample.
 
     Raises:
-        ValueError: a batch that is no dict of the samples `names`; labels.
+        ValueError: a batch that is no dict of the samples in `yields`; labels; features of other inputs; no weights
+            where the yield is None.
     """
     batch, label, _ = keras.utils.unpack_x_y_sample_weight(batch)
-    if not isinstance(batch, dict) or set(batch) != set(names) or label is not None:
+    if not isinstance(batch, dict) or set(batch) != set(yields) or label is not None:
         received = "labels" if label is not None else ", ".join(batch) if isinstance(batch, dict) else type(batch)
         raise ValueError(
-            f"Expected batches of a dict with events of {', '.join(names)}. Received: {received}. See "
+            f"Expected batches of a dict with events of {', '.join(yields)}. Received: {received}. See "
             "neos_tf.sample_batches."
         )
     features, weights = {}, {}
-    for name in names:
+    for name, expected in yields.items():
         events, weight = _pair(batch[name])
-        events = tf.convert_to_tensor(events)
-        kind = tf.as_dtype(dtypes[name])
-        features[name] = tf.cast(events, kind) if kind.is_floating else events
+        if expected is None and weight is None:
+            raise ValueError(
+                f"Expected weights of sample {name!r} in each batch, as its yield is None: they are its expected "
+                "events. Received: features alone. See sample_batches(..., scale_weights=True)."
+            )
+        features[name] = _features_of(name, events, dtypes[name])
         weights[name] = (
-            tf.ones(tf.shape(events)[:1], tf.float64)
+            tf.ones([n_events(features[name])], tf.float64)
             if weight is None
             else tf.reshape(tf.cast(weight, tf.float64), [-1])
         )
     return features, weights
 
 
-def n_invalid(features: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+def n_events(features: Features) -> tf.Tensor:
+    """() int32."""
+    return tf.shape(tf.nest.flatten(features)[0])[0]
+
+
+def n_invalid(features: Features, weights: tf.Tensor) -> tf.Tensor:
     """() float64 number of events with a feature or a weight that is NaN or infinite."""
     valid = tf.math.is_finite(weights)
-    if features.dtype.is_floating:
-        valid &= tf.reduce_all(tf.math.is_finite(features), axis=list(range(1, features.shape.rank)))
+    for array in tf.nest.flatten(features):
+        if array.dtype.is_floating:
+            valid &= tf.reduce_all(tf.math.is_finite(array), axis=list(range(1, array.shape.rank)))
     return tf.math.count_nonzero(~valid, dtype=tf.float64)
 
 
 def _pair(events: Any) -> tuple[Any, Any]:
-    """(features, weights or None); a list is a pair if it holds two arrays, else features."""
-    arrays = isinstance(events, list) and len(events) == 2 and all(hasattr(part, "shape") for part in events)
+    """(features, weights or None); a list is a pair if it holds two arrays, or inputs and an array; else features."""
+    arrays = isinstance(events, list) and len(events) == 2 and (hasattr(events[0], "shape") or _is_named(events[0]))
+    arrays = arrays and hasattr(events[1], "shape")
     return tuple(events) if arrays or isinstance(events, tuple) else (events, None)
+
+
+def _is_named(features: Any) -> bool:
+    return isinstance(features, Mapping)
+
+
+def _features_of(name: str, features: Any, dtypes: dict[str, str] | str) -> Features:
+    """Of a sample, cast to the types of the inputs."""
+    if not isinstance(dtypes, str):
+        expected = f"Expected features of sample {name!r} by the inputs of its network, {', '.join(dtypes)}. Received: "
+        if not _is_named(features) and len(dtypes) > 1:
+            raise ValueError(f"{expected}one array. Give {{input: array}}.")
+        if _is_named(features) and set(features) != set(dtypes):
+            raise ValueError(f"{expected}{', '.join(map(str, features)) or 'none'}.")
+    if not _is_named(features):
+        return _cast(features, dtypes if isinstance(dtypes, str) else next(iter(dtypes.values())))
+    return {key: _cast(array, dtypes if isinstance(dtypes, str) else dtypes[key]) for key, array in features.items()}
+
+
+def _cast(array: Any, dtype: str) -> tf.Tensor:
+    array, kind = tf.convert_to_tensor(array), tf.as_dtype(dtype)
+    return tf.cast(array, kind) if kind.is_floating else array
 
 
 def _last_activation(network: keras.Model) -> str | None:

@@ -27,7 +27,7 @@ def export_savedmodel(statistic: SummaryStatistic, path: str | os.PathLike) -> N
         path: directory to write; what is there is replaced.
 
     Raises:
-        ValueError: a network of several inputs, or one that does not know its input.
+        ValueError: a network of several inputs, or one that does not know its input; `QuantileBins`.
     """
     by_channel = any(isinstance(part, Mapping) for part in (statistic.network, statistic.edges, statistic.selection))
     archive, tracked = keras.export.ExportArchive(), set()
@@ -53,7 +53,7 @@ def _add_endpoints(
     if len(inputs) != 1:
         raise ValueError(
             f"Expected a functional or sequential network with one input. Received: {len(inputs)} known inputs of "
-            f"{type(network).__name__}."
+            f"{type(network).__name__}. Export a network of several inputs alone, network.export(path)."
         )
     features = tf.TensorSpec((None, *inputs[0].shape[1:]), inputs[0].dtype, name="features")
     weights = tf.TensorSpec((None,), tf.float64, name="weights")

@@ -55,7 +55,7 @@ def binned_kde(
     >>> binned_kde([0.25, 0.75, 0.75], [0.0, 0.5, 1.0], bandwidth=0.1, outside="fold").numpy().round(4).tolist()
     [1.0062, 1.9938]
     """
-    samples, weights = _events(samples, weights)
+    samples, weights = flat_events(samples, weights)
     edges = _edges(edges)
     bandwidth = _bandwidth(bandwidth)
     if relative:
@@ -90,7 +90,7 @@ def hard_histogram(
     >>> hard_histogram([0.0, 0.5, 1.0, 1.5], [0.0, 0.5, 1.0]).numpy().tolist()
     [1.0, 2.0]
     """
-    samples, weights = _events(samples, weights)
+    samples, weights = flat_events(samples, weights)
     edges = _edges(edges)
     if _is_dropped(outside):
         segment = tf.searchsorted(edges, samples, side="right")  # 0 below the first edge, n_edges from the last one on
@@ -102,7 +102,7 @@ def hard_histogram(
     return counts + tf.reduce_sum(tf.where(tf.math.is_nan(samples), samples, 0))
 
 
-def _events(samples: TensorLike, weights: TensorLike | None) -> tuple[tf.Tensor, tf.Tensor]:
+def flat_events(samples: TensorLike, weights: TensorLike | None) -> tuple[tf.Tensor, tf.Tensor]:
     """Samples and weights, each (n_events,)."""
     sample = _column("samples", samples)
     if weights is None:

@@ -209,18 +209,23 @@ def discovery_significance(
 
 @do_not_convert
 def discovery_scan(
-    likelihoods: Sequence[Likelihood], data: TensorLike, poi_asimov: TensorLike = 1.0, **options: Any
+    likelihoods: Sequence[Likelihood],
+    data: TensorLike | Sequence[TensorLike],
+    poi_asimov: TensorLike = 1.0,
+    **options: Any,
 ) -> DiscoveryScan:
     """`discovery_significance` of several hypotheses, such as masses, observed and expected; without a trials factor.
 
     Args:
         likelihoods: one model, bound to the templates of each hypothesis; in a graph it is traced once.
-        data: (n_data,) counts and auxiliary data.
+        data: (n_data,) counts and auxiliary data; or (n_hypotheses, n_data), one row for each, where events are binned
+            otherwise under each hypothesis, as by a parametric network. Also a sequence of rows.
         poi_asimov: () signal strength that is expected of each hypothesis.
         **options: as `fit`.
 
     Raises:
-        ValueError: as `discovery_significance`; no likelihood, or those of several models.
+        ValueError: as `discovery_significance`; no likelihood, or those of several models; data of another number of
+            hypotheses.
     """
     models = {likelihood.model for likelihood in likelihoods}
     if len(models) != 1:
@@ -229,10 +234,18 @@ def discovery_scan(
             f"{len(models)} models. Take discovery_significance of each."
         )
     (model,) = models
+    rows = as_float64(data)
+    if rows.shape.rank == 1:
+        rows = tf.repeat(rows[tf.newaxis], len(likelihoods), axis=0)
+    if not rows.shape.is_compatible_with((len(likelihoods), None)):
+        raise ValueError(
+            f"Expected data of shape (n_data,), or (n_hypotheses, n_data) of {len(likelihoods)} hypotheses. Received: "
+            f"shape {tuple(rows.shape)}."
+        )
 
-    def of_one(numbers):
-        likelihood = Likelihood(model, numbers)
-        observed = discovery_significance(likelihood, data, **options)
+    def of_one(given):
+        likelihood = Likelihood(model, given[0])
+        observed = discovery_significance(likelihood, given[1], **options)
         expected = discovery_significance(likelihood, poi_asimov=poi_asimov, **options)
         return DiscoveryScan(
             observed.p_value,
@@ -243,7 +256,8 @@ def discovery_scan(
         )
 
     types = DiscoveryScan(tf.float64, tf.float64, tf.float64, tf.float64, tf.bool)
-    return tf.map_fn(of_one, tf.stack([likelihood.numbers for likelihood in likelihoods]), fn_output_signature=types)
+    numbers = tf.stack([likelihood.numbers for likelihood in likelihoods])
+    return tf.map_fn(of_one, (numbers, rows), fn_output_signature=types)
 
 
 def distance_from_background(q: tf.Tensor, q_asimov: tf.Tensor, bounded: bool) -> tf.Tensor:

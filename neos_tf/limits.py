@@ -199,7 +199,8 @@ def upper_limits(
     along = covariance(stopped, origin, asimov)[index]
     gaussian = tf.reduce_all(tf.math.is_finite(along)) & (along[index] > 0)
     variance = tf.where(gaussian, along[index], 1)
-    following = origin + tf.where(gaussian, along / variance, zero)
+    held = settings(likelihood.model, fixed=options.get("fixed")).fixed
+    following = origin + tf.where(gaussian & ~held, along / variance, zero)  # where a fit starts is where it holds them
     first = _State(
         which=tf.constant(0),
         n_fits=tf.constant(0),

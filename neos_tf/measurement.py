@@ -1,13 +1,11 @@
-"""What a measurement makes of templates, as graphs, and the ordinary histograms of many batches.
+"""What a measurement makes of templates, as graphs: loss, gradient and metrics.
 
 There is one graph for each measurement, so that a second network for it need not wait for the tracing again.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
-import keras
 import tensorflow as tf
 
 from neos_tf.fits import uncertainties
@@ -57,6 +55,20 @@ def measured(model: TemplateModel, metrics: tuple[str, ...], jit_compile: bool) 
     return measured
 
 
+def with_slopes(
+    loss_and_slopes: Callable, templates: Mapping[str, tf.Tensor]
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Loss, whether it converged and number of floored bins, whose gradient is that of `loss_and_slopes`."""
+    names = list(templates)
+
+    @tf.custom_gradient
+    def statistic(*arrays):
+        value, converged, n_floored, slopes = loss_and_slopes(dict(zip(names, arrays, strict=True)))
+        return (value, converged, n_floored), lambda upstream, *_: [upstream * slopes[name] for name in names]
+
+    return statistic(*(templates[name] for name in names))
+
+
 def metrics_of(model: TemplateModel, metrics: Sequence[str]) -> tuple[str, ...]:
     """Names of metrics, with "sigma" for the uncertainties of all parameters.
 
@@ -71,78 +83,3 @@ def metrics_of(model: TemplateModel, metrics: Sequence[str]) -> tuple[str, ...]:
             f"Expected metrics among cls, significance, sigma, {', '.join(sigmas)}. Received: metrics={metrics!r}."
         )
     return tuple(dict.fromkeys(asked))
-
-
-class LossOfSteps(keras.metrics.Mean):
-    """Mean over the steps that had a gradient; infinite if none had."""
-
-    def result(self) -> tf.Tensor:
-        return tf.where(tf.convert_to_tensor(self.count) > 0, super().result(), float("inf"))
-
-
-class Invalid(keras.metrics.Metric):
-    """(n_samples,) number of events that have NaN or infinite values, of each of some samples."""
-
-    def __init__(self, names: Iterable[str], **kwargs: Any):
-        super().__init__(dtype="float64", **kwargs)
-        self.samples = tuple(names)
-        self.events = self.add_variable((len(self.samples),), "zeros", dtype="float64", name="events")
-
-    def update_state(self, counts: tf.Tensor) -> None:
-        self.events.assign_add(counts)
-
-    def result(self) -> tf.Tensor:
-        return tf.convert_to_tensor(self.events)
-
-    def refuse(self) -> None:
-        """Raises ValueError, which names them, if there are any."""
-        counts = zip(self.samples, self.result().numpy(), strict=True)
-        named = [f"{int(count)} events of {name!r}" for name, count in counts if count]
-        if named:
-            raise ValueError(
-                f"Expected finite features and weights. Received: NaN or infinite values in {', '.join(named)}. Leave "
-                "these events out, or fill the values in."
-            )
-
-
-class RefuseInvalid(keras.callbacks.Callback):
-    """Ends a training after an epoch with such events."""
-
-    def __init__(self, invalid: Invalid):
-        super().__init__()
-        self.invalid = invalid
-
-    def on_epoch_begin(self, epoch: int, logs: Mapping | None = None) -> None:
-        self.invalid.reset_state()
-
-    def on_epoch_end(self, epoch: int, logs: Mapping | None = None) -> None:
-        self.invalid.refuse()
-
-
-class Counts(keras.metrics.Metric):
-    """Sums of weights and of squared weights in each bin, and of all weights, over batches."""
-
-    def __init__(self, n_bins: int, **kwargs: Any):
-        super().__init__(dtype="float64", **kwargs)
-        self.weights_in = self.add_variable((n_bins,), "zeros", dtype="float64", name="weights_in")
-        self.squares_in = self.add_variable((n_bins,), "zeros", dtype="float64", name="squares_in")
-        self.total = self.add_variable((), "zeros", dtype="float64", name="total")
-
-    def update_state(self, weights: tf.Tensor, squares: tf.Tensor | None, total: tf.Tensor) -> None:
-        self.weights_in.assign_add(weights)
-        if squares is not None:
-            self.squares_in.assign_add(squares)
-        self.total.assign_add(total)
-
-    @property
-    def share(self) -> tf.Tensor:
-        """(n_bins,) of all weights."""
-        return tf.convert_to_tensor(self.weights_in) / tf.convert_to_tensor(self.total)
-
-    @property
-    def error(self) -> tf.Tensor:
-        """(n_bins,) statistical uncertainty of `share`."""
-        return tf.sqrt(tf.convert_to_tensor(self.squares_in)) / tf.convert_to_tensor(self.total)
-
-    def result(self) -> tf.Tensor:
-        return self.share

@@ -11,6 +11,7 @@ from neos_tf.binning import KernelBins, SoftBins
 from neos_tf.by_channel import by_channel
 from neos_tf.fits import guarded_sqrt
 from neos_tf.templates import TemplateModel
+from neos_tf.typing import Features
 
 Tensors = dict[str, tf.Tensor]
 
@@ -35,7 +36,7 @@ class Regions:
     def __init__(
         self,
         model: TemplateModel,
-        yields: Mapping[str, float],
+        yields: Mapping[str, float | None],
         *,
         network: Any,
         edges: Any,
@@ -66,9 +67,14 @@ class Regions:
                 raise ValueError(f"Expected no bandwidth with SoftBins. Received: bandwidth={width}.")
             bins = value if channel in soft else KernelBins(value, width, **options)
             checks.check_network(part, bins)
+            checks.check_quantiles(
+                channel, bins, [name for name in yields if channel in model.templates[name].channels]
+            )
             selection = given["selection"][channel]
             if selection is not None and not selection.built:
-                selection.build(part.input_shape)
+                inputs = checks.inputs_of(part)
+                several = {name: given.shape for name, given in inputs.items()} if len(inputs) > 1 else None
+                selection.build(several or part.input_shape)
             self.parts[channel] = Region(part, bins, selection)
         for name, channel in self.channels.items():
             checks.check_bins(model, name, self.parts[channel].bins)
@@ -78,25 +84,23 @@ class Regions:
         return self.parts[self.channels[name]].bins
 
     @property
-    def dtypes(self) -> dict[str, str]:
-        """Type of the features of each sample."""
-        of = {}
-        for channel, (network, _, _) in self.parts.items():
-            inputs = getattr(network, "inputs", None)
-            of[channel] = inputs[0].dtype if inputs else network.compute_dtype
+    def dtypes(self) -> dict[str, dict[str, str] | str]:
+        """Types of the features of each sample, by input where they are known."""
+        of = {channel: checks.types_of_inputs(part.network) for channel, part in self.parts.items()}
         return {name: of[channel] for name, channel in self.channels.items()}
 
-    def scores(self, features: Tensors, training: bool) -> Tensors:
+    def scores(self, features: Mapping[str, Features], training: bool) -> Tensors:
         """(n_events, n_outputs) by sample, from one call of each network."""
         scores: Tensors = {}
         for network in {id(part.network): part.network for part in self.parts.values()}.values():
             names = [name for name, channel in self.channels.items() if self.parts[channel].network is network]
-            sizes = [tf.shape(features[name])[0] for name in names]
-            outputs = network(tf.concat([features[name] for name in names], axis=0), training=training)
+            sizes = [checks.n_events(features[name]) for name in names]
+            together = tf.nest.map_structure(lambda *of: tf.concat(of, axis=0), *(features[name] for name in names))
+            outputs = network(together, training=training)
             scores |= dict(zip(names, tf.split(outputs, sizes), strict=True))
         return scores
 
-    def selected(self, features: Tensors, weights: Tensors, hard: bool = False) -> Tensors:
+    def selected(self, features: Mapping[str, Features], weights: Tensors, hard: bool = False) -> Tensors:
         """(n_events,) weights after the cuts."""
         selected = dict(weights)
         for name, channel in self.channels.items():
@@ -104,11 +108,28 @@ class Regions:
                 selected[name] *= tf.cast(selection(features[name], hard=hard), tf.float64)
         return selected
 
+    def scale(self, name: str) -> float:
+        """Expected events that stand for a share, or a batch, of a sample."""
+        expected = self.yields[name]
+        return 1.0 if expected is None else expected
+
+    def norm(self, name: str, weights: tf.Tensor) -> tf.Tensor:
+        """() what sums of weights (n_events,) are divided by: their sum, or 1 a batch if they are expected events."""
+        if self.yields[name] is not None:
+            return tf.reduce_sum(weights)
+        return tf.constant(1 / tf.distribute.get_strategy().num_replicas_in_sync, tf.float64)  # each has a part of it
+
+    def in_batch(self, scores: Tensors, selected: Tensors) -> dict[str, KernelBins | SoftBins]:
+        """Bins of each sample, as the events of a batch make them."""
+        bins = {channel: part.bins.in_batch(scores, selected) for channel, part in self.parts.items()}
+        return {name: bins[channel] for name, channel in self.channels.items()}
+
     def templates(self, scores: Tensors, selected: Tensors, weights: Tensors) -> Tensors:
         """(n_bins,) with a gradient, of the soft histograms."""
-        scale = {name: self.yields[name] / tf.reduce_sum(weights[name]) for name in self.yields}
-        templates = {name: scale[name] * self.bins(name).soft(scores[name], selected[name]) for name in self.yields}
+        bins = self.in_batch(scores, selected)
+        scale = {name: self.scale(name) / self.norm(name, weights[name]) for name in self.yields}
+        templates = {name: scale[name] * bins[name].soft(scores[name], selected[name]) for name in self.yields}
         for name, sample in self.uncertainties.items():
-            squared = self.bins(sample).soft(scores[sample], selected[sample] ** 2)
+            squared = bins[sample].soft(scores[sample], selected[sample] ** 2)
             templates[name] = scale[sample] * guarded_sqrt(squared)
         return templates

@@ -1,6 +1,6 @@
 """Cuts with a gradient, as suggested in section 4 of Simpson and Heinrich 2022 (arXiv:2203.05570)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -50,6 +50,7 @@ class SoftCut(keras.layers.Layer):
             by about its learning rate a step, so features should be of the order of one, as for any network.
         width: of the steps, positive, in the units of the features; likewise.
         keep: "above" or "below", the side that passes; likewise.
+        input_name: the input that the columns are of, where features are a dict by input.
 
     Call arguments:
         x: the features.
@@ -64,6 +65,8 @@ class SoftCut(keras.layers.Layer):
         thresholds: ArrayLike,
         width: ArrayLike,
         keep: str | Sequence[str] = "above",
+        *,
+        input_name: str | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -76,6 +79,7 @@ class SoftCut(keras.layers.Layer):
         self.width = self._one_for_each("width", np.asarray(width, dtype="float64"))
         if not all(0 < value < np.inf for value in self.width):
             raise ValueError(f"Expected width > 0. Received: width={width}")
+        self.input_name = input_name
         self.keep = self._one_for_each("keep", np.asarray(keep))
         if not set(self.keep) <= {"above", "below"}:
             raise ValueError(f"Expected keep='above' or 'below'. Received: keep={keep}")
@@ -88,13 +92,15 @@ class SoftCut(keras.layers.Layer):
             )
         return np.broadcast_to(values, len(self.features)).tolist()
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[int | None, ...] | Mapping[str, tuple[int | None, ...]]) -> None:
+        input_shape = self._chosen(input_shape)
         if input_shape[-1] is None or max(self.features) >= input_shape[-1]:
             raise ValueError(f"Expected features < {input_shape[-1]}, the columns of x. Received: {self.features}")
         start = keras.initializers.Constant(np.asarray(self._start))
         self.thresholds = self.add_weight((len(self.features),), start, name="thresholds")
 
-    def call(self, x: tf.Tensor, hard: bool = False) -> tf.Tensor:
+    def call(self, x: tf.Tensor | Mapping[str, tf.Tensor], hard: bool = False) -> tf.Tensor:
+        x = self._chosen(x)
         sign = keras.ops.convert_to_tensor([1.0 if keep == "above" else -1.0 for keep in self.keep], dtype=x.dtype)
         values = sign * keras.ops.take(x, self.features, axis=-1)
         thresholds = sign * keras.ops.cast(self.thresholds, x.dtype)
@@ -103,8 +109,20 @@ class SoftCut(keras.layers.Layer):
         width = keras.ops.convert_to_tensor(self.width, dtype=x.dtype)
         return keras.ops.prod(soft_cut(values, thresholds, width), axis=-1)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape[:-1]
+    def _chosen(self, inputs: Any) -> Any:
+        """What belongs to the input that is cut on."""
+        if not isinstance(inputs, Mapping):
+            return inputs
+        if self.input_name not in inputs:
+            raise ValueError(
+                f"Expected input_name to be one of the inputs {', '.join(inputs)}. Received: {self.input_name!r}."
+            )
+        return inputs[self.input_name]
+
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...] | Mapping[str, tuple[int | None, ...]]
+    ) -> tuple[int | None, ...]:
+        return self._chosen(input_shape)[:-1]
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -113,4 +131,5 @@ class SoftCut(keras.layers.Layer):
             "thresholds": self._start,
             "width": self.width,
             "keep": self.keep,
+            "input_name": self.input_name,
         }

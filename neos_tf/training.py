@@ -8,19 +8,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from neos_tf import checks
-from neos_tf.binning import SoftBins
+from neos_tf import checks, steps
+from neos_tf.binning import SoftBins, plain_edges
 from neos_tf.by_channel import deserialized, serialized
 from neos_tf.cross_entropy import StopAfter, cross_entropy
 from neos_tf.edges import LearnableEdges
+from neos_tf.evaluation import Evaluation
 from neos_tf.losses import Loss
-from neos_tf.measurement import Counts, Invalid, LossOfSteps, RefuseInvalid, loss_and_slopes, measured, metrics_of
+from neos_tf.measurement import loss_and_slopes, measured, metrics_of, with_slopes
+from neos_tf.quantiles import QuantileBins
 from neos_tf.regions import Regions
 from neos_tf.templates import TemplateModel
+from neos_tf.typing import Features
 
 METRICS = ("cls", "significance", "sigma")
 
@@ -30,9 +32,11 @@ class SummaryStatistic(keras.Model):
     """A network, and the measurement that is made with histograms of its output.
 
     `fit` takes batches {name: features} or {name: (features, weights)} with events of every sample, as of
-    `sample_batches`, named as the templates of the model. A template is the share of the sample's weights in each bin,
-    times its expected events; in training shares are those of a kernel density estimate or of `SoftBins`, in evaluation
-    plain counts. Templates without events in the batch keep the numbers of the specification, and absolute
+    `sample_batches`, named as the templates of the model. Features are an array, or a dict of arrays by input for a
+    network of several named inputs, as a parametric one. A template is the share of the sample's weights in each bin,
+    times its expected events; with a yield of None, the weights of each batch are its expected events, and may differ
+    from batch to batch as hypotheses do. In training shares are those of a kernel density estimate or of `SoftBins`, in
+    evaluation plain counts. Templates without events in the batch keep the numbers of the specification, and absolute
     uncertainties (staterror, shapesys) without are the statistical ones of the histogram.
 
     `evaluate`, and validation, give of the whole data set: `loss`, the median expected `cls` and `significance` and, at
@@ -43,8 +47,7 @@ class SummaryStatistic(keras.Model):
 
     A step leaves everything as it was, and is counted in `unconverged`, if a fit does not converge, if a gradient is
     not finite, or if an event has a NaN or infinite feature or weight (under a `tf.distribute` strategy its gradient is
-    zero instead). Such events end `fit` after the epoch, and
-    `evaluate`, with an error that names their samples.
+    zero instead). Such events end `fit` after the epoch, and `evaluate`, with an error that names their samples.
 
     Several regions: a template belongs to one channel and has events of its own in each batch. `network`, `edges`,
     `bandwidth` and `selection` may be dicts by channel; a network that several channels share is given to each. Where
@@ -54,10 +57,12 @@ class SummaryStatistic(keras.Model):
         network: a Keras model of features, with one output, or with one a bin of `SoftBins`; built, as one that begins
             with `keras.Input`. Or a dict of models by channel.
         model: the measurement; its channels with templates of events have as many bins as `edges`.
-        edges: (n_bins + 1,) of the network's output, or `LearnableEdges`, or `SoftBins`. Or a dict of these by channel.
+        edges: (n_bins + 1,) of the network's output, or `LearnableEdges`, `QuantileBins` or `SoftBins`. Or a dict of
+            these by channel.
         bandwidth: of the kernels, in units of the output; None with `SoftBins`. Or a dict by channel.
         yields: expected events of each sample of events, in all bins and beyond, before `selection`; of samples whose
-            weights sum to them, `expected_yields(samples)`.
+            weights sum to them, `expected_yields(samples)`. None where the weights of each batch sum to them, as of
+            `sample_batches(..., scale_weights=True)`; a histogram of `evaluate` is then the mean over its batches.
         relative: bandwidth in units of the mean bin width.
         outside: "drop" or "fold", what becomes of events beyond the edges.
         selection: a layer that gives a weight (n_events,) to features, as `SoftCut`; called with hard=True in
@@ -79,10 +84,10 @@ class SummaryStatistic(keras.Model):
         self,
         network: keras.Model | Mapping[str, keras.Model],
         model: TemplateModel,
-        edges: ArrayLike | LearnableEdges | SoftBins | Mapping,
+        edges: ArrayLike | LearnableEdges | QuantileBins | SoftBins | Mapping,
         bandwidth: float | Mapping[str, float | None] | None = None,
         *,
-        yields: Mapping[str, float],
+        yields: Mapping[str, float | None],
         relative: bool = False,
         outside: str = "drop",
         selection: keras.Layer | Mapping[str, keras.Layer | None] | None = None,
@@ -92,24 +97,25 @@ class SummaryStatistic(keras.Model):
         super().__init__(**kwargs)
         self.network, self.selection = network, selection
         self.model = model
-        self._edges = {k: _plain(v) for k, v in edges.items()} if isinstance(edges, Mapping) else _plain(edges)
+        self._edges = plain_edges(edges)
         self.bandwidth, self.yields, self.relative, self.outside = bandwidth, dict(yields), relative, outside
         self.compile_statistics = compile_statistics
         parts = {"network": network, "edges": self._edges, "bandwidth": bandwidth, "selection": selection}
         self.regions = Regions(model, self.yields, **parts, relative=relative, outside=outside)
-        self._loss_value = LossOfSteps(name="loss", dtype="float64")
+        self._loss_value = steps.LossOfSteps(name="loss", dtype="float64")
         self._unconverged, self._floored = keras.metrics.Sum(name="unconverged"), keras.metrics.Mean(name="floored")
-        self._counts = {name: Counts(self.regions.bins(name).n_bins, name=f"counts_{name}") for name in self.yields}
-        self._invalid, self._invalid_in_training = Invalid(self.yields), Invalid(self.yields)
-        self._loss_of_events = keras.metrics.Mean(name="loss_of_events", dtype="float64")
-        self._n_events = keras.metrics.Sum(name="events", dtype="float64")
+        self._invalid_in_training, self._evaluation = steps.Invalid(self.yields), Evaluation(self.regions)
         self._metrics = metrics_of(model, METRICS)
 
         self.built = True  # its parts are
 
     @property
     def edges(self) -> tf.Tensor | dict[str, tf.Tensor]:
-        """(n_bins + 1,) as they are now; by channel if they were given so."""
+        """(n_bins + 1,) as they are now; by channel if they were given so.
+
+        Raises:
+            ValueError: `QuantileBins`, which have edges in a batch alone.
+        """
         edges = {channel: part.bins.edges for channel, part in self.regions.parts.items()}
         return edges if isinstance(self._edges, Mapping) else next(iter(edges.values()))
 
@@ -118,12 +124,12 @@ class SummaryStatistic(keras.Model):
         """The layer that was given as `edges`, if one was."""
         return self._edges if isinstance(self._edges, LearnableEdges) else None
 
-    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, features: Features, training: bool = False) -> tf.Tensor:
         if isinstance(self.network, Mapping):
             raise ValueError("Expected one network. Received: one a channel. Call statistic.network[channel] instead.")
         return self.network(features, training=training)
 
-    def under(self, model: TemplateModel, yields: Mapping[str, float] | None = None) -> "SummaryStatistic":
+    def under(self, model: TemplateModel, yields: Mapping[str, float | None] | None = None) -> "SummaryStatistic":
         """The same network, edges and selection in another measurement. Nothing is copied: to train one trains both.
 
         Compiled, if this one is, with the same loss and metrics and a new optimizer of the same settings.
@@ -217,7 +223,7 @@ class SummaryStatistic(keras.Model):
             start.fit(x, epochs=cross_entropy_steps, callbacks=[stop], verbose=0, **quiet)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             given = callbacks if isinstance(callbacks, list | tuple) else [] if callbacks is None else [callbacks]
-            callbacks = [RefuseInvalid(self._invalid_in_training), *given]
+            callbacks = [steps.RefuseInvalid(self._invalid_in_training), *given]
         return super().fit(x, callbacks=callbacks, **options)
 
     def train_step(self, data: Mapping) -> dict[str, tf.Tensor]:
@@ -228,29 +234,17 @@ class SummaryStatistic(keras.Model):
             total, usable = self._without_histograms(scores), tf.constant(True)
             if self.objective.uses_likelihood:
                 templates = self.regions.templates(scores, self.regions.selected(features, weights), weights)
-                value, usable, n_floored = self._statistic(templates)
+                value, usable, n_floored = with_slopes(self._loss_and_slopes, templates)
                 total += value
                 self._floored.update_state(n_floored)
         variables = self.trainable_variables
         pairs = [(g, v) for g, v in zip(tape.gradient(total, variables), variables, strict=True) if g is not None]
         n_invalid = tf.stack([checks.n_invalid(features[name], weights[name]) for name in self.yields])
-        positive = tf.reduce_all([tf.reduce_sum(weight) > 0 for weight in weights.values()])
+        shares = [name for name, value in self.yields.items() if value is not None]
+        positive = tf.reduce_all([True, *(tf.reduce_sum(weights[name]) > 0 for name in shares)])
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g, _ in pairs])
         usable &= finite & tf.math.is_finite(total) & positive & (tf.reduce_sum(n_invalid) == 0)
-
-        def step():
-            self.optimizer.apply_gradients(pairs)
-            return 0
-
-        def undo():
-            for variable, before in state:
-                variable.assign(before)
-            return 0
-
-        if tf.distribute.has_strategy():  # replicas meet in the step, which no condition may contain
-            self.optimizer.apply_gradients([(tf.where(usable, g, tf.zeros_like(g)), v) for g, v in pairs])
-        else:
-            tf.cond(usable, step, undo)
+        steps.take(usable, self.optimizer, pairs, state)
         self._invalid_in_training.update_state(n_invalid)
         self._loss_value.update_state(tf.where(usable, total, 0), sample_weight=tf.cast(usable, tf.float64))
         self._unconverged.update_state(tf.cast(~usable, tf.float32))
@@ -259,19 +253,8 @@ class SummaryStatistic(keras.Model):
     def test_step(self, data: Mapping) -> dict[str, tf.Tensor]:
         features, weights = checks.events_of(data, self.yields, self.regions.dtypes)
         scores = self.regions.scores(features, training=False)
-        selected = self.regions.selected(features, weights, hard=True)
-        for name, counts in self._counts.items():
-            bins, squares = self.regions.bins(name), name in self.regions.uncertainties.values()
-            counts.update_state(
-                bins.hard(scores[name], selected[name]),
-                bins.hard(scores[name], selected[name] ** 2) if squares else None,
-                tf.reduce_sum(weights[name]),
-            )
-        n_events = tf.add_n([tf.size(weight) for weight in weights.values()])
-        self._n_events.update_state(n_events)
-        self._invalid.update_state(tf.stack([checks.n_invalid(features[name], weights[name]) for name in self.yields]))
-        self._loss_of_events.update_state(self._without_histograms(scores), sample_weight=n_events)
-        return {"events": self._n_events.result()}
+        self._evaluation.add(features, weights, scores, self._without_histograms(scores))
+        return {"events": self._evaluation.n_events.result()}
 
     def evaluate(self, x: Any = None, *, return_dict: bool = False, **options: Any) -> dict[str, float] | list[float]:
         """Metrics of the measurement with histograms of all events; arguments as of any Keras model.
@@ -280,17 +263,10 @@ class SummaryStatistic(keras.Model):
             ValueError: a sample without events, or whose weights do not sum to a positive number; events with NaN or
                 infinite values.
         """
-        for metric in (*self._counts.values(), self._invalid, self._loss_of_events, self._n_events):
-            metric.reset_state()
+        self._evaluation.reset()
         super().evaluate(checks.without_lists(x), return_dict=True, **options)
-        self._invalid.refuse()
-        templates = self.histograms()
-        logs = {name: float(value) for name, value in self._measured(templates).items()}
-        logs = {name: logs.get(name, float(self._loss_of_events.result())) for name in self.metrics_names}
-        if self.objective.uses_likelihood:
-            value, converged, _, _ = self._loss_and_slopes(templates)
-            logs["loss"] += float(value) if converged else float("inf")
-            logs["unconverged"] = max(logs["unconverged"], float(~converged))
+        of_histograms = self._loss_and_slopes if self.objective.uses_likelihood else None
+        logs = self._evaluation.results(self.metrics_names, self._measured, of_histograms)
         return logs if return_dict else list(logs.values())
 
     @property
@@ -304,16 +280,7 @@ class SummaryStatistic(keras.Model):
         Raises:
             ValueError: there are none, or their weights do not sum to a positive number.
         """
-        without = [name for name, counts in self._counts.items() if not counts.total > 0]
-        if without:
-            raise ValueError(
-                "Expected events of every sample in evaluate(batches), whose weights sum to a positive number. "
-                f"Received: none of {', '.join(without)}."
-            )
-        templates = {name: self.yields[name] * counts.share for name, counts in self._counts.items()}
-        for name, sample in self.regions.uncertainties.items():
-            templates[name] = self.yields[sample] * self._counts[sample].error
-        return templates
+        return self._evaluation.histograms()
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -349,20 +316,12 @@ class SummaryStatistic(keras.Model):
     def compile_from_config(self, config: Mapping) -> None:
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
-    def _under(self, model: TemplateModel, yields: Mapping[str, float] | None) -> "SummaryStatistic":
+    def _under(self, model: TemplateModel, yields: Mapping[str, float | None] | None) -> "SummaryStatistic":
         if yields is None:
             yields = {name: value for name, value in self.yields.items() if name in model.templates}
-        return type(self)(
-            self.network,
-            model,
-            self._edges,
-            self.bandwidth,
-            yields=yields,
-            relative=self.relative,
-            outside=self.outside,
-            selection=self.selection,
-            compile_statistics=self.compile_statistics,
-        )
+        others = ("bandwidth", "relative", "outside", "selection", "compile_statistics")
+        same = {name: getattr(self, name) for name in others}
+        return type(self)(self.network, model, self._edges, yields=yields, **same)
 
     def _without_histograms(self, scores: dict[str, tf.Tensor]) -> tf.Tensor:
         """() float64 part of the loss that each event has a share in, and the network's penalties."""
@@ -370,18 +329,3 @@ class SummaryStatistic(keras.Model):
         if self.objective.uses_scores:
             parts.append(tf.cast(self.objective.of_scores(scores), tf.float64))
         return tf.add_n(parts)
-
-    def _statistic(self, templates: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Loss, whether it converged and number of floored bins, with the gradient that was computed along."""
-        names = list(templates)
-
-        @tf.custom_gradient
-        def statistic(*arrays):
-            value, converged, n_floored, slopes = self._loss_and_slopes(dict(zip(names, arrays, strict=True)))
-            return (value, converged, n_floored), lambda upstream, *_: [upstream * slopes[name] for name in names]
-
-        return statistic(*(templates[name] for name in names))
-
-
-def _plain(edges: ArrayLike | LearnableEdges | SoftBins) -> Any:
-    return edges if isinstance(edges, LearnableEdges | SoftBins) else np.asarray(edges, np.float64).tolist()

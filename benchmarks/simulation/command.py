@@ -12,6 +12,7 @@ from benchmarks.data import storage
 from . import embed
 from .detector import Detector
 from .sample import Recipe, simulate
+from .top_pairs import embed_top_pairs
 
 
 def add_commands(commands) -> None:
@@ -85,6 +86,8 @@ def _embed(options: argparse.Namespace) -> None:
     for recipe in embed.embed(options.events, options.seed, directory, n_processes=options.processes):
         for file in recipe["files"].values():
             print(file["name"], file["n_bytes"], file["n_background"], file["n_signal"])
+    for file in embed_top_pairs(options.seed + 5, directory, n_processes=options.processes)["files"].values():
+        print(file["name"], file["n_bytes"], file["n_background"], file["n_signal"])
 
 
 def _cache(recipe):

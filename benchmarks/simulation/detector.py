@@ -6,6 +6,7 @@ with (Baldi et al. 2016, section 4); where the rest comes from is said in docs/s
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,14 +50,30 @@ class Detector:
                 raise ValueError(f"{name}={value}: expected resolutions that are not negative.")
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Selected events, GeV and radians.
+class Objects(NamedTuple):
+    """What the detector sees of all events, before tags and selection; GeV and radians.
 
     Args:
         lepton: (n_events, 3) pt, eta, phi.
         met: (n_events, 2) x and y of the missing transverse momentum.
-        jets: (n_events, n_jets, 4) pt, eta, phi, mass; harder ones first, pt 0 where absent.
+        jets: (n_events, n_jets, 4) pt, eta, phi, mass; harder ones first, pt 0 where absent or below the threshold.
+        flavour: (n_events, n_jets) 5, 4 or 0.
+        order: (n_events, n_jets) the place of each jet at particle level.
+    """
+
+    lepton: np.ndarray
+    met: np.ndarray
+    jets: np.ndarray
+    flavour: np.ndarray
+    order: np.ndarray
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Events with two tags, GeV and radians.
+
+    Args:
+        lepton, met, jets: as of `Objects`.
         tag: (n_events, n_jets) True for the two leading b-tagged jets.
         index: (n_events,) the row of each event at particle level.
     """
@@ -76,23 +93,17 @@ TAG_BOUND = 0.45
 
 def measure(events: ParticleLevel, detector: Detector, rng: np.random.Generator) -> Measured:
     """Measure all objects, and select events with a lepton, at least four jets and at least two b-tags, in order."""
-    lepton, met, jets, flavour = _smear(events, detector, rng)
-    probability = _tag_probability(jets, flavour, detector)
-    none = np.prod(1 - probability, axis=1)
-    one = none * (probability / (1 - probability)).sum(axis=1)
-    selected = (
-        (lepton[:, 0] > detector.lepton_min_pt)
-        & (abs(lepton[:, 1]) < detector.lepton_max_eta)
-        & (events.isolation < detector.isolation)
-        & ((jets[..., 0] > 0).sum(axis=1) >= 4)
-        & (rng.random(len(events)) * TAG_BOUND < 1 - none - one)
-    )
-    index = np.flatnonzero(selected)
+    objects = smear(events, detector, rng)
+    probability = tag_probability(objects, detector)
+    is_selected = selected(objects, events.isolation, detector)
+    is_selected &= rng.random(len(events)) * TAG_BOUND < two_tags(probability)
+    index = np.flatnonzero(is_selected)
     tag = _draw_tags(probability[index], rng)
-    return Measured(lepton[index], met[index], jets[index], tag, index)
+    return Measured(objects.lepton[index], objects.met[index], objects.jets[index], leading_two(tag), index)
 
 
-def _smear(events, detector, rng):
+def smear(events: ParticleLevel, detector: Detector, rng: np.random.Generator) -> Objects:
+    """Measured momenta. Detectors that differ in numbers alone use the same random numbers for the same object."""
     lepton = events.lepton.astype(np.float64)
     lepton[:, 0] *= 1 + detector.lepton_resolution * rng.standard_normal(len(lepton))
     jets = events.jets.astype(np.float64)
@@ -109,19 +120,41 @@ def _smear(events, detector, rng):
     jets[(jets[..., 0] < detector.jet_min_pt) | (abs(jets[..., 1]) > detector.jet_max_eta)] = 0.0
     order = np.argsort(-jets[..., 0], axis=1, kind="stable")
     jets = np.take_along_axis(jets, order[..., None], axis=1)
-    return lepton, met, jets, np.take_along_axis(events.jet_flavour, order, axis=1)
+    return Objects(lepton, met, jets, np.take_along_axis(events.jet_flavour, order, axis=1), order)
 
 
-def _tag_probability(jets, flavour, detector):
-    pt, eta = jets[..., 0], abs(jets[..., 1])
+def selected(objects: Objects, isolation: np.ndarray, detector: Detector) -> np.ndarray:
+    """(n_events,) whether there are an isolated lepton and at least four jets."""
+    return (
+        (objects.lepton[:, 0] > detector.lepton_min_pt)
+        & (abs(objects.lepton[:, 1]) < detector.lepton_max_eta)
+        & (isolation < detector.isolation)
+        & ((objects.jets[..., 0] > 0).sum(axis=1) >= 4)
+    )
+
+
+def tag_probability(objects: Objects, detector: Detector) -> np.ndarray:
+    """(n_events, n_jets) probability of each jet to be b-tagged."""
+    pt, eta, flavour = objects.jets[..., 0], abs(objects.jets[..., 1]), objects.flavour
     b, c = (np.where(eta < 1.2, *efficiency) for efficiency in (detector.b_efficiency, detector.c_efficiency))
     heavy = np.where(flavour == 5, b, c) * np.maximum(np.tanh(0.03 * pt - 0.4), 0.0)
     probability = np.where(flavour >= 4, heavy, detector.light_efficiency)
     return np.where((pt > 0) & (eta < 2.5), probability, 0.0)
 
 
+def two_tags(probability: np.ndarray) -> np.ndarray:
+    """(n_events,) probability of two tags or more, from those (n_events, n_jets) of the jets."""
+    none = np.prod(1 - probability, axis=1)
+    return np.maximum(1 - none - none * (probability / (1 - probability)).sum(axis=1), 0.0)  # never -1e-17
+
+
+def leading_two(tag: np.ndarray) -> np.ndarray:
+    """(n_events, n_jets) the first two tags of each event, which alone stay flagged in HEPMASS."""
+    return tag & (np.cumsum(tag, axis=1) <= 2)
+
+
 def _draw_tags(probability, rng):
-    """Tags given that there are at least two, of which the two leading ones stay flagged, as in HEPMASS."""
+    """Tags given that there are at least two."""
     tag = np.zeros(probability.shape, bool)
     open_events = np.arange(len(tag))
     while len(open_events):
@@ -129,4 +162,4 @@ def _draw_tags(probability, rng):
         enough = draw.sum(axis=1) >= 2
         tag[open_events[enough]] = draw[enough]
         open_events = open_events[~enough]
-    return tag & (np.cumsum(tag, axis=1) <= 2)
+    return tag

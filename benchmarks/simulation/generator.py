@@ -82,10 +82,13 @@ class Process:
 class LeptonVeto(pythia8mc.UserHooks):
     """Ends an event before its showers when its lepton is far outside the acceptance, which saves that time."""
 
+    n_seen = 0  # events, vetoed or not
+
     def canVetoProcessLevel(self):
         return True
 
     def doVetoProcessLevel(self, process):
+        self.n_seen += 1
         for i in range(process.size() - 1, 4, -1):
             if process[i].idAbs() in (11, 13):
                 return process[i].pT() < 0.7 * LEPTON_MIN_PT or abs(process[i].eta()) > LEPTON_MAX_ETA + 0.3
@@ -94,15 +97,29 @@ class LeptonVeto(pythia8mc.UserHooks):
 
 def generate(process: Process, n_events: int, seed: int) -> ParticleLevel:
     """Of `n_events` events that pass `LeptonVeto`, those with a lepton and four jets; `seed` is 1 to 900 000 000."""
+    pythia, _ = _initialised(process, seed)
+    return _particle_level(pythia.nextBatch(n_events), process.mass or 0.0)
+
+
+def veto_efficiency(process: Process, n_events: int, seed: int) -> float:
+    """Share of the collisions that pass `LeptonVeto`, from `n_events` that do."""
+    pythia, veto = _initialised(process, seed, "PartonLevel:all = off", "HadronLevel:all = off")
+    for _ in range(n_events):
+        pythia.next()
+    return n_events / veto.n_seen
+
+
+def _initialised(process, seed, *further):
+    """Pythia, and its veto, which the caller has to keep as well: Pythia holds only a pointer to it."""
     pythia = pythia8mc.Pythia("", False)
-    for setting in [*process.settings(), "Random:setSeed = on", f"Random:seed = {seed}"]:
+    for setting in [*process.settings(), *further, "Random:setSeed = on", f"Random:seed = {seed}"]:
         if not pythia.readString(setting):
             raise ValueError(f"Pythia does not know the setting {setting!r}.")
-    veto = LeptonVeto()  # kept alive by this name: Pythia holds only a pointer
+    veto = LeptonVeto()
     pythia.setUserHooksPtr(veto)
     if not pythia.init():
         raise RuntimeError(f"Pythia could not be initialised for {process}.")
-    return _particle_level(pythia.nextBatch(n_events), process.mass or 0.0)
+    return pythia, veto
 
 
 def _particle_level(events, mass) -> ParticleLevel:

@@ -39,6 +39,10 @@ class ParticleLevel:
     def concatenate(cls, parts) -> "ParticleLevel":
         return cls(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)})
 
+    def select(self, which: np.ndarray) -> "ParticleLevel":
+        """The events under a mask (n_events,), or at integer indices."""
+        return ParticleLevel(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
     def save(self, path: Path) -> None:
         """Write to `path` as npz, whole or not at all."""
         with storage.write_whole(path) as temporary, open(temporary, "wb") as file:

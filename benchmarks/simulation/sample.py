@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -119,6 +120,33 @@ def simulate(
     return Events.concatenate(parts)
 
 
+def particle_level(
+    recipe: Recipe, n_chunks: Sequence[int], directory, *, n_processes=None
+) -> Iterator[tuple[int, int, ParticleLevel]]:
+    """The stratum, the number and the events of the first chunks of each stratum, in order.
+
+    Args:
+        recipe: what to simulate.
+        n_chunks: how many of each of the strata.
+        directory: where the chunks are kept; those that it holds are not made again.
+        n_processes: how many processes work; one a core if None.
+
+    Raises:
+        ValueError: a directory that holds another recipe.
+    """
+    directory, n_processes = Path(directory), n_processes or os.cpu_count()
+    _claim(directory, recipe)
+    with (
+        progress_bar(MofNCompleteColumn()) as progress,
+        ProcessPoolExecutor(n_processes, get_context("spawn"), _silence) as pool,
+    ):
+        for stratum, (name, n) in enumerate(zip(recipe.strata, n_chunks, strict=True)):
+            make = partial(make_chunk, directory, recipe, stratum)
+            paths = _in_order(pool, n_processes, make, range(n))
+            for chunk, path in progress.track(paths, n, description=name):
+                yield stratum, chunk, _load(path, directory, recipe, stratum, chunk)
+
+
 def make_chunk(directory: Path, recipe: Recipe, stratum: int, chunk: int) -> Path:
     """Make one chunk at particle level, unless it is there."""
     path = directory / recipe.strata[stratum] / f"{chunk:05d}.npz"
@@ -171,12 +199,13 @@ def _claim(directory, recipe):
 
 
 def _in_order(pool, n_ahead, function, numbers):
-    """Each of the endless `numbers` with its function(number), in order, with `n_ahead` of them in work."""
+    """Each of the `numbers` with its function(number), in order, with `n_ahead` of them in work."""
+    numbers = iter(numbers)
     pending = deque((number, pool.submit(function, number)) for number in itertools.islice(numbers, n_ahead))
-    for following in numbers:
+    while pending:
         number, result = pending.popleft()
         yield number, result.result()
-        pending.append((following, pool.submit(function, following)))
+        pending.extend((number, pool.submit(function, number)) for number in itertools.islice(numbers, 1))
 
 
 def _silence():

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks import experiment as experiments
 from benchmarks.claims import VERDICTS, Claim, Estimate, above
-from benchmarks.experiment import Experiment, Unknown, all_experiments, find, in_order, read, rows_to_do, run
+from benchmarks.experiment import Experiment, Unknown, all_experiments, find, find_all, in_order, read, rows_to_do, run
 from benchmarks.record import plain, read_record, record_path
 from benchmarks.tables import Quantity, long, pick, table
 from tests.benchmarks.stored import RECORDS, RESULTS, section
@@ -31,12 +31,18 @@ def test_an_experiment_is_found_by_its_id_and_says_what_it_is(experiment):
 
 def test_experiments_come_as_their_papers_have_them_and_ours_last():
     order = [(e.paper, e.ours) for e in EXPERIMENTS]
-    assert order == sorted(order, key=lambda pair: (["PNN", "AFFINE", "TAYLOR", "NEOS"].index(pair[0]), pair[1]))
+    papers = ["PNN", "AFFINE", "TAYLOR", "NEOS", "SEARCH"]
+    assert order == sorted(order, key=lambda pair: (papers.index(pair[0]), pair[1]))
     for paper, kind in (("PNN", "Fig"), ("AFFINE", "Table"), ("NEOS", "Fig")):
         numbers = [
             int(found[1]) for e in EXPERIMENTS if e.paper == paper and (found := re.match(rf"{kind}\D*(\d+)", e.where))
         ]
         assert numbers == sorted(numbers) and len(numbers) > 1
+
+
+def test_a_part_has_all_its_experiments():
+    assert [e.id for e in find_all("search")] == ["search-limits"]
+    assert find_all("affine-table-3") == [find("affine-table-3")] and len(find_all("neos")) > 3
 
 
 @pytest.mark.parametrize("name", ["no-such", "affine-networks", "affine-table-33", "", "affine"])

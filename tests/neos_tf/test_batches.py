@@ -83,6 +83,25 @@ def test_variations_are_made_of_the_batch():
         assert np.array_equal(batch["shifted"], np.tile([4, 1], (4, 1)))
 
 
+def test_scaled_weights_of_a_batch_are_expected_events():
+    """As each event is in one of the n_events / batch_size batches, the batches of an epoch have the sum on average."""
+    weights = {"signal": np.arange(1.0, 13), "background": np.linspace(0, 3, 8)}
+    samples = {name: (np.ones((len(w), 1)), w) for name, w in weights.items()}
+    up = {"up": ("background", lambda features, weights: (features, 2 * weights))}
+    plain, scaled = (epoch(sample_batches(samples, 4, variations=up, scale_weights=on)) for on in (False, True))
+    for name, factor in {"signal": 3, "background": 2, "up": 2}.items():
+        for before, after in zip(plain, scaled, strict=True):
+            np.testing.assert_allclose(after[name][1], factor * before[name][1])
+    only = epoch(sample_batches({"background": samples["background"]}, 4, scale_weights=True))
+    np.testing.assert_allclose(np.mean([batch["background"][1].sum() for batch in only]), 12.0)
+    for given, variations, name in (
+        (samples | {"data": np.ones((9, 1))}, {}, "data"),
+        (samples, {"up": ("signal", lambda x, w: x)}, "up"),
+    ):
+        with pytest.raises(ValueError, match=f"weights of every sample for scale_weights. Received: none of '{name}'"):
+            sample_batches(given, 4, variations=variations, scale_weights=True)
+
+
 @pytest.mark.parametrize(
     ("samples", "batch_size", "message"),
     [

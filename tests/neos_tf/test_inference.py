@@ -99,6 +99,21 @@ def test_scan_of_discoveries_is_that_of_each_hypothesis(counting, likelihood):
             discovery_scan(several, likelihood.data([63.0]))
 
 
+@pytest.mark.parametrize("in_graph", [False, True])
+def test_a_scan_may_have_data_of_each_hypothesis(counting, in_graph):
+    likelihoods = [counting.bind({"signal": [s], "background": [b]}) for s, b in ((S, B), (2 * S, 30.0), (S, 40.0))]
+    rows = [likelihood.data([n]) for likelihood, n in zip(likelihoods, (63.0, 42.0, 35.0), strict=True)]
+    expected = [asimov_significance(13.0, B), asimov_significance(12.0, 30.0), 0.0]
+    scan = tf.function(discovery_scan, autograph=False) if in_graph else discovery_scan
+    for data in (rows, tf.stack(rows), np.stack(rows).tolist()):
+        np.testing.assert_allclose(scan(likelihoods, data).significance, expected, rtol=1e-11, atol=1e-6)  # root of q
+        if in_graph:
+            break
+    for wrong in (rows[:2], [rows]):
+        with pytest.raises(ValueError, match=r"\(n_hypotheses, n_data\) of 3 hypotheses. Received: shape"):
+            discovery_scan(likelihoods, wrong)
+
+
 def test_limits_of_a_parameter_that_may_be_negative():
     """q_mu knows of mu < 0, and q~_mu refuses."""
     spec = specification(

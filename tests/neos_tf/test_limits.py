@@ -168,3 +168,14 @@ def test_limits_and_their_gradients_with_nuisance_parameters_agree_with_pyhf():
     numeric = (at(h)[1] - at(-h)[1]) / (2 * h)
     received = sum(np.sum(slopes[name] * direction[name]) for name in templates)
     np.testing.assert_allclose(received, numeric, rtol=1e-6)
+
+
+def test_a_parameter_that_is_held_stays_where_it_is(with_nuisance):
+    """Held by its name alone; the first guess of a limit must not move it. Then it is the counting experiment."""
+    (name,) = (name for name in with_nuisance.model.parameter_names if name != "mu")
+    by_name, by_value = (upper_limit(with_nuisance, fixed=fixed) for fixed in ([name], {name: 0.0}))
+    assert by_name.converged and upper_limit(with_nuisance).expected[2] > 1.01 * by_name.expected[2]
+    np.testing.assert_allclose(by_name.expected, by_value.expected, rtol=1e-10)
+    np.testing.assert_allclose(by_name.expected, closed_form(S, B)[1:], rtol=1e-10)
+    data = with_nuisance.data([53.0])
+    np.testing.assert_allclose(upper_limit(with_nuisance, data, fixed=[name]).observed, closed_form(S, 53.0)[0])

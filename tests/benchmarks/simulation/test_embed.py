@@ -9,6 +9,7 @@ import pytest
 from benchmarks.data.events import Events
 from benchmarks.data.hepmass import FEATURE_NAMES, PROCESS_NAMES
 from benchmarks.data.hepmass_like import load_hepmass_like, read_recipe
+from benchmarks.simulation import command
 from benchmarks.simulation import embed as embedding
 
 
@@ -75,8 +76,13 @@ def test_the_command_makes_all_of_them(monkeypatch, tmp_path, capsys):
         yield {"files": {"train": {"name": "some.parquet", "n_bytes": 5, "n_background": 3, "n_signal": {"500": 2}}}}
 
     monkeypatch.setattr(embedding, "embed", made)
+    files = {"train": {"name": "top.parquet", "n_bytes": 6, "n_background": 4, "n_signal": {"750": 1}}}
+    monkeypatch.setattr(command, "embed_top_pairs", lambda seed, *_, **__: {"files": files} if seed == 6 else None)
     main(["data", "embed", "--particles", str(tmp_path)])
     (((n_events, seed, directory), _),) = calls
     assert (n_events, seed) == (300_000, 1)
     assert directory("between_test", None) == tmp_path / "between_test"
-    assert capsys.readouterr().out.split() == ["some.parquet", "5", "3", "{'500':", "2}"]
+    assert capsys.readouterr().out.split() == [
+        *("some.parquet", "5", "3", "{'500':", "2}"),
+        *("top.parquet", "6", "4", "{'750':", "1}"),
+    ]

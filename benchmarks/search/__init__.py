@@ -1,0 +1,1 @@
+"""A search for a resonance of unknown mass in top pairs: from simulated events to limits, by several trainings."""

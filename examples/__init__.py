@@ -1,0 +1,1 @@
+"""Short programs to start an analysis from; run from the checkout, never installed."""
