@@ -44,9 +44,9 @@ class Settings:
 
     units: tuple[int, ...] = (128, 64, 32)
     dropout: float = 0.25
-    epochs: int = 60
-    epochs_augmented: int = 40
-    epochs_told: int = 40
+    epochs: int = 240
+    epochs_augmented: int = 240
+    epochs_told: int = 240
     batch_size: int = 512
     learning_rate: float = 1e-3
     steps: int = 150
@@ -124,7 +124,7 @@ def told_the_scale(train: Sample, settings: Settings, seed: int) -> Scorer:
 def decorrelated(train: Sample, settings: Settings, seed: int) -> Scorer:
     """After cross-entropy, with a penalty on the distance correlation of score and jet energy scale in the background.
 
-    For a sixth of the epochs: that is what the correlation takes in time.
+    For a twentieth of the epochs: that is what the correlation takes in time.
     """
 
     def target(x, label, weight):
@@ -133,7 +133,7 @@ def decorrelated(train: Sample, settings: Settings, seed: int) -> Scorer:
 
     network = copy_of(trained(CROSS_ENTROPY, train, settings, seed).network)
     batches = _batches(train, SCALES, settings, seed, True).map(target)
-    n_epochs = max(1, settings.epochs // 6)
+    n_epochs = max(1, settings.epochs // 20)
     _fit(network, batches, pnn_tf.DecorrelatedCrossentropy(settings.strength), train, settings, n_epochs)
     return Scorer(network)
 
@@ -253,9 +253,9 @@ class Training(NamedTuple):
 LIMIT, VARIANCE = neos_tf.UpperLimitLoss(), neos_tf.POIVarianceLoss(poi_asimov=0.0, log=True)
 CROSS_ENTROPY, LIMIT_TRAINED = "cross-entropy", "limit"
 TRAININGS = {
-    CROSS_ENTROPY: Training(cross_entropy, "epochs", (30, 60, 120)),
-    "augmented": Training(augmented, "epochs_augmented", (20, 40, 60)),
-    "told the scale": Training(told_the_scale, "epochs_told", (20, 40, 60)),
+    CROSS_ENTROPY: Training(cross_entropy, "epochs", (60, 120, 240)),
+    "augmented": Training(augmented, "epochs_augmented", (60, 120, 240)),
+    "told the scale": Training(told_the_scale, "epochs_told", (60, 120, 240)),
     "decorrelated": Training(decorrelated, "strength", (0.3, 1.0, 3.0)),
     "variance (INFERNO)": Training(after_cross_entropy(VARIANCE, "variance_rate"), "variance_rate", (1e-4, 2e-4, 4e-4)),
     LIMIT_TRAINED: Training(after_cross_entropy(LIMIT, "limit_rate"), "limit_rate", (5e-5, 1e-4, 2e-4)),
