@@ -91,9 +91,9 @@ def limit_curve(rows) -> Figure:
             label=name,
         )
     below.axhline(1, color=BLUE, ls="--", lw=1)
-    below.set(xlabel=MASS, ylabel="limit / classifier's", ylim=(0.7, HIGHEST), xlim=(masses[0] - 20, masses[-1] + 20))
+    below.set(xlabel=MASS, ylabel="limit / classifier's", ylim=(0.65, HIGHEST), xlim=(masses[0] - 20, masses[-1] + 20))
     below.grid(axis="y")
-    below.legend(ncols=3, fontsize=8, loc="upper center")
+    figure.legend(*below.get_legend_handles_labels(), ncols=5, fontsize=8, loc="outside lower center")
     return figure
 
 
