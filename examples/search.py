@@ -11,6 +11,7 @@ for events of your own.
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -24,11 +25,13 @@ import neos_tf
 import neos_tf.plots
 import pnn_tf
 from benchmarks.data import storage
+from benchmarks.record import plain
 from benchmarks.search import figures, findings
 from benchmarks.search.events import Samples, load_samples
 from benchmarks.search.limits import EXPERIMENT, of_importance, of_injection
-from benchmarks.search.measurement import Scorer, Templates, make_templates
+from benchmarks.search.measurement import TAILS, Scorer, Templates, make_templates
 from benchmarks.search.networks import CROSS_ENTROPY, LIMIT_TRAINED, trained
+from benchmarks.search.reading import INJECTED, INJECTED_MASS
 from benchmarks.style import style, to_svg
 
 SHOWN = 1000.0  # GeV, the mass whose fit is looked at
@@ -43,11 +46,12 @@ def main(arguments=None) -> None:
     options = parser.parse_args(arguments)
     config, out, console = EXPERIMENT.scales[options.scale], options.out, Console()
     out.mkdir(parents=True, exist_ok=True)
-    claim(out, {"scale": options.scale, "seed": options.seed})
 
     console.print("1. Events, measured nominally and under eight variations of the detector")
     samples = load_samples(config.every)
     console.print(f"   {samples.data['name']}")
+    events = {"events": samples.data["fingerprint"], "bins": TAILS}
+    claim(out, plain({"scale": options.scale, "seed": options.seed, **events, **asdict(config)}))
 
     console.print("2. Networks: trained to classify, then on the expected limit")
     networks = {
@@ -72,7 +76,7 @@ def main(arguments=None) -> None:
     }
     console.print(table_of_limits(limits, templates))
 
-    console.print("4. A pseudo experiment with a resonance of 850 GeV; what the networks rest on")
+    console.print("4. A pseudo experiment with a resonance; what the networks rest on")
     injection = kept_json(out / "injection.json", lambda: of_injection(config, samples, networks, options.seed))
     importance = kept_json(out / "importance.json", lambda: of_importance(config, samples, networks, options.seed))
 
@@ -83,7 +87,7 @@ def main(arguments=None) -> None:
             "limits": ("Expected upper limits on the cross-section", limit_figure(limits)),
             "templates": (f"Templates at {SHOWN:g} GeV and their variations", template_figure(shown)),
             **fit_figures(shown, limits[LIMIT_TRAINED][SHOWN]),
-            "scan": ("Pseudo-data with a resonance of 850 GeV and 7 pb: local p-values", figures.scan(injection)),
+            "scan": (f"p-values of pseudo-data with {INJECTED:g} pb at {INJECTED_MASS:g} GeV", figures.scan(injection)),
             "importance": ("What the score rests on, against the mass", figures.importance(importance)),
             "to_scale": ("What a jet energy scale of +3 % does to the score", figures.to_scale(importance)),
         }
@@ -102,8 +106,10 @@ def main(arguments=None) -> None:
 def claim(out: Path, settings: dict) -> None:
     """ValueError if the folder holds the results of other settings."""
     path = out / "settings.json"
-    if path.exists() and (other := json.loads(path.read_text())) != settings:
-        raise ValueError(f"{out} holds the results of {other}. Received: {settings}. Take another --out.")
+    there = json.loads(path.read_text()) if path.exists() else settings
+    if other := [name for name, value in settings.items() if there.get(name) != value]:
+        wanted = ", ".join(f"{name} {settings[name]} instead of {there.get(name)}" for name in other)
+        raise ValueError(f"{out} holds other results. Received: {wanted}. Take another --out.")
     with storage.write_whole(path) as temporary:
         temporary.write_text(json.dumps(settings))
 

@@ -97,7 +97,8 @@ def load_samples(every: int = 1, load: Callable[..., Events] = load_top_pairs) -
     )
     sizes = {"n_train": len(train.nominal), "n_test": len(test.nominal)}
     name = f"top pairs, {sizes['n_train']:,} training and {sizes['n_test']:,} test events"
-    arrays = [array for sample in (train, test) for array in (sample.nominal.features, sample.nominal.weight)]
+    events = [each for sample in (train, test) for each in (sample.nominal, *sample.varied.values())]
+    arrays = [array for each in events for array in (each.features, each.weight)]
     return Samples(train, test, {"name": name, **sizes, "fingerprint": fingerprint(*arrays)})
 
 

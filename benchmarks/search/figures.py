@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from benchmarks.search.networks import CROSS_ENTROPY, LIMIT_TRAINED
-from benchmarks.search.reading import IMPORTANCE, INJECTED_MASS, INJECTION, SCALE_MASS, medians, trainings
+from benchmarks.search.reading import IMPORTANCE, INJECTED, INJECTED_MASS, INJECTION, SCALE_MASS, medians, trainings
 from benchmarks.style import BLUE, GREEN, INK, ORANGE, PURPLE, QUIET, SKY, VERMILION, style
 from benchmarks.tables import pick
 from neos_tf.plots.bands import BANDS
@@ -37,14 +37,16 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
             limit_curve(rows),
         )
         yield (
-            "A pseudo experiment with a resonance of 850 GeV and 7 pb: local p-value of the background against the "
-            "mass that is searched for, and the median that is expected if a resonance of that mass were there.",
+            f"A pseudo experiment with a resonance of {INJECTED_MASS:g} GeV and {INJECTED:g} pb: local p-value of the "
+            "background against the mass that is searched for, and the median that is expected if a resonance of that "
+            "mass were there.",
             scan(pick(rows, row=INJECTION)[0]),
         )
         of_importance = pick(rows, row=IMPORTANCE)[0]
         yield (
             "What the score rests on, against the mass that the network is shown: mean absolute Taylor coefficients of "
-            "the inputs, and pairs of inputs, that matter most, in units of their standard deviation.",
+            "the inputs, and pairs of inputs, that matter most, over the expected background, in units of their "
+            "standard deviation.",
             importance(of_importance),
         )
         yield (
@@ -89,9 +91,9 @@ def limit_curve(rows) -> Figure:
             label=name,
         )
     below.axhline(1, color=BLUE, ls="--", lw=1)
-    below.set(xlabel=MASS, ylabel="limit / classifier's", ylim=(0.7, HIGHEST), xlim=(masses[0] - 20, masses[-1] + 20))
+    below.set(xlabel=MASS, ylabel="limit / classifier's", ylim=(0.65, HIGHEST), xlim=(masses[0] - 20, masses[-1] + 20))
     below.grid(axis="y")
-    below.legend(ncols=3, fontsize=8, loc="upper center")
+    figure.legend(*below.get_legend_handles_labels(), ncols=5, fontsize=8, loc="outside lower center")
     return figure
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 import neos_tf
 import pnn_tf
 import taylor
-from benchmarks.search.events import Sample
+from benchmarks.search.events import Part, Sample
 from benchmarks.search.measurement import Scorer, make_templates
 from neos_tf.inference import DiscoveryScan
 
@@ -104,8 +104,8 @@ def difference_from_pyhf(likelihood: neos_tf.Likelihood) -> float | None:
 def coverage(likelihood: neos_tf.Likelihood, n_toys: int, seed: int) -> float:
     """Share of pseudo-experiments whose 95 % limit (CLs+b) lies below the cross-section that is there.
 
-    That is twice the median expected limit, where CLs and CLs+b exclude alike. One whose fits do not converge counts as
-    one that excludes.
+    That is twice the median expected limit, where CLs and CLs+b exclude alike. Fits that do not converge, of both
+    hypotheses, count as if each had excluded besides.
     """
     mu = 2 * float(neos_tf.upper_limit(likelihood).expected[2])
     toys = neos_tf.toy_cls(
@@ -141,9 +141,9 @@ def draw_counts(test: Sample, mass: float, cross_section: float, seed: int) -> n
 
 
 def importance(score: Scorer, test: Sample, n_events: int) -> taylor.ImportanceOverTheta:
-    """Taylor importance of the score at each mass, over selected events, features in units of their deviation."""
-    selected = test.nominal.features[test.nominal.weight > 0]
-    features = selected[:: max(1, len(selected) // n_events)]
+    """Taylor importance of the score at each mass, over the background, features in units of their deviation."""
+    background = test.background()
+    features = background.features[expected_rows(background, n_events)]
     mean, std = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     inputs = {"features": keras.Input((features.shape[1],), name="features"), "theta": score.network.input["theta"]}
     physical = keras.layers.Rescaling(std, mean, name="physical")(inputs["features"])
@@ -152,9 +152,14 @@ def importance(score: Scorer, test: Sample, n_events: int) -> taylor.ImportanceO
     return taylor.importance_over_theta(network, (features - mean) / std, theta, names=test.nominal.names)
 
 
+def expected_rows(part: Part, n_events: int) -> np.ndarray:
+    """(n_events,) rows drawn by their weight: a sample as data would be, without weights."""
+    return np.random.default_rng(0).choice(len(part.weight), n_events, p=part.weight / part.weight.sum())
+
+
 def importance_to_scale(score: Scorer, test: Sample, mass: float, n_events: int) -> taylor.VariationImportance:
     """What each feature contributes to the change of the logit of the background with the jet energy scale."""
-    rows = np.flatnonzero(test.background().weight > 0)[:n_events]
+    rows = expected_rows(test.background(), n_events)
     parts = [test.background(name).features[rows] for name in (None, "jes_up", "jes_down")]
     theta = np.tile(np.float32([mass, *score.further]), (len(parts[0]), 1))
     nominal, up, down = ({"features": features, "theta": theta} for features in parts)

@@ -11,9 +11,17 @@ from benchmarks.search.events import Sample, Samples, load_samples
 from benchmarks.search.figures import figures
 from benchmarks.search.measurement import make_templates
 from benchmarks.search.networks import LIMIT_TRAINED, TRAININGS, Settings, trained
-from benchmarks.search.reading import CHECKS, COMPARED, IMPORTANCE, INJECTED_MASS, INJECTION, SCALE_MASS, TRIALS
+from benchmarks.search.reading import (
+    CHECKS,
+    COMPARED,
+    IMPORTANCE,
+    INJECTED,
+    INJECTED_MASS,
+    INJECTION,
+    SCALE_MASS,
+    TRIALS,
+)
 
-INJECTED = 7.0  # pb
 COVERED = (750.0, 1250.0)  # GeV
 PYHF_MASSES = (500.0, 850.0, 1500.0)  # GeV
 
@@ -30,7 +38,7 @@ class Config(Settings):
     """
 
     every: int = 1
-    n_toys: int = 500
+    n_toys: int = 2000
     n_events_importance: int = 10_000
     trials: bool = True
 

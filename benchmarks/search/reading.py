@@ -11,7 +11,7 @@ from benchmarks.tables import Cell, Table, pick, table_of
 CHECKS, INJECTION, IMPORTANCE = "pyhf and coverage", "a signal at 850 GeV", "importance"  # rows beside the trainings
 TRIALS = "trials of "  # beginning of the names of rows
 COMPARED = (CROSS_ENTROPY, LIMIT_TRAINED)
-INJECTED_MASS = 850.0  # GeV
+INJECTED_MASS, INJECTED = 850.0, 7.0  # GeV, pb
 SCALE_MASS = 1000.0  # GeV, at which the effect of the jet energy scale is looked at
 
 
@@ -135,9 +135,9 @@ def covered(row) -> dict[str, Estimate]:
 
 
 def found_at(row) -> dict[str, Estimate]:
-    """Significance at the mass that is injected."""
+    """Significance at the mass that is injected, which scatters by 1 from one pseudo experiment to another."""
     place = row["masses"].index(INJECTED_MASS)
-    return {name: Estimate(row[name]["significance"][place]) for name in COMPARED}
+    return {name: Estimate(row[name]["significance"][place], 1.0) for name in COMPARED}
 
 
 CLAIMS = (
@@ -168,6 +168,13 @@ CLAIMS = (
         within(2.0),
     ),
     gap("INFERNO's variance is as good a loss as the limit", "variance (INFERNO)", LIMIT_TRAINED, within(2.0)),
+    gap(
+        "INFERNO's variance excludes less than the limit at high masses",
+        "variance (INFERNO)",
+        LIMIT_TRAINED,
+        above(0),
+        masses=(1250.0, 1375.0, 1500.0),
+    ),
     gap("Augmentation with the variations helps", CROSS_ENTROPY, "augmented", above(0)),
     gap("To be told the jet energy scale helps", CROSS_ENTROPY, "told the scale", above(0)),
     gap("To be decorrelated from the jet energy scale helps", CROSS_ENTROPY, "decorrelated", above(0)),
@@ -179,9 +186,10 @@ CLAIMS = (
         unit="1e-6",
         decimals=3,
     ),
-    read_off("The 95 % limit excludes what is there in 5 % of pseudo-experiments", CHECKS, covered, within(3.0, 5.0)),
+    read_off("The 95 % limit excludes what is there in 5 % of pseudo-experiments", CHECKS, covered, within(2.0, 5.0)),
     read_off(
-        "A signal of 7 pb at 850 GeV, which no training has seen, is found: standard deviations",
+        f"A signal of {INJECTED:g} pb at {INJECTED_MASS:g} GeV, which no training has seen, is found: standard "
+        "deviations",
         INJECTION,
         found_at,
         above(3.0),

@@ -126,7 +126,8 @@ def _newton(function, x, bounds, held):
         width = _width(function, x)
         gradient = _first(function, x, width)
         curvature, _ = _second(function, x, LADDER[5:6], width)
-        free = ~(held | (x <= low) & (gradient > 0) | (x >= high) & (gradient < 0))
+        near = 1e-12 * width  # where SciPy may stop before a bound
+        free = ~(held | (x <= low + near) & (gradient > 0) | (x >= high - near) & (gradient < 0))
         step = np.zeros(len(x))
         step[free] = np.linalg.solve(curvature[np.ix_(free, free)], -gradient[free])
         here, noise = function(x), 1e-13 * abs(function(x))

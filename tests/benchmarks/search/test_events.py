@@ -102,5 +102,9 @@ def test_other_events_have_another_fingerprint():
     def loader(factor):
         return lambda split, variation=None, every=1: moved(NOMINAL, weight=factor * NOMINAL.weight)
 
+    def one_variation(split, variation=None, every=1):
+        return loader(2 if variation == "jer_down" else 1)(split)
+
     one, again, other = (load_samples(load=loader(factor)).data["fingerprint"] for factor in (1, 1, 2))
     assert one == again != other
+    assert load_samples(load=one_variation).data["fingerprint"] not in (one, other)

@@ -167,9 +167,8 @@ def linear():
 def test_importance_is_the_mean_slope_and_0_of_what_is_ignored(linear):
     found = findings.importance(linear, samples().test, 300)
     assert found.theta[:, 0].tolist() == list(samples().test.masses)
-    nominal = samples().test.nominal
-    selected = nominal.features[nominal.weight > 0]
-    features = selected[:: len(selected) // 300].astype(float)
+    background = samples().test.background()
+    features = background.features[findings.expected_rows(background, 300)].astype(float)
     for mass, of_mass in zip(samples().test.masses, found.importances, strict=True):
         output = 1 / (1 + np.exp(-(features @ WEIGHTS - 0.002 * mass + 0.1)))
         slopes = np.abs(np.mean(output * (1 - output)) * WEIGHTS * features.std(axis=0))
@@ -184,7 +183,7 @@ def test_importance_is_the_mean_slope_and_0_of_what_is_ignored(linear):
 def test_importance_to_the_scale_is_the_shift_of_the_logit(linear):
     test, names = samples().test, samples().test.nominal.names
     found = findings.importance_to_scale(linear, test, 1000.0, 200)
-    rows = np.flatnonzero(test.background().weight > 0)[:200]
+    rows = findings.expected_rows(test.background(), 200)
     shift = test.background("jes_up").features[rows].astype(float) - test.background().features[rows]
     expected = dict(zip(names, WEIGHTS * shift.mean(axis=0), strict=True))
     received = {one.feature: one.contribution for one in found.ranking()}
@@ -192,3 +191,13 @@ def test_importance_to_the_scale_is_the_shift_of_the_logit(linear):
     for name in names:
         # float32 sums, and logits of about 1.
         assert received.get(name, 0.0) == pytest.approx(expected[name], rel=1e-4, abs=1e-6)
+
+
+def test_rows_are_drawn_as_data_would_be():
+    background = samples().test.background()
+    rows = findings.expected_rows(background, 20_000)
+    assert (background.weight[rows] > 0).all()
+    met = samples().test.nominal.names.index("met")
+    values = background.features[:, met].astype(float)
+    expected = np.average(values, weights=background.weight)
+    assert abs(values[rows].mean() - expected) < 4 * values[rows].std() / np.sqrt(len(rows))

@@ -192,6 +192,7 @@ def test_as_many_values_were_tried_of_each_training_and_one_is_taken():
 @pytest.mark.parametrize("name", ["variance (INFERNO)", LIMIT_TRAINED, "limit from scratch"])
 def test_trainings_on_the_measurement_start_where_they_say(name):
     start = new_network(samples().train, SETTINGS, SEED) if name == "limit from scratch" else scorer().network
-    rate = SETTINGS.rate_from_scratch if name == "limit from scratch" else SETTINGS.measurement_rate
+    rates = {LIMIT_TRAINED: SETTINGS.limit_rate, "variance (INFERNO)": SETTINGS.variance_rate}
+    rate = rates.get(name, SETTINGS.scratch_rate)
     pairs = zip(scorer(name).network.get_weights(), start.get_weights(), strict=True)
     assert 0 < max(np.abs(new - old).max() for new, old in pairs) < 3 * SETTINGS.steps * rate

@@ -82,7 +82,7 @@ def test_the_whole_record_is_read(record):
         ("decorrelated from the jet energy scale helps", OPEN, np.mean(100 * np.log([1 / 0.99, 1 / 1.02]))),
         ("relative difference", HOLDS, 0.2),
         ("5 % of pseudo-experiments", HOLDS, 4.6),
-        ("standard deviations", HOLDS, 4.0),
+        ("standard deviations", OPEN, 4.0),
     ],
 )
 def test_claims_have_the_sign_of_their_statement(record, ending, verdict, value):
@@ -111,7 +111,7 @@ def test_checks_that_fail_do_not_hold(record):
     for row in record["rows"]:
         row.get("pyhf", {})["850"] = 2e-6
         row.get("coverage", {})["1250"] = 0.09
-        row.get(CROSS_ENTROPY, {"significance": [0] * 9})["significance"][3] = 2.9
+        row.get(CROSS_ENTROPY, {"significance": [0] * 9})["significance"][3] = 0.9
     for ending in ("relative difference", "5 % of pseudo-experiments", "standard deviations"):
         assert judged(record, ending).verdict == FAILS
 
