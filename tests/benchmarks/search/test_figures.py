@@ -50,7 +50,8 @@ def test_every_figure_has_a_caption_and_labelled_axes(record):
 
 
 def test_limits_are_means_over_seeds_and_ratios_those_of_each_seed(record):
-    above, below = drawn(record)[0].axes
+    figure = drawn(record)[0]
+    above, below = figure.axes
     for name, label in (
         (LIMIT_TRAINED, "trained on the limit, expected"),
         (CROSS_ENTROPY, "trained to classify, expected"),
@@ -62,7 +63,7 @@ def test_limits_are_means_over_seeds_and_ratios_those_of_each_seed(record):
     heights = band.get_paths()[0].vertices[:, 1]
     means = [np.mean([median(LIMIT_TRAINED, seed, mass) for seed in (1, 2)]) for mass in MASSES]
     assert (heights.min(), heights.max()) == pytest.approx((BANDS[0] * min(means), BANDS[4] * max(means)))
-    assert [text.get_text() for text in below.get_legend().get_texts()] == OTHERS
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == OTHERS
     for place, name in enumerate(OTHERS):
         x, y, error = points(below, name)
         ratios = np.array([[median(name, s, m) / median(CROSS_ENTROPY, s, m) for s in (1, 2)] for m in MASSES])
