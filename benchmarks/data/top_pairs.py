@@ -76,7 +76,7 @@ class Collisions:
     Args:
         particles: the particle level.
         n_collisions: (n_events,) how many collisions each stands for.
-        per_pb: (n_events,) share of the cross-section times luminosity that one collision of its kind stands for.
+        per_pb: (n_events,) expected collisions, for one event of cross-section x luminosity, that one stands for.
     """
 
     particles: ParticleLevel
@@ -135,9 +135,7 @@ def load_top_pairs(
         raise ValueError(f"Expected masses of {split!r} among {there} GeV. Received: {sorted(unknown)}.")
     collisions = _read(folder, split).every(every)
     detector = DETECTORS.get(variation, variation if isinstance(variation, Detector) else NOMINAL)
-    x, probability, tag, weight = _measure(collisions, detector, seed)
-    if variation in TAGGERS:
-        weight *= _tag_weight(collisions, detector, TAGGERS[variation], probability, tag, seed)
+    x, weight = _measure(collisions, detector, TAGGERS.get(variation), seed)
     mass = collisions.particles.mass
     background = mass == 0
     weight *= 1000 * luminosity * np.where(background, CROSS_SECTION, 1.0) * LEPTON_AND_JETS
@@ -148,7 +146,7 @@ def load_top_pairs(
 
 
 def read_top_pairs_recipe(folder: Path = EMBEDDED) -> dict:
-    """How the collisions were made: settings, counts and checksums."""
+    """How the collisions were made: settings, counts and checksums; FileNotFoundError if they are not there."""
     path = folder / RECIPE
     if not path.exists():
         raise FileNotFoundError(f"The top-pair events lack {path}. Make them with `{COMMAND}`.")
@@ -156,7 +154,16 @@ def read_top_pairs_recipe(folder: Path = EMBEDDED) -> dict:
 
 
 def write_top_pairs(splits: dict[str, Collisions], settings: dict, folder: Path = EMBEDDED) -> dict:
-    """Write the collisions of each split and the recipe; returns that."""
+    """Write the collisions and the recipe.
+
+    Args:
+        splits: by name, such as "train".
+        settings: what the simulation was told, to be kept in the recipe.
+        folder: where to; files there are replaced.
+
+    Returns:
+        The recipe, as `read_top_pairs_recipe` will return it.
+    """
     recipe = {"what": "simulated top pairs at particle level, thinned out", "settings": settings, "files": {}}
     for split, collisions in splits.items():
         path = folder / f"top_pairs_{split}.parquet"
@@ -176,8 +183,8 @@ def write_top_pairs(splits: dict[str, Collisions], settings: dict, folder: Path 
     return recipe
 
 
-def _measure(collisions, detector, seed):
-    """Features of all events, probability and tags of their jets, and weights: 0 where an event is not selected."""
+def _measure(collisions, detector, tagger, seed):
+    """Features of all events, and weights: 0 where one is not selected, with the tags of `tagger` if there is one."""
     particles = collisions.particles
     objects = smear(particles, detector, np.random.default_rng([seed, 0]))
     probability = tag_probability(objects, detector)
@@ -187,7 +194,10 @@ def _measure(collisions, detector, seed):
     measured = Measured(objects.lepton, objects.met, objects.jets, leading_two(tag), everything)
     x = features(measured, np.random.default_rng([seed, 2]))
     weight = np.where(selected(objects, particles.isolation, detector), two_tags(probability), 0.0)
-    return x, probability, tag, weight * collisions.n_collisions * collisions.per_pb
+    weight = weight * collisions.n_collisions * collisions.per_pb
+    if tagger is not None:
+        weight *= _tag_weight(probability, tag_probability(objects, tagger), tag)
+    return x, weight
 
 
 def tags_given_two(probability: np.ndarray, uniform: np.ndarray) -> np.ndarray:
@@ -214,10 +224,8 @@ def tags_given_two(probability: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     return tag
 
 
-def _tag_weight(collisions, detector, tagger, probability, tag, seed):
-    """(n_events,) how much more likely these tags are with another tagger."""
-    objects = smear(collisions.particles, detector, np.random.default_rng([seed, 0]))
-    other = tag_probability(objects, tagger)
+def _tag_weight(probability, other, tag):
+    """(n_events,) how much more likely the tags (n_events, n_jets) are with other probabilities of the same shape."""
     ratio = np.where(tag, other / np.where(tag, probability, 1.0), (1 - other) / (1 - probability))
     return np.prod(ratio, axis=1)
 

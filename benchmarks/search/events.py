@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,15 @@ from benchmarks.record import fingerprint
 
 SHAPES = ("jes", "jer", "soft_met", "btag")  # systematic uncertainties that change shapes, each with an up and a down
 VARIED = tuple(f"{name}_{side}" for name in SHAPES for side in ("up", "down"))
+
+
+def template_name(process: str, variation: str | None) -> str:
+    """Of the events of a process, nominal or varied.
+
+    >>> template_name("signal", None), template_name("signal", "jes_up")
+    ('signal', 'signal_jes_up')
+    """
+    return process if variation is None else f"{process}_{variation}"
 
 
 class Part(NamedTuple):
@@ -53,6 +63,10 @@ class Sample:
         if not chosen.any():
             raise ValueError(f"Expected a mass out of {self.masses} GeV. Received: mass={mass}.")
         return self._part(chosen, variation)
+
+    def processes(self, mass: float) -> dict[str, Callable[[str | None], Part]]:
+        """Both processes in the search for one mass: by name, a function of the variation."""
+        return {"background": self.background, "signal": partial(self.signal, mass)}
 
     @property
     def masses(self) -> tuple[float, ...]:

@@ -32,8 +32,8 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         yield (
             "Expected upper limit of the network that is trained on it, with its bands (mean over seeds), and of the "
             "same network trained to classify; below, the limit of every training over that of the classifier, the "
-            "mean over seeds and its standard deviation. A training whose limits are all more than 1.3 times as "
-            "high is left out there.",
+            "mean over seeds and its standard deviation. A training whose limits are all more than "
+            f"{HIGHEST:g} times as high is left out there.",
             limit_curve(rows),
         )
         yield (

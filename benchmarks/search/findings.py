@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pyhf
 import tensorflow as tf
+from scipy.stats import norm
 
 import neos_tf
 import pnn_tf
@@ -14,7 +15,7 @@ from benchmarks.search.events import Part, Sample
 from benchmarks.search.measurement import Scorer, make_templates
 from neos_tf.inference import DiscoveryScan
 
-EXCLUDED = 1.6448536269514722**2  # q~_mu above which 1 - Phi(sqrt(q)) is below 0.05
+EXCLUDED = norm.isf(0.05) ** 2  # q~_mu above which 1 - Phi(sqrt(q)) is below 0.05
 
 
 class Limits(NamedTuple):

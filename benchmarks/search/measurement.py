@@ -4,7 +4,7 @@ The bins follow the background: each has a fixed share of it, of training events
 network that is trained anew, and another mass, then need no other choice.
 """
 
-from functools import cache, partial
+from functools import cache
 from typing import NamedTuple
 
 import keras
@@ -12,7 +12,7 @@ import numpy as np
 
 import neos_tf
 from benchmarks.data.top_pairs import CROSS_SECTIONS
-from benchmarks.search.events import SHAPES, VARIED, Sample
+from benchmarks.search.events import SHAPES, VARIED, Sample, template_name
 
 # Shares of the background above each inner edge.
 TAILS = (0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005)
@@ -149,8 +149,8 @@ def make_templates(score: Scorer, train: Sample, test: Sample, mass: float) -> T
     background = train.background()
     edges, n_merged = choose_edges(score(background.features, mass), background.weight)
     numbers, n_floored = {}, 0
-    for process, part_of in (("background", test.background), ("signal", partial(test.signal, mass))):
-        nominal = part_of()
+    for process, part_of in test.processes(mass).items():
+        nominal = part_of(None)
         bins_of_nominal = np.digitize(score(nominal.features, mass), edges[1:-1])
         error = np.sqrt(np.bincount(bins_of_nominal, nominal.weight**2, len(edges) - 1))
         numbers[f"{process}_error"] = np.maximum(error, FLOOR)
@@ -160,5 +160,5 @@ def make_templates(score: Scorer, train: Sample, test: Sample, mass: float) -> T
                 bins = np.digitize(score(part.features, mass), edges[1:-1])
             counts = np.bincount(bins, part.weight, len(edges) - 1)
             n_floored += int(np.count_nonzero(counts < FLOOR))
-            numbers[process if variation is None else f"{process}_{variation}"] = np.maximum(counts, FLOOR)
+            numbers[template_name(process, variation)] = np.maximum(counts, FLOOR)
     return Templates(numbers, edges, n_merged, n_floored)

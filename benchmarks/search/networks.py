@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
 
 import keras
@@ -13,13 +13,13 @@ import tensorflow as tf
 import neos_tf
 import pnn_tf
 from benchmarks.data.top_pairs import DETECTORS, NOMINAL
-from benchmarks.search.events import VARIED, Sample
+from benchmarks.search.events import VARIED, Sample, template_name
 from benchmarks.search.measurement import FLOOR, TAILS, Scorer, logit_model, measurement
 
 # The jet energy scale of nominal and varied events, relative to the nominal one.
 SCALES = {None: 1.0} | {name: DETECTORS[name].jet_scale[0] / NOMINAL.jet_scale[0] for name in ("jes_down", "jes_up")}
 PROCESSES = ("background", "signal")
-PARTS = [*PROCESSES, *(f"{process}_{name}" for process in PROCESSES for name in VARIED)]
+PARTS = [template_name(process, name) for process in PROCESSES for name in (None, *VARIED)]
 
 
 @dataclass(frozen=True)
@@ -181,10 +181,10 @@ def measurement_batches(train: Sample, batch_size: int, seed: int) -> tf.data.Da
     streams = []
     for number, mass in enumerate(train.masses):
         samples = {}
-        for process, part_of in (("background", train.background), ("signal", partial(train.signal, mass))):
+        for process, part_of in train.processes(mass).items():
             for variation in (None, *VARIED):
                 features, weight = part_of(variation)
-                name = process if variation is None else f"{process}_{variation}"
+                name = template_name(process, variation)
                 theta = np.full((len(features), 1), mass, np.float32)
                 samples[name] = ({"features": features, "theta": theta}, weight)
         paired = [[name for name in samples if name.startswith(process)] for process in PROCESSES]

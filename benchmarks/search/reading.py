@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmarks.claims import Claim, Estimate, Missing, above, below, over_trainings, within
 from benchmarks.search.networks import CROSS_ENTROPY, LIMIT_TRAINED, TRAININGS
+from benchmarks.simulation.top_pairs import TEST_MASSES
 from benchmarks.tables import Cell, Table, pick, table_of
 
 CHECKS, INJECTION, IMPORTANCE = "pyhf and coverage", "a signal at 850 GeV", "importance"  # rows beside the trainings
@@ -152,7 +153,7 @@ CLAIMS = (
         CROSS_ENTROPY,
         LIMIT_TRAINED,
         above(0),
-        masses=(500.0, 625.0, 750.0, 850.0, 1000.0, 1125.0, 1250.0, 1375.0, 1500.0),
+        masses=TEST_MASSES,
     ),
     gap(
         "It does at 500 GeV, where uncertainties are larger than the statistical one",

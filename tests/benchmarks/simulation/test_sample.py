@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from benchmarks.simulation.detector import Detector
-from benchmarks.simulation.sample import Recipe, simulate
+from benchmarks.simulation.particles import N_JETS, ParticleLevel
+from benchmarks.simulation.sample import Recipe, particle_level, simulate
 
 SMALL = Recipe(seed=5, masses=(600.0, 1200.0), chunk_size=120)
 N_EVENTS = 83
@@ -110,3 +111,25 @@ def test_parts_have_no_collision_in_common(made):
     assert not set(events[0]) & set(events[1])
     whole = simulate(SMALL, 12, folder, signal_only=True, n_processes=1)
     assert whole.features[0].tolist() == list(events[0][0])  # both begin with chunk 0
+
+
+def test_the_particle_level_comes_chunk_by_chunk_from_what_is_there(tmp_path):
+    """Chunks that are there are read, in the order of strata and numbers; one beyond those asked for is left."""
+    recipe = Recipe(3, masses=(500.0, 750.0))
+    for stratum, name in enumerate(recipe.strata):
+        for chunk in range(3):
+            (tmp_path / name).mkdir(exist_ok=True)
+            one_event(10 * stratum + chunk).save(tmp_path / name / f"{chunk:05d}.npz")
+    found = list(particle_level(recipe, [2, 1, 3], tmp_path, n_processes=1))
+    numbers = [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (2, 2)]
+    assert [(stratum, chunk) for stratum, chunk, _ in found] == numbers
+    assert [float(read.mass[0]) for *_, read in found] == [10 * stratum + chunk for stratum, chunk in numbers]
+    with pytest.raises(ValueError, match="another recipe"):
+        list(particle_level(Recipe(4, masses=(500.0, 750.0)), [1, 1, 1], tmp_path))
+
+
+def one_event(mass):
+    """One event, told apart by its mass."""
+    arrays = {"lepton": (1, 3), "isolation": (1,), "met": (1, 2), "jets": (1, N_JETS, 4), "jet_flavour": (1, N_JETS)}
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in arrays.items()}
+    return ParticleLevel(mass=np.full(1, mass, np.float32), **zeros)
