@@ -1,0 +1,123 @@
+"""Processes to compute in, by Dask: a local cluster, or any whose scheduler has an address."""
+
+import asyncio
+import importlib.metadata
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+TIMEOUT = 10  # seconds in which a scheduler has to answer, and to have a worker
+ALLOWED_DEATHS = 10  # of workers that had a task, before it is taken for their cause
+SAME = ("keras-hep", "tensorflow", "keras", "numpy")  # distributions whose versions the workers must share
+
+
+@contextmanager
+def dask_client(workers: "int | str | Any | None" = None, *, threads: int | None = None) -> Iterator[Any]:
+    """A `distributed.Client` of a cluster, which computes in each worker one task at a time.
+
+    What is started here ends with the context; a cluster that is reached by its address, or by a client, goes on.
+
+    Args:
+        workers: number of processes on this machine, by default one a core; or the address of a scheduler, such as
+            "tcp://host:8786"; or a `distributed.Client`, as dask-jobqueue and coffea users have one.
+        threads: of TensorFlow in each process on this machine; by default an equal part of the cores. 0 for as many as
+            it would start alone.
+
+    Raises:
+        ValueError: a number of workers below 1.
+        ConnectionError: no scheduler answers at the address in 10 seconds, or it has no workers.
+        RuntimeError: a worker without this distribution, or with another version of it, TensorFlow, Keras or NumPy.
+        ImportError: without distributed.
+    """
+    distributed = _distributed()
+    if isinstance(workers, distributed.Client):
+        _require_workers(workers, "The client given as workers")
+        yield workers
+    elif isinstance(workers, str):
+        with _connected(workers) as client:
+            yield client
+    else:
+        n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        n_workers = n_cores if workers is None else workers
+        if not isinstance(n_workers, int) or n_workers < 1:
+            raise ValueError(
+                f"Expected workers as a number of processes, at least 1, or an address. Received: {workers!r}"
+            )
+        with (
+            distributed.LocalCluster(
+                n_workers=n_workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address=None,
+                silence_logs=50,  # a worker that was killed is replaced: nothing to be read by anybody
+                env=_limited(max(n_cores // n_workers, 1) if threads is None else threads),
+                memory_limit=None,
+                scheduler_kwargs={"allowed_failures": ALLOWED_DEATHS},
+            ) as local,
+            distributed.Client(local) as client,
+        ):
+            yield client
+
+
+def _connected(address: str) -> Any:
+    distributed = _distributed()
+    try:
+        with ThreadPoolExecutor(1) as pool:  # a notebook's own thread has a loop already
+            pool.submit(asyncio.run, _try_to_connect(address)).result()
+        client = distributed.Client(address, timeout=TIMEOUT)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ConnectionError(
+            f"No Dask scheduler answers at {address} within {TIMEOUT} s: {error!r}. Is it "
+            "running (`dask scheduler`), and can this machine reach that port?"
+        ) from error
+    try:
+        _require_workers(client, f"The scheduler at {address}")
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+async def _try_to_connect(address: str) -> None:
+    """A client waits without an end for what listens, but is no scheduler."""
+    distributed = _distributed()
+    options = distributed.Security().get_connection_args("client")
+    connection = await asyncio.wait_for(distributed.comm.connect(address, timeout=TIMEOUT, **options), TIMEOUT)
+    connection.abort()
+
+
+def _require_workers(client: Any, who: str) -> None:
+    """There are workers, and they compute with the same code."""
+    try:
+        client.wait_for_workers(1, timeout=TIMEOUT)
+    except TimeoutError as error:
+        raise ConnectionError(f"{who} has no worker after {TIMEOUT} s. Start some: `dask worker ADDRESS`.") from error
+    for name in SAME:
+        own = importlib.metadata.version(name)
+        # A function of the standard library, which workers without this package have as well.
+        for worker, version in client.run(importlib.metadata.version, name, on_error="return").items():
+            if isinstance(version, Exception):
+                version = f"none ({version})"
+            if version != own:
+                raise RuntimeError(
+                    f"Expected workers with {name} {own}, as here. Received: {version} at {worker}. Install the same "
+                    "version there, since another one may give other numbers."
+                )
+
+
+def _limited(threads: int) -> dict[str, str]:
+    """The environment of a process with so many threads."""
+    if not threads:
+        return {}
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return dict.fromkeys(names, str(threads))
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError as error:
+        raise ImportError("Tasks in other processes need Dask: pip install keras-hep[dask].") from error
+    return distributed
