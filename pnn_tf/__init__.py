@@ -4,9 +4,10 @@ Networks of Baldi et al. 2016 and Anzalone et al. 2022, their balanced training,
 """
 
 from pnn_tf.agreement import Agreement, HoldOut, hold_out_test
-from pnn_tf.calibrating import calibrate
+from pnn_tf.calibrating import calibrate, calibration_grid
 from pnn_tf.calibration import Calibration, Densities
 from pnn_tf.classes import ClassResult, evaluate_classes, predict_classes
+from pnn_tf.cluster import dask_client
 from pnn_tf.columns import FeatureNames
 from pnn_tf.compare import Difference, compare_auc
 from pnn_tf.curves import RocCurve, roc_curve
@@ -23,12 +24,16 @@ from pnn_tf.leak import ThetaLeak, theta_leak
 from pnn_tf.metrics import Ranking, Significance, ams, auc_error, roc_auc, significance_ratio
 from pnn_tf.networks import parametric_network
 from pnn_tf.onnx_export import export_onnx
+from pnn_tf.parquet import LeftOut
 from pnn_tf.per_hypothesis import PerHypothesis
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
+from pnn_tf.score_counts import ScoreCounts, count_scores
+from pnn_tf.served import load_savedmodel
+from pnn_tf.shard_sums import Columns, Total
 from pnn_tf.sharded import sharded_batches
-from pnn_tf.shards import LeftOut
 from pnn_tf.strata import Stratum
 from pnn_tf.streaming import StreamingAUC, StreamingSignificance
+from pnn_tf.tasks import sum_over_shards
 from pnn_tf.theta import Binned, Identical, Uniform
 
 __all__ = [
@@ -38,6 +43,7 @@ __all__ = [
     "Binned",
     "Calibration",
     "ClassResult",
+    "Columns",
     "ConcatConditioning",
     "DecorrelatedCrossentropy",
     "Densities",
@@ -52,6 +58,7 @@ __all__ = [
     "PerHypothesis",
     "Ranking",
     "RocCurve",
+    "ScoreCounts",
     "Sculpting",
     "Significance",
     "Stratum",
@@ -60,14 +67,18 @@ __all__ = [
     "ThetaLeak",
     "ThetaScale",
     "TooFew",
+    "Total",
     "Uniform",
     "ams",
     "auc_error",
     "background_sculpting",
     "balanced_batches",
     "calibrate",
+    "calibration_grid",
     "check_feature_names",
     "compare_auc",
+    "count_scores",
+    "dask_client",
     "discriminant",
     "evaluate_classes",
     "evaluate_hypotheses",
@@ -76,6 +87,7 @@ __all__ = [
     "export_savedmodel",
     "hold_out",
     "hold_out_test",
+    "load_savedmodel",
     "outside_hull",
     "parametric_network",
     "predict_classes",
@@ -87,6 +99,7 @@ __all__ = [
     "sharded_batches",
     "significance_ratio",
     "squared_distance_correlation",
+    "sum_over_shards",
     "theta_leak",
     "too_few_events",
 ]

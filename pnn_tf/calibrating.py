@@ -1,6 +1,7 @@
 """Calibration of a score: its distributions at each hypothesis and between, from events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import keras
 import numpy as np
@@ -62,24 +63,53 @@ def calibrate(
             f"Expected at least two hypotheses to interpolate between. Received: {checks.plain(points).tolist()}"
         )
     signals = [events.signal(point) for point in points]
-    n_signal = np.array([one.n_events for one in signals])
-    n_background = events.n_background
+    grid = calibration_grid(points, n_grid)
+    return calibration_of(points, signals, grid, events.backgrounds(grid), smoothing)
+
+
+def calibration_grid(hypotheses: ArrayLike, n_grid: int = 41) -> np.ndarray:
+    """(n_points,) theta at which the background is scored: the same even number of steps between each two hypotheses.
+
+    Args:
+        hypotheses: (n_hypotheses,) increasing, at least two.
+        n_grid: about so many points.
+
+    >>> calibration_grid([500, 1000, 1500], 5).tolist()
+    [500.0, 750.0, 1000.0, 1250.0, 1500.0]
+    """
+    points = np.asarray(hypotheses, np.float64)
+    steps = 2 * max(1, round((n_grid - 1) / (len(points) - 1) / 2))
+    grid = np.interp(np.arange(steps * (len(points) - 1) + 1) / steps, np.arange(len(points)), points)
+    return grid.astype(np.float32).astype(np.float64)
+
+
+def calibration_of(
+    points: np.ndarray,
+    signals: Sequence[Distribution],
+    grid: np.ndarray,
+    backgrounds: Iterable[Distribution],
+    smoothing: float,
+) -> Calibration:
+    """From distributions of the score's logit: of the signal at each hypothesis, of the background at each grid point.
+
+    Raises:
+        ValueError: as `calibrate`.
+    """
+    backgrounds = iter(backgrounds)
+    first = next(backgrounds)  # one at a time is in memory
+    n_signal, n_background = np.array([one.n_events for one in signals]), first.n_events
     if not min(*n_signal, n_background) >= ENOUGH:
         raise ValueError(
             f"Expected at least {ENOUGH} signal events at each hypothesis and {ENOUGH} background events. Received "
             f"(with weights w, (sum w)^2 / sum w^2): {n_signal.round(1).tolist()} at {checks.plain(points).tolist()}, "
             f"and {n_background:.1f}. Leave hypotheses with fewer out of `hypotheses`."
         )
-
-    steps = 2 * max(1, round((n_grid - 1) / (len(points) - 1) / 2))
-    grid = np.interp(np.arange(steps * (len(points) - 1) + 1) / steps, np.arange(len(points)), points)
-    grid = grid.astype(np.float32).astype(np.float64)
     weights, probability = cubic_weights(points, grid), expit(_levels(max(n_signal), 401))
     quantiles = weights @ np.array([one.quantiles(probability) for one in signals])
     n_between = 1 / (weights**2 @ (1 / n_signal))
     levels = _levels(min(*n_signal, n_background) / 10, N_KNOTS)
     curves = []
-    for point, values, n, background in zip(grid, quantiles, n_between, events.backgrounds(grid), strict=True):
+    for point, values, n, background in zip(grid, quantiles, n_between, chain([first], backgrounds), strict=True):
         signal = Distribution(np.maximum.accumulate(values), probability, n)
         try:
             curves.append(smooth_pair(signal, background, levels, smoothing))
@@ -125,12 +155,6 @@ class ScoredEvents:
     def hypotheses(self) -> np.ndarray:
         """Every theta that signal has."""
         return np.unique(self._theta)
-
-    @property
-    def n_background(self) -> float:
-        """Number of background events; with weights w, (sum w)^2 / sum w^2."""
-        weight = self._background[1]
-        return float(weight.sum() ** 2 / max(np.sum(weight**2), np.finfo(float).tiny))
 
     def signal(self, theta: float) -> Distribution:
         """The signal of a theta, shown at it."""

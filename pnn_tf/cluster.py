@@ -41,7 +41,7 @@ def dask_client(workers: "int | str | Any | None" = None, *, threads: int | None
     else:
         n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         n_workers = n_cores if workers is None else workers
-        if not isinstance(n_workers, int) or n_workers < 1:
+        if not isinstance(n_workers, int) or isinstance(n_workers, bool) or n_workers < 1:
             raise ValueError(
                 f"Expected workers as a number of processes, at least 1, or an address. Received: {workers!r}"
             )
@@ -50,7 +50,7 @@ def dask_client(workers: "int | str | Any | None" = None, *, threads: int | None
                 n_workers=n_workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address=":0",  # any port: another cluster may have the usual one
                 silence_logs=50,  # a worker that was killed is replaced: nothing to be read by anybody
                 env=_limited(max(n_cores // n_workers, 1) if threads is None else threads),
                 memory_limit=None,
@@ -94,8 +94,7 @@ def _require_workers(client: Any, who: str) -> None:
         client.wait_for_workers(1, timeout=TIMEOUT)
     except TimeoutError as error:
         raise ConnectionError(f"{who} has no worker after {TIMEOUT} s. Start some: `dask worker ADDRESS`.") from error
-    for name in SAME:
-        own = importlib.metadata.version(name)
+    for name, own in own_versions().items():
         # A function of the standard library, which workers without this package have as well.
         for worker, version in client.run(importlib.metadata.version, name, on_error="return").items():
             if isinstance(version, Exception):
@@ -105,6 +104,11 @@ def _require_workers(client: Any, who: str) -> None:
                     f"Expected workers with {name} {own}, as here. Received: {version} at {worker}. Install the same "
                     "version there, since another one may give other numbers."
                 )
+
+
+def own_versions() -> dict[str, str]:
+    """Of the distributions in SAME, in this process."""
+    return {name: importlib.metadata.version(name) for name in SAME}
 
 
 def _limited(threads: int) -> dict[str, str]:

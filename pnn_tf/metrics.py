@@ -171,8 +171,10 @@ class Ranking:
         """As `roc_auc`."""
         return _area(*self.passing(weight))
 
-    def auc_error(self, weight: ArrayLike | None = None) -> float:
+    def auc_error(self, weight: ArrayLike | None = None, squares: ArrayLike | None = None) -> float:
         """Standard error of `auc` from the finite number of events, also where weights are negative.
+
+        Where an entry stands for several events, as a bin does, `squares` are the sums of their squared weights.
 
         DeLong et al. 1988, with weights as in `compare_auc`. Infinite where the sum of the weights of a class is not
         larger than its own statistical error, an effective number (sum w)^2 / sum w^2 of at most one event.
@@ -181,15 +183,15 @@ class Ranking:
         auc = _area(signal, background)
         below = 1 - (background - np.diff(background, prepend=0) / 2) / background[-1]  # placements: of a signal event
         above = (signal - np.diff(signal, prepend=0) / 2) / signal[-1]  # and of a background event
-        squares = self._passing_squares(np.ones(len(self._order)) if weight is None else weight)
+        passing = self._passing_squares(np.ones(len(self._order)) if weight is None else weight, squares)
         variance = 0.0
-        for values, total, square in zip((below, above), (signal[-1], background[-1]), squares, strict=True):
+        for values, total, square in zip((below, above), (signal[-1], background[-1]), passing, strict=True):
             of_mean = np.sum(np.diff(square, prepend=0) * (values - auc) ** 2) / total**2
             variance += unbiased(of_mean, square[-1] / total**2)
         return math.sqrt(variance)
 
-    def significance(self, weight: ArrayLike | None = None) -> Significance:
-        """As `significance_ratio`."""
+    def significance(self, weight: ArrayLike | None = None, squares: ArrayLike | None = None) -> Significance:
+        """As `significance_ratio`; `squares` as of `auc_error`."""
         signal, background = self.passing(weight)
         if not signal[-1] > 0:
             raise ValueError(
@@ -198,8 +200,8 @@ class Ranking:
         total = np.maximum(signal + background, np.finfo(np.float64).tiny)  # 0 / 0 before the first weight
         ratio_squared = (signal / total) * (signal / signal[-1])  # purity times efficiency
         if weight is not None and np.min(weight) < 0:
-            squares = self._passing_squares(weight)
-            known = np.all([s >= np.sqrt(q) for s, q in zip((signal, background), squares, strict=True)], axis=0)
+            passing = self._passing_squares(weight, squares)
+            known = np.all([s >= np.sqrt(q) for s, q in zip((signal, background), passing, strict=True)], axis=0)
             if not known.any():
                 raise ValueError(
                     "At no cut are the sums of the weights of signal and background at least their statistical errors: "
@@ -210,8 +212,9 @@ class Ranking:
         ratio = float(np.sqrt(ratio_squared[best]))
         return Significance(ratio * float(np.sqrt(signal[-1])), float(self.cuts[best]), ratio)
 
-    def _passing_squares(self, weight: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        return self._passing(np.asarray(weight, np.float64).ravel()[self._order] ** 2)
+    def _passing_squares(self, weight: ArrayLike, squares: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
+        squares = np.asarray(weight, np.float64) ** 2 if squares is None else np.asarray(squares, np.float64)
+        return self._passing(squares.ravel()[self._order])
 
     def _passing(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sums of values (n_events,), in the order of the ranking, as `passing`."""

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from pnn_tf import checks
 from pnn_tf.columns import Features, names_of
 from pnn_tf.leak import require_shared_theta
+from pnn_tf.parquet import LeftOut
 from pnn_tf.round_robin import steps_of_block, with_replacement, without_replacement
-from pnn_tf.shards import LeftOut
 from pnn_tf.strata import Stratum, scale_weights, stratify
 from pnn_tf.theta import ThetaStrategy
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pnn_tf.shards import Events, LeftOut, Shard, ShardReader, Unreadable, rows_of
+from pnn_tf.parquet import LeftOut, Shard, Unreadable
+from pnn_tf.shards import Events, ShardReader, rows_of
 from pnn_tf.strata import Stratum, distinct, named_classes, point_name, require_events, require_hypotheses
 
 N_SAMPLED = 40_000  # events in which the classes' theta are compared

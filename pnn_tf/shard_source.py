@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pnn_tf import shards
+from pnn_tf import parquet
 from pnn_tf.round_robin import stratum_and_rank, without_replacement
 from pnn_tf.shard_index import RowGroup
 from pnn_tf.shard_stream import Columns, Stream
@@ -146,11 +146,11 @@ def part_of_memory(sizes: Sequence[int], buffer_events: int) -> int:
         left -= size
     else:
         return max(sizes)
-    if part < shards.ROWS_PER_PART:
-        needed = sum(min(size, shards.ROWS_PER_PART) for size in sizes)
+    if part < parquet.ROWS_PER_PART:
+        needed = sum(min(size, parquet.ROWS_PER_PART) for size in sizes)
         raise ValueError(
             f"buffer_events={buffer_events} leaves {part} events for each of the {len(sizes) - i} strata that do not "
-            f"fit, which are read {shards.ROWS_PER_PART} at a time. Use buffer_events >= {needed}, or a coarser "
+            f"fit, which are read {parquet.ROWS_PER_PART} at a time. Use buffer_events >= {needed}, or a coarser "
             "balance."
         )
     return part

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pnn_tf import checks, shards
+from pnn_tf import checks, parquet, shards
 from pnn_tf.pipeline import (
     ROWS_PER_BLOCK,
     BalancedBatches,
@@ -114,7 +114,7 @@ def sharded_batches(
     if background_theta is not None and not background_theta.sampled:
         reader.draw = functools.partial(_drawn, background_theta, theta_seed, backgrounds, nuisances)
     found = FoundStrata(balance, n_classes, backgrounds, reader.processes)
-    paths = shards.find(paths)
+    paths = parquet.find(paths)
     events = index(paths, reader, found, on_error)
     if events.left_out:
         n_files, n = len({out.path for out in events.left_out}), sum(out.n_events or 0 for out in events.left_out)

@@ -1,48 +1,12 @@
-"""Events in Parquet files: found, read in parts of a bounded size, and checked as `checks.py` checks arrays."""
+"""Events in Parquet files, checked as `checks.py` checks arrays."""
 
-import glob
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-ROWS_PER_PART = 16384
-BYTES_AHEAD = 1 << 18  # of each column that is read, in place of the whole column of a row group
-
-
-class LeftOut(NamedTuple):
-    """Events of a file that are not used.
-
-    Attributes:
-        path: of the file.
-        n_events: how many; None where the file does not say.
-        reason: what is wrong with them.
-    """
-
-    path: str
-    n_events: int | None
-    reason: str
-
-
-class Shard(NamedTuple):
-    """A file whose columns are as they should be.
-
-    Attributes:
-        path: of the file.
-        metadata: of Parquet, as pyarrow has it.
-        version: what tells whether it has been written again.
-        first_row: number of its first row among the rows of all files.
-        sizes: number of rows of each row group.
-    """
-
-    path: str
-    metadata: Any
-    version: tuple[int, int]
-    first_row: int
-    sizes: list[int]
+from pnn_tf.parquet import Shard, TableReader, numbers
 
 
 class Events(NamedTuple):
@@ -68,34 +32,9 @@ def rows_of(events: Events, rows: np.ndarray) -> Events:
     return Events(*(None if values is None else values[rows] for values in events))
 
 
-class Unreadable(Exception):
-    """A file, or a row group of it, that cannot be used; the text is the reason."""
-
-    def __init__(self, reason: str, n_events: int | None = None):
-        super().__init__(reason)
-        self.n_events = n_events
-
-
-def find(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[str]:
-    """Paths from a list of them, a folder (all *.parquet in it and below it) or a pattern such as "train/*.parquet".
-
-    Raises:
-        ValueError: no file.
-    """
-    if not isinstance(paths, (str, os.PathLike)):
-        found = [os.fspath(path) for path in paths]
-    elif os.path.isdir(paths):
-        found = sorted(map(str, Path(paths).rglob("*.parquet")))
-    else:
-        found = sorted(glob.glob(os.fspath(paths), recursive=True)) or [os.fspath(paths)]
-    if not found:
-        raise ValueError(f"Expected paths of Parquet files, a folder with *.parquet, or a pattern. Received: {paths}")
-    return found
-
-
 @dataclass
-class ShardReader:
-    """Reads columns by name.
+class ShardReader(TableReader):
+    """Reads events by the names of their columns.
 
     Attributes:
         features: names of the feature columns, in order.
@@ -120,95 +59,48 @@ class ShardReader:
     theta_of_background: Sequence[int]
     draw: Callable[[Events, int], np.ndarray] | None = None
     processes: dict[Any, int] = field(default_factory=dict)
-    _process_kind: str | None = None
+    kinds: dict[str, list[str]] = field(init=False)
 
-    @property
-    def columns(self) -> list[str]:
-        """All names, each once."""
+    def __post_init__(self) -> None:
         others = [self.label, *(name for name in (self.process, self.weight) if name is not None)]
-        return list(dict.fromkeys([*self.features, *self.theta, *others]))
-
-    def open(self, path: str, first_row: int) -> Shard:
-        """A file, after a look at its columns.
-
-        Raises:
-            Unreadable: it is not there or no whole Parquet file, or it lacks a column, or has one of another type.
-        """
-        pa, parquet = _pyarrow()
-        try:
-            version = _version(path)
-            with parquet.ParquetFile(path) as file:
-                metadata, schema = file.metadata, file.schema_arrow
-        except (OSError, pa.ArrowException) as error:
-            raise Unreadable(f"it cannot be read: {_first_line(error)}") from error
-        if missing := [name for name in self.columns if schema.names.count(name) != 1]:
-            raise Unreadable(
-                f"it lacks the columns {missing}, or has them twice; it has {schema.names}", metadata.num_rows
-            )
-        for name in self.columns:
-            kind, expected = _kind(schema.field(name).type), ["number"]
-            if name == self.process:
-                expected = ["text", "number"] if self._process_kind is None else [self._process_kind]
-            if kind not in [*expected, "missing"]:
-                raise Unreadable(
-                    f"the column {name!r} is of the type {schema.field(name).type}, not {' or '.join(expected)}",
-                    metadata.num_rows,
-                )
-        if self.process is not None and (kind := _kind(schema.field(self.process).type)) != "missing":
-            self._process_kind = kind  # of the first file, for all
-        sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-        return Shard(path, metadata, version, first_row, sizes)
+        self.kinds = {name: ["number"] for name in (*self.features, *self.theta, *others)}
+        if self.process is not None:
+            self.kinds[self.process] = ["text", "number"]
 
     def parts(self, shard: Shard, row_group: int) -> Iterator[Events]:
-        """The events of a row group, at most ROWS_PER_PART at a time.
+        """The events of a row group, some at a time.
 
         Raises:
-            Unreadable: the row group cannot be read, or the file has changed since it was opened.
+            Unreadable: as `batches`.
         """
-        pa, parquet = _pyarrow()
-        row = shard.first_row + sum(shard.sizes[:row_group])
-        try:
-            if _version(shard.path) != shard.version:
-                raise Unreadable("it has changed since it was first read")
-            # Without these, pyarrow reads the row group as a whole.
-            reading = {"pre_buffer": False, "buffer_size": BYTES_AHEAD}
-            with parquet.ParquetFile(
-                shard.path, metadata=shard.metadata, page_checksum_verification=True, **reading
-            ) as file:
-                for batch in file.iter_batches(
-                    ROWS_PER_PART, row_groups=[row_group], columns=self.columns, use_threads=False
-                ):
-                    yield self._events(batch, row)
-                    row += len(batch)
-        except (OSError, pa.ArrowException) as error:
-            what = f"its row group {row_group}" if os.path.exists(shard.path) else "it"
-            raise Unreadable(f"{what} cannot be read: {_first_line(error)}") from error
+        for batch, row in self.batches(shard, row_group):
+            yield self._events(batch, row)
 
     def _events(self, batch: Any, row: int) -> Events:
-        def numbers(names):
+        def side_by_side(names):
             rows = np.empty((len(batch), len(names)), np.float32)
             with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and a fault
                 for i, name in enumerate(names):
-                    rows[:, i] = _numbers(batch.column(name))
+                    rows[:, i] = numbers(batch.column(name))
             return rows
 
         events = Events(
-            numbers(self.features),
-            numbers(self.theta),
-            _numbers(batch.column(self.label)),
+            side_by_side(self.features),
+            side_by_side(self.theta),
+            numbers(batch.column(self.label)),
             None if self.process is None else self._processes(batch.column(self.process)),
-            None if self.weight is None else _numbers(batch.column(self.weight)).astype(np.float64),
+            None if self.weight is None else numbers(batch.column(self.weight)).astype(np.float64),
         )
         return events if self.draw is None else events._replace(theta=self.draw(events, row))
 
     def _processes(self, column: Any) -> np.ndarray:
         if not hasattr(column, "dictionary"):
             column = column.dictionary_encode()
-        numbers = [
+        known = [
             -1 if name is None or name != name else self.processes.setdefault(name, len(self.processes))
             for name in column.dictionary.to_pylist()
         ]
-        return np.array([*numbers, -1], np.int32)[column.indices.fill_null(-1).to_numpy()]
+        return np.array([*known, -1], np.int32)[column.indices.fill_null(-1).to_numpy()]
 
     def faults(self, events: Events) -> Iterator[tuple[str, np.ndarray]]:
         """What is wrong with events: a text for each kind of fault, and which events (n_events,) have it."""
@@ -231,43 +123,3 @@ class ShardReader:
         if not finite.all():
             for i in np.flatnonzero(~finite.all(axis=0)):
                 yield f"the column {names[i]!r} is NaN, infinite or missing", ~finite[:, i]
-
-
-def _version(path: str) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
-
-
-def _numbers(column: Any) -> np.ndarray:
-    pa, _ = _pyarrow()
-    if column.null_count and not pa.types.is_floating(column.type):
-        column = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
-        column = column.cast(pa.float64(), safe=False)
-    return column.to_numpy(zero_copy_only=False)
-
-
-def _kind(arrow_type: Any) -> str:
-    types = _pyarrow()[0].types
-    if types.is_null(arrow_type):  # of a column without a value
-        return "missing"
-    if types.is_dictionary(arrow_type):
-        arrow_type = arrow_type.value_type
-        if not (types.is_string(arrow_type) or types.is_large_string(arrow_type)):
-            return "other"
-    if types.is_string(arrow_type) or types.is_large_string(arrow_type):
-        return "text"
-    is_number = types.is_integer(arrow_type) or types.is_floating(arrow_type) or types.is_boolean(arrow_type)
-    return "number" if is_number else "other"
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ImportError("sharded_batches needs pyarrow: pip install keras-hep[parquet].") from error
-    return pyarrow, pyarrow.parquet

@@ -29,7 +29,7 @@ def small_parts(monkeypatch):
     """A few batches to a block, and a few parts to a row group."""
     monkeypatch.setattr("pnn_tf.sharded.ROWS_PER_BLOCK", 100)
     monkeypatch.setattr("pnn_tf.pipeline.ROWS_PER_BLOCK", 100)
-    monkeypatch.setattr("pnn_tf.shards.ROWS_PER_PART", 40)
+    monkeypatch.setattr("pnn_tf.parquet.ROWS_PER_PART", 40)
 
 
 def make_events(times=1):
@@ -466,7 +466,7 @@ def test_python_ends_while_batches_are_being_made(tmp_path):
 
 def test_fit_from_files_comes_near_the_best_classifier(tmp_path, monkeypatch):
     monkeypatch.undo()  # no small parts
-    monkeypatch.setattr("pnn_tf.shards.ROWS_PER_PART", 500)
+    monkeypatch.setattr("pnn_tf.parquet.ROWS_PER_PART", 500)
     problem = GaussianOnUniform()
     features, theta, label = problem.sample(20_000, seed=1)
     order = np.argsort(label * 10 + theta, kind="stable")

@@ -1,0 +1,313 @@
+"""Sums over files by tasks: the same whatever the parts and whoever does them, also where processes are killed."""
+
+import itertools
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import pnn_tf
+from pnn_tf import cluster
+from pnn_tf.served import load_once
+
+pytest.importorskip("distributed")
+COLUMNS = ["x", "mass", "label", "weight"]
+POINTS = (500.0, 750.0, 1000.0)
+
+
+def count(events, model):
+    columns = (events[name] for name in ("mass", "label"))
+    return pnn_tf.count_scores(model, events.stacked(["x"]), *columns, POINTS, weight=events["weight"], n_bins=64)
+
+
+def everything(events):
+    """The number of events, the sum of their numbers, which no two sets of them share, and those of each mass."""
+    masses, n = np.unique(np.nan_to_num(events["mass"]), return_counts=True)
+    return {"n": len(events.rows), "rows": int(events.rows.sum()), "mass": dict(zip(masses.tolist(), n, strict=True))}
+
+
+def everything_but_killed_once(events, folder):
+    """As `everything`; the process that is the first to do one of the pieces does not survive it."""
+    mark = Path(folder) / "killed"
+    if events.rows[0] == 201 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return everything(events)
+
+
+@pytest.fixture(scope="module")
+def events():
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, 1000)
+    mass = np.where(label == 1, rng.choice(POINTS, 1000), np.nan)
+    mass[-10:], label[-10:] = 1250.0, 1  # a stratum that lives in the last file alone
+    return {"x": rng.normal(size=1000) + label, "mass": mass, "label": label, "weight": rng.uniform(-0.2, 1, 1000)}
+
+
+def write(folder, events, cuts, **options):
+    folder.mkdir(exist_ok=True)
+    for number, (start, stop) in enumerate(itertools.pairwise(cuts)):
+        table = pa.table({name: column[start:stop] for name, column in events.items()})
+        pq.write_table(table, folder / f"{number}.parquet", **({"row_group_size": 100} | options))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shards(events, tmp_path_factory):
+    """Uneven files, one of a single event and one of none."""
+    return write(tmp_path_factory.mktemp("shards"), events, [0, 1, 400, 400, 990, 1000])
+
+
+@pytest.fixture(scope="module")
+def address():
+    with pnn_tf.dask_client(2) as client:
+        yield client.scheduler.address
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    network = pnn_tf.parametric_network(1, units=(4,), theta_scale=1000.0, seed=1)
+    network.save(folder / "network.keras")
+    pnn_tf.export_savedmodel(network, folder / "served")
+    return folder
+
+
+total_of = partial(pnn_tf.sum_over_shards, columns=COLUMNS, may_be_missing=["mass"])
+
+
+def test_the_sum_does_not_depend_on_files_tasks_or_workers(events, shards, address, models, tmp_path):
+    network = keras.saving.load_model(models / "network.keras")
+    whole = pnn_tf.count_scores(
+        network, events["x"][:, None], events["mass"], events["label"], POINTS, weight=events["weight"], n_bins=64
+    )
+    others = write(tmp_path / "others", events, [0, 333, 1000], row_group_size=70)
+    for paths, options in (
+        (shards, {"workers": 0}),
+        (shards, {"workers": address, "events_per_task": 1}),
+        (shards, {"workers": address}),
+        (others, {"workers": 0, "events_per_task": 150}),
+    ):
+        total = total_of(count, paths, model=models / "network.keras", **options)
+        assert (total.n_events, total.left_out) == (1000, ())
+        np.testing.assert_allclose(total.value.weight, whole.weight, rtol=1e-10, atol=1e-12)  # of weights of order one
+        np.testing.assert_array_equal(total.value.n_events, whole.n_events)
+        for own, expected in zip(total.value.results(), whole.results(), strict=True):
+            assert own.auc == pytest.approx(expected.auc, rel=1e-10)
+            assert own.significance.ratio == pytest.approx(expected.significance.ratio, rel=1e-10)
+
+
+def test_a_savedmodel_goes_by_its_path_too(shards, address, models):
+    alone, by_workers = (
+        total_of(count, shards, model=models / "served", workers=workers).value for workers in (0, address)
+    )
+    np.testing.assert_array_equal(alone.weight, by_workers.weight)
+    assert alone.n_events.sum() > 1000  # the background is shown at each point
+    named = total_of(lambda e, m: len(m), shards, model={"a": models / "served"}, workers=0)
+    assert named.value == 12  # row groups
+
+
+def test_a_model_that_has_changed_is_refused(shards, models, tmp_path):
+    path = tmp_path / "network.keras"
+    path.write_bytes((models / "network.keras").read_bytes())
+
+    def count_and_retrain(events, model):
+        pnn_tf.parametric_network(1, units=(2,)).save(path)
+        load_once.cache_clear()  # as in a worker that starts now
+        return 1
+
+    with pytest.raises(ValueError, match=r"Expected the model that .*network.keras had when the work began"):
+        total_of(count_and_retrain, shards, model=path, workers=0, events_per_task=1)
+    with pytest.raises(FileNotFoundError, match=r"\*\.keras, or the directory of a SavedModel"):
+        total_of(count_and_retrain, shards, model=tmp_path / "nothing", workers=0)
+
+
+def test_workers_that_are_killed_lose_nothing(shards, address, tmp_path):
+    function = partial(everything_but_killed_once, folder=os.fspath(tmp_path))
+    total = total_of(function, shards, workers=address, events_per_task=1)
+    assert total == total_of(everything, shards, workers=0)
+    assert total.value["rows"] == 1000 * 999 // 2
+    assert total.value["mass"][1250.0] == 10
+    assert (tmp_path / "killed").exists()
+
+
+CLIENT = """
+import os, sys, time
+from functools import partial
+from tests.pnn_tf.test_tasks import slowly, total_of
+if __name__ == "__main__":
+    print(total_of(slowly, sys.argv[1], workers=1, events_per_task=1, progress=sys.argv[2]).value["rows"])
+"""
+
+
+def slowly(events):
+    time.sleep(0.3)
+    return everything(events)
+
+
+@pytest.mark.slow
+def test_a_client_that_is_killed_goes_on_from_there(shards, tmp_path):
+    (tmp_path / "client.py").write_text(CLIENT)
+    command = [sys.executable, tmp_path / "client.py", shards, tmp_path / "progress"]
+    environment = os.environ | {"PYTHONPATH": os.getcwd()}
+    client = subprocess.Popen(command, env=environment, start_new_session=True)
+    try:
+        while not list((tmp_path / "progress").glob("part-*")) and client.poll() is None:
+            time.sleep(0.05)
+    finally:
+        os.killpg(client.pid, signal.SIGKILL)
+    assert client.wait() == -signal.SIGKILL
+    done = {path: path.stat().st_mtime_ns for path in (tmp_path / "progress").glob("part-*.pickle")}
+    assert 1 <= len(done) < 8
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    assert int(again.stdout.splitlines()[-1]) == 1000 * 999 // 2
+    assert done.items() <= {path: path.stat().st_mtime_ns for path in (tmp_path / "progress").iterdir()}.items()
+
+
+def test_progress_is_of_one_call(shards, tmp_path):
+    first = total_of(everything, shards, workers=0, progress=tmp_path)
+    assert total_of(everything, shards, workers=0, progress=tmp_path) == first
+    (tmp_path / "part-000001.pickle").unlink()
+    assert total_of(everything, shards, workers=0, progress=tmp_path) == first
+    with pytest.raises(ValueError, match="another function, model or columns"):
+        total_of(slowly, shards, workers=0, progress=tmp_path)
+    with pytest.raises(ValueError, match="another function, model or columns"):
+        total_of(everything, shards, workers=0, progress=tmp_path, events_per_task=1)
+
+
+def test_a_full_disk_loses_nothing_that_was_kept(shards, tmp_path):
+    first = total_of(everything, shards, workers=0, progress=tmp_path)
+    (tmp_path / "part-000001.pickle").unlink()
+    (tmp_path / "part-000002.pickle").unlink()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))  # bytes that a file can have
+    try:
+        with pytest.warns(UserWarning, match=r"part-00000.\.pickle cannot be written"):
+            assert total_of(everything, shards, workers=0, progress=tmp_path) == first
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "part-000000.pickle",
+        "part-000003.pickle",
+        "work.sha256",
+    ]
+    assert total_of(everything, shards, workers=0, progress=tmp_path) == first
+
+
+def _truncated(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _damaged(path):
+    table = pq.read_table(path)
+    pq.write_table(table, path, row_group_size=100, write_page_checksum=True, compression=None, use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    place = content.find(np.asarray(table["x"])[150].tobytes())
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+
+
+def _without_weight(path):
+    pq.write_table(pq.read_table(path).drop_columns("weight"), path)
+
+
+def _of_text(path):
+    table = pq.read_table(path)
+    column = pa.array(["heavy"] * len(table))
+    pq.write_table(table.set_column(table.schema.get_field_index("weight"), "weight", column), path)
+
+
+def _with_nan(path):
+    table = pq.read_table(path)
+    x = np.array(table["x"])
+    x[[3, 250]] = np.nan, np.inf
+    pq.write_table(table.set_column(table.schema.get_field_index("x"), "x", pa.array(x)), path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "n_left_out", "reason"),
+    [
+        (_truncated, None, "it cannot be read"),
+        (_damaged, 100, "its row group 1 cannot be read.*CRC"),
+        (_without_weight, 590, r"it lacks the columns \['weight'\]"),
+        (_of_text, 590, "the column 'weight' is of the type string, not number"),
+        (_with_nan, 2, "the column 'x' is NaN, infinite or missing"),
+        (Path.unlink, None, "it cannot be read"),
+    ],
+)
+def test_a_bad_file_is_named_and_left_out_by_choice(damage, n_left_out, reason, events, tmp_path):
+    paths = sorted(write(tmp_path, events, [0, 400, 990, 1000]).iterdir())
+    damage(paths[1])
+    with pytest.raises(ValueError, match=f"1.parquet: {reason}"):
+        total_of(everything, paths, workers=0)
+    with pytest.warns(UserWarning, match="left out"):
+        total = total_of(everything, paths, workers=0, on_error="skip")
+    (left_out,) = total.left_out
+    assert (left_out.path, left_out.n_events) == (str(paths[1]), n_left_out)
+    assert total.n_events == total.value["n"] == 1000 - (590 if n_left_out is None else n_left_out)
+
+
+def test_files_without_events_are_an_error(events, tmp_path):
+    write(tmp_path, events, [5, 5])
+    with pytest.raises(ValueError, match="Expected events in the 1 files"):
+        total_of(everything, tmp_path, workers=0)
+
+
+def test_the_error_of_a_function_is_the_users(shards, address):
+    with pytest.raises(KeyError, match="no such column"):
+        total_of(lambda events: events["no such column"], shards, workers=address)
+
+
+@pytest.mark.slow
+def test_a_function_that_ends_every_worker_is_given_up(shards, monkeypatch):
+    monkeypatch.setattr(cluster, "ALLOWED_DEATHS", 1)
+    with pytest.raises(RuntimeError, match=r"workers ended while they were at .*parquet, row groups"):
+        total_of(lambda events: os._exit(1), shards, workers=1)
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_scheduler_that_does_not_answer_is_given_up(listens, shards, monkeypatch):
+    monkeypatch.setattr(cluster, "TIMEOUT", 1)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        if listens:
+            nobody.listen()
+        started = time.monotonic()
+        with pytest.raises(ConnectionError, match=r"No Dask scheduler answers at tcp://127.0.0.1:\d+ within 1 s"):
+            total_of(everything, shards, workers=f"tcp://127.0.0.1:{nobody.getsockname()[1]}")
+        assert time.monotonic() - started < 10
+
+
+def test_workers_of_another_version_are_refused(address, monkeypatch):
+    monkeypatch.setattr(cluster, "own_versions", lambda: {"keras-hep": "9.9"})
+    refused = pytest.raises(RuntimeError, match=r"Expected workers with keras-hep 9\.9, as here\. Received: 0")
+    with refused, pnn_tf.dask_client(address):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": -1}, "workers as a number of processes, at least 1"),
+        ({"workers": True}, "workers as a number"),
+        ({"on_error": "ignore"}, "on_error 'raise' or 'skip'"),
+        ({"columns": []}, "distinct names of columns"),
+        ({"columns": ["x", "x"]}, "distinct names of columns"),
+        ({"may_be_missing": ["y"]}, "may_be_missing among them"),
+        ({"events_per_task": 0}, "events_per_task"),
+    ],
+)
+def test_bad_arguments_are_named(options, message, shards):
+    with pytest.raises(ValueError, match=message):
+        total_of(everything, shards, **options)
