@@ -1,7 +1,6 @@
 """Calibration of a score: its distributions at each hypothesis and between, from events."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 
 import keras
 import numpy as np
@@ -64,7 +63,7 @@ def calibrate(
         )
     signals = [events.signal(point) for point in points]
     grid = calibration_grid(points, n_grid)
-    return calibration_of(points, signals, grid, events.backgrounds(grid), smoothing)
+    return calibration_of(points, signals, events.n_background, grid, events.backgrounds(grid), smoothing)
 
 
 def calibration_grid(hypotheses: ArrayLike, n_grid: int = 41) -> np.ndarray:
@@ -86,18 +85,19 @@ def calibration_grid(hypotheses: ArrayLike, n_grid: int = 41) -> np.ndarray:
 def calibration_of(
     points: np.ndarray,
     signals: Sequence[Distribution],
+    n_background: float,
     grid: np.ndarray,
     backgrounds: Iterable[Distribution],
     smoothing: float,
 ) -> Calibration:
     """From distributions of the score's logit: of the signal at each hypothesis, of the background at each grid point.
 
+    The background's may come one at a time; `n_background` is the number of events of each.
+
     Raises:
         ValueError: as `calibrate`.
     """
-    backgrounds = iter(backgrounds)
-    first = next(backgrounds)  # one at a time is in memory
-    n_signal, n_background = np.array([one.n_events for one in signals]), first.n_events
+    n_signal = np.array([one.n_events for one in signals])
     if not min(*n_signal, n_background) >= ENOUGH:
         raise ValueError(
             f"Expected at least {ENOUGH} signal events at each hypothesis and {ENOUGH} background events. Received "
@@ -109,7 +109,7 @@ def calibration_of(
     n_between = 1 / (weights**2 @ (1 / n_signal))
     levels = _levels(min(*n_signal, n_background) / 10, N_KNOTS)
     curves = []
-    for point, values, n, background in zip(grid, quantiles, n_between, chain([first], backgrounds), strict=True):
+    for point, values, n, background in zip(grid, quantiles, n_between, backgrounds, strict=True):
         signal = Distribution(np.maximum.accumulate(values), probability, n)
         try:
             curves.append(smooth_pair(signal, background, levels, smoothing))
@@ -155,6 +155,12 @@ class ScoredEvents:
     def hypotheses(self) -> np.ndarray:
         """Every theta that signal has."""
         return np.unique(self._theta)
+
+    @property
+    def n_background(self) -> float:
+        """Number of background events; with weights w, (sum w)^2 / sum w^2."""
+        weight = self._background[1]
+        return float(weight.sum() ** 2 / max(np.sum(weight**2), np.finfo(float).tiny))
 
     def signal(self, theta: float) -> Distribution:
         """The signal of a theta, shown at it."""

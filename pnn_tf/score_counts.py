@@ -122,8 +122,8 @@ class ScoreCounts:
         if has_signal.sum() < 2:
             raise ValueError(f"Expected signal at two points at least. Received: at {grid[has_signal].tolist()}")
         signals = [self._distribution(1, i) for i in np.flatnonzero(has_signal)]
-        backgrounds = (self._distribution(0, i) for i in range(len(grid)))
-        return calibration_of(grid[has_signal], signals, grid, backgrounds, smoothing)
+        backgrounds = [self._distribution(0, i) for i in range(len(grid))]
+        return calibration_of(grid[has_signal], signals, backgrounds[0].n_events, grid, backgrounds, smoothing)
 
     def _distribution(self, of: int, i: int) -> Distribution:
         weight, total = self.weight[of, i], self.weight[of, i].sum()
