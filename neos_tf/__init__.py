@@ -32,6 +32,7 @@ from neos_tf.minimise import minimise
 from neos_tf.quantiles import QuantileBins, quantile_edges
 from neos_tf.selection import SoftCut, soft_cut
 from neos_tf.smoothing import smooth_variation
+from neos_tf.template_sums import SampleSums, TemplateSums, template_sums
 from neos_tf.templates import TemplateModel
 from neos_tf.toys import ToyCLs, ToyDiscovery, toy_cls, toy_discovery
 from neos_tf.training import SummaryStatistic
@@ -52,10 +53,12 @@ __all__ = [
     "POIVarianceLoss",
     "Postfit",
     "QuantileBins",
+    "SampleSums",
     "SoftBins",
     "SoftCut",
     "SummaryStatistic",
     "TemplateModel",
+    "TemplateSums",
     "ToyCLs",
     "ToyDiscovery",
     "UpperLimit",
@@ -83,6 +86,7 @@ __all__ = [
     "sample_batches",
     "smooth_variation",
     "soft_cut",
+    "template_sums",
     "toy_cls",
     "toy_discovery",
     "twice_nll",

@@ -80,10 +80,8 @@ class Evaluation:
                 "Expected events of every sample in evaluate(batches), whose weights sum to a positive number. "
                 f"Received: none of {', '.join(without)}."
             )
-        templates = {name: self.regions.scale(name) * counts.share for name, counts in self.counts.items()}
-        for name, sample in self.regions.uncertainties.items():
-            templates[name] = self.regions.scale(sample) * self.counts[sample].error
-        return templates
+        shares = {name: counts.share for name, counts in self.counts.items()}
+        return templates_of(self.regions, shares, {name: counts.error for name, counts in self.counts.items()})
 
     def results(self, names: Sequence[str], measured: Callable, loss_and_slopes: Callable | None) -> dict[str, float]:
         """By name, in this order, of all batches.
@@ -105,3 +103,11 @@ class Evaluation:
             logs["loss"] += float(value) if converged else float("inf")
             logs["unconverged"] = max(logs["unconverged"], float(~converged))
         return logs
+
+
+def templates_of(regions: Regions, shares: Tensors, errors: Tensors) -> Tensors:
+    """(n_bins,) templates by name, from the shares of samples in bins, and their statistical errors."""
+    templates = {name: regions.scale(name) * share for name, share in shares.items()}
+    for name, sample in regions.uncertainties.items():
+        templates[name] = regions.scale(sample) * errors[sample]
+    return templates

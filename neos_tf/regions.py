@@ -1,6 +1,7 @@
 """Events to templates, channel by channel: the network, the bins and the cuts of each."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -107,6 +108,23 @@ class Regions:
             if (selection := self.parts[channel].selection) is not None:
                 selected[name] *= tf.cast(selection(features[name], hard=hard), tf.float64)
         return selected
+
+    @functools.cached_property
+    def counting(self) -> dict[str, Callable]:
+        """By sample, a graph of features and weights (n_events,): sums of weights and of their squares, (n_bins,)."""
+
+        def counts_of(part: Region) -> Callable:
+            part.bins.edges  # noqa: B018  # refuses those of a batch
+
+            def counts(features, weights):
+                if part.selection is not None:
+                    weights *= tf.cast(part.selection(features, hard=True), tf.float64)
+                outputs = part.network(features, training=False)
+                return part.bins.hard(outputs, weights), part.bins.hard(outputs, weights**2)
+
+            return tf.function(counts, autograph=False, reduce_retracing=True)
+
+        return {name: counts_of(self.parts[channel]) for name, channel in self.channels.items()}
 
     def scale(self, name: str) -> float:
         """Expected events that stand for a share, or a batch, of a sample."""
