@@ -106,7 +106,7 @@ def _run(options: argparse.Namespace) -> None:
             what = "cannot read events of your own" if scale == FILE else f"has no {scale} scale"
             raise SystemExit(f"{experiment.id} {what}. Of the experiments, these do: {able}.")
         if options.workers is not None and experiment.timed:
-            raise SystemExit(f"{experiment.id} measures times, which are others beside other rows. Leave out --workers.")
+            raise SystemExit(f"{experiment.id} measures times, which other rows would change. Leave out --workers.")
     seeds = range(options.seed, options.seed + options.seeds)
     console = Console()
     how = options.scale, seeds, options.out, console, options.data, options.workers

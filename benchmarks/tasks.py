@@ -1,7 +1,7 @@
 """Rows of an experiment as tasks of Dask, one at a time in each process, with the numbers that they have in this one.
 
-A row follows from the configuration, the samples, its name and its seed alone; where it is made, and after which others,
-changes nothing. A task is made of names, not of events: a process reads the events once, and keeps them.
+A row follows from configuration, samples, name and seed alone: where it is made, and after which others, changes nothing.
+A task holds names, and no events: a process reads the events once, and keeps them.
 """
 
 import logging
