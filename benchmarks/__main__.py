@@ -109,6 +109,8 @@ def _run(options: argparse.Namespace) -> None:
             raise SystemExit(f"{experiment.id} measures times, which other rows would change. Leave out --workers.")
     seeds = range(options.seed, options.seed + options.seeds)
     console = Console()
+    if options.workers is not None:
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # processes share a GPU
     how = options.scale, seeds, options.out, console, options.data, options.workers
     try:
         records = [run(experiment, *how) for experiment in experiments]

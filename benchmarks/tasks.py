@@ -1,7 +1,7 @@
 """Rows of an experiment as tasks of Dask, one at a time in each process, with the numbers that they have in this one.
 
-A row follows from configuration, samples, name and seed alone: where it is made, and after which others, changes nothing.
-A task holds names, and no events: a process reads the events once, and keeps them.
+A row follows from configuration, samples, name and seed alone: where it is made, and after which others, changes
+nothing. A task holds names, and no events: a process reads the events once, and keeps them.
 """
 
 import logging
@@ -11,11 +11,14 @@ from dataclasses import asdict
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from benchmarks.experiment import Experiment, find, make_rows
 from benchmarks.record import plain
 from pnn_tf.cluster import dask_client
+
+AT_WORK = Lock()  # workers that others have started may have several threads, and networks are shared in a process
 
 
 class NoWorkers(RuntimeError):
@@ -82,11 +85,15 @@ def _client(workers) -> Iterator[Any]:
 
 def _row(job: tuple[str, str, str | None], identity: dict, name: str, seed: int) -> dict:
     """Makes one, in the process of a worker."""
-    experiment, config, samples = _loaded(*job)
-    own = plain({"configuration": asdict(config), "data": samples.data})
-    if own != identity:
-        raise ValueError(f"Expected the configuration and the events of the record, {identity}. Received: {own}.")
-    (row,) = make_rows(experiment, config, samples, [(name, seed)], Silent())
+    with AT_WORK:
+        experiment, config, samples = _loaded(*job)
+        own = plain({"configuration": asdict(config), "data": samples.data})
+        if other := [field for field in identity if own[field] != identity[field]]:
+            raise ValueError(
+                f"Expected a worker with the {' and the '.join(other)} of the record. Received: others. Start it in the "
+                "same checkout, with the same events."
+            )
+        (row,) = make_rows(experiment, config, samples, [(name, seed)], Silent())
     return row
 
 
