@@ -90,8 +90,8 @@ def _row(job: tuple[str, str, str | None], identity: dict, name: str, seed: int)
         own = plain({"configuration": asdict(config), "data": samples.data})
         if other := [field for field in identity if own[field] != identity[field]]:
             raise ValueError(
-                f"Expected a worker with the {' and the '.join(other)} of the record. Received: others. Start it in the "
-                "same checkout, with the same events."
+                f"Expected a worker with the {' and the '.join(other)} of the record. Start it in the same "
+                "checkout, with the same events."
             )
         (row,) = make_rows(experiment, config, samples, [(name, seed)], Silent())
     return row
