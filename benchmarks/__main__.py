@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_workers,
         metavar="N|ADDRESS",
         help="make rows in N processes on this machine, or in those of the Dask scheduler at ADDRESS "
-        "(tcp://host:8786), with the same numbers as one after another; each of them holds the events in memory, and "
+        "(tcp://host:8786), with the same numbers on machines alike; each of them holds the events in memory, and "
         "a row alone takes longer",
     )
     run.set_defaults(command=_run)
