@@ -54,6 +54,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seeds", type=_positive, default=1, metavar="N", help="number of seeds (default 1)")
     run.add_argument("--seed", type=int, default=42, help="the first seed (default 42, as in AFFINE)")
     run.add_argument("--out", **OUT)
+    run.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="N|ADDRESS",
+        help="make rows in N processes on this machine, or in those of the Dask scheduler at ADDRESS "
+        "(tcp://host:8786), with the same numbers on machines alike; each of them holds the events in memory, and "
+        "a row alone takes longer",
+    )
     run.set_defaults(command=_run)
 
     listing = commands.add_parser("list", help="list the experiments")
@@ -85,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> None:
     from benchmarks.experiment import FILE, Unknown, all_experiments, find_all, in_order, read, run
+    from benchmarks.tasks import NoWorkers
 
     try:
         experiments = [found for name in options.ids or [DEFAULT_EXPERIMENT] for found in find_all(name)]
@@ -96,9 +105,17 @@ def _run(options: argparse.Namespace) -> None:
             able = ", ".join(e.id for e in all_experiments() if scale in e.scales)
             what = "cannot read events of your own" if scale == FILE else f"has no {scale} scale"
             raise SystemExit(f"{experiment.id} {what}. Of the experiments, these do: {able}.")
+        if options.workers is not None and experiment.timed:
+            raise SystemExit(f"{experiment.id} measures times, which other rows would change. Leave out --workers.")
     seeds = range(options.seed, options.seed + options.seeds)
     console = Console()
-    records = [run(experiment, options.scale, seeds, options.out, console, options.data) for experiment in experiments]
+    if options.workers is not None:
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # processes share a GPU
+    how = options.scale, seeds, options.out, console, options.data, options.workers
+    try:
+        records = [run(experiment, *how) for experiment in experiments]
+    except NoWorkers as refusal:
+        raise SystemExit(str(refusal)) from None
     _show(console, in_order(map(read, records)), options.out)
 
 
@@ -176,6 +193,17 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, received {text}")
     return number
+
+
+def _workers(text: str) -> int | str:
+    if ":" in text:
+        return text
+    try:
+        return _positive(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected a number of processes, or an address such as tcp://host:8786, received {text}"
+        ) from None
 
 
 if __name__ == "__main__":

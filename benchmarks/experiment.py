@@ -59,6 +59,7 @@ class Experiment:
         departures: where the run is not what the paper did. The configuration's are found without.
         once: from the configuration, names of further rows, made with the first seed alone.
         ours: True for an experiment that the paper does not have.
+        timed: True for rows that hold times, or follow from them: they have to be made one after another.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Experiment:
     departures: Sequence[str] = ()
     once: Callable[[Any], Iterable[str]] = lambda config: ()
     ours: bool = False
+    timed: bool = False
 
     @property
     def paper(self) -> str:
@@ -94,6 +96,11 @@ class Experiment:
         kinds = ("Table", "Fig", "section")
         which = (kinds.index(place[1]), int(place[2])) if place else (len(kinds), 0)
         return list(PAPERS).index(self.id.partition("-")[0]), self.ours, *which, self.id
+
+    def loaded(self, scale: str, data: Path | str | None = None) -> tuple[Any, Any]:
+        """Configuration and samples of a scale, or of a file of events."""
+        config = self.scales[scale]
+        return config, self.load(config) if data is None else self.load(config, path=data)
 
     def missing_rows(self, record: Mapping) -> list[str]:
         """Names of the record's configuration that no row has, as far as its scale tells."""
@@ -151,7 +158,9 @@ def make_rows(experiment: Experiment, config, samples, todo: Iterable[tuple[str,
         yield {"row": name, "seed": seed, **measured, "wall_s": round(time.perf_counter() - started, 1)}
 
 
-def run(experiment: Experiment, scale: str, seeds: Sequence[int], out: Path, console, data: Path | None = None) -> dict:
+def run(
+    experiment: Experiment, scale: str, seeds: Sequence[int], out: Path, console, data: Path | None = None, workers=None
+) -> dict:
     """Adds the missing rows to an experiment's record; each is on disk as soon as it is finished.
 
     Args:
@@ -161,22 +170,32 @@ def run(experiment: Experiment, scale: str, seeds: Sequence[int], out: Path, con
         out: folder of the record.
         console: where to print.
         data: a file of events to run on instead of a scale's; the scale is then FILE.
+        workers: a number of processes, or the address of a Dask scheduler, to make rows in; None for this process. What
+            the record holds is the same but for times.
 
     Returns:
-        The record.
+        The record. Rows are in the order of `rows_to_do`, whichever was finished first, after those of other seeds.
     """
     started = time.perf_counter()
     scale = scale if data is None else FILE
-    config = experiment.scales[scale]
-    samples = experiment.load(config) if data is None else experiment.load(config, path=data)
+    config, samples = experiment.loaded(scale, data)
     path, record = open_record(out, experiment.id, scale, plain(asdict(config)), samples.data)
     earlier, this = record["runs"], provenance()
-    todo = rows_to_do(experiment, config, seeds, finished(record))
+    every, todo = (rows_to_do(experiment, config, seeds, done) for done in ((), finished(record)))
+    place = {row: number for number, row in enumerate(every)}
     console.print(f"{experiment.id}, {scale} scale, {in_words(seeds)}; record: {path}", soft_wrap=True)
     with Display(console, len(todo)) as display:
-        for row in make_rows(experiment, config, samples, todo, display):
+        if workers is None or not todo:
+            rows = make_rows(experiment, config, samples, todo, display)
+        else:
+            from benchmarks.tasks import rows_of_workers
+
+            del samples  # the workers have their own
+            rows = rows_of_workers(experiment, scale, data, record, todo, workers)
+        for row in rows:
             this["wall_s"] = round(time.perf_counter() - started, 1)
             record["rows"].append(row)
+            record["rows"].sort(key=lambda row: place.get((row["row"], row["seed"]), -1))
             record["runs"] = [*earlier, this]
             write_record(path, record)
             display.row_done(f"{row['row']}, seed {row['seed']}: {experiment.line(row)}", row["wall_s"])

@@ -10,6 +10,7 @@ from typing import Any
 
 TIMEOUT = 10  # seconds in which a scheduler has to answer, and to have a worker
 ALLOWED_DEATHS = 10  # of workers that had a task, before it is taken for their cause
+PRE_SPAWN = "distributed.nanny.pre-spawn-environ"
 SAME = ("keras-hep", "tensorflow", "keras", "numpy")  # distributions whose versions the workers must share
 
 
@@ -22,8 +23,8 @@ def dask_client(workers: "int | str | Any | None" = None, *, threads: int | None
     Args:
         workers: number of processes on this machine, by default one a core; or the address of a scheduler, such as
             "tcp://host:8786"; or a `distributed.Client`, as dask-jobqueue and coffea users have one.
-        threads: of TensorFlow in each process on this machine; by default an equal part of the cores. 0 for as many as
-            it would start alone.
+        threads: of TensorFlow and NumPy in each process on this machine; by default an equal part of the cores. 0 for
+            as many as they would start alone.
 
     Raises:
         ValueError: a number of workers below 1.
@@ -39,22 +40,28 @@ def dask_client(workers: "int | str | Any | None" = None, *, threads: int | None
         with _connected(workers) as client:
             yield client
     else:
+        import dask
+
         n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         n_workers = n_cores if workers is None else workers
         if not isinstance(n_workers, int) or isinstance(n_workers, bool) or n_workers < 1:
             raise ValueError(
                 f"Expected workers as a number of processes, at least 1, or an address. Received: {workers!r}"
             )
+        environment = _limited(max(n_cores // n_workers, 1) if threads is None else threads)
         with (
+            # For NumPy, which is imported as a process starts; Dask would give it one thread.
+            dask.config.set({PRE_SPAWN: dask.config.get(PRE_SPAWN) | environment}),
             distributed.LocalCluster(
                 n_workers=n_workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=":0",  # any port: another cluster may have the usual one
+                dashboard_address=None,
                 silence_logs=50,  # a worker that was killed is replaced: nothing to be read by anybody
-                env=_limited(max(n_cores // n_workers, 1) if threads is None else threads),
+                env={name: value for name, value in environment.items() if value},
                 memory_limit=None,
-                scheduler_kwargs={"allowed_failures": ALLOWED_DEATHS},
+                # Its pages of HTTP cannot be left out: at a free port, and not for other machines.
+                scheduler_kwargs={"allowed_failures": ALLOWED_DEATHS, "dashboard_address": "127.0.0.1:0"},
             ) as local,
             distributed.Client(local) as client,
         ):
@@ -111,12 +118,11 @@ def own_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in SAME}
 
 
-def _limited(threads: int) -> dict[str, str]:
-    """The environment of a process with so many threads."""
-    if not threads:
-        return {}
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    return dict.fromkeys(names, str(threads))
+def _limited(threads: int) -> dict[str, str | None]:
+    """The environment of a process with so many threads; None for a variable that is not set."""
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    names += ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return dict.fromkeys(names, str(threads) if threads else None)
 
 
 def _distributed() -> Any:

@@ -240,6 +240,7 @@ EXPERIMENT = Experiment(
     load=lambda config: Samples(*load_samples(config, (MEANS,)), {}),
     names=lambda config: COLOURS,
     make_row=make_row,
+    timed=True,
     line=lambda row: (
         f"CLs {row['cls']:.3g}, sigma_mu {row['sigma_mu']:.3f}, sigma_gamma {row['sigma_gamma']:.3f}, "
         f"{row['n_trials']} trials"

@@ -107,6 +107,7 @@ EXPERIMENT = Experiment(
     load=lambda config: load_samples(config, ("code",)),
     names=lambda config: LOSSES,
     make_row=make_row,
+    timed=True,
     line=lambda row: f"{statistics.median(row['step_ms']):.1f} ms a step, the first {row['first_s']:.1f} s",
     tables=tables,
     figures=figures,

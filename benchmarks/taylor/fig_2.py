@@ -201,6 +201,7 @@ EXPERIMENT = Experiment(
     names=lambda config: list(settings(config))[:1],
     once=lambda config: list(settings(config))[1:],
     make_row=make_row,
+    timed=True,
     line=lambda row: f"AUC {row['auc'][-1]:.2%} after {row['step'][-1]} steps, x1 and x2 fall from step {row['fall']}",
     tables=tables,
     figures=figures,

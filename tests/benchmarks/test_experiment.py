@@ -67,6 +67,12 @@ def test_a_stored_record_is_read_whole_and_would_be_gone_on_with(path):
 
 
 @of_records
+def test_rows_with_times_are_made_one_after_another(path):
+    fields = {field for row in read_record(path)["rows"] for field in row if field.endswith(("_s", "_ms"))}
+    assert (fields != {"wall_s"}) == section(path).experiment.timed
+
+
+@of_records
 def test_a_record_with_hardly_a_row_is_read(path):
     record = read_record(path)
     assert read(record | {"rows": []}).tables == ()

@@ -42,6 +42,9 @@ def test_help_names_the_commands(capsys):
             "cannot read events of your own. Of the experiments, these do: taylor-higgsml",
         ),
         (["run", "taylor-higgsml", "--data", "mine.csv", "--scale", "paper"], "not allowed with argument"),
+        (["--workers", "0"], "at least 1"),
+        (["--workers", "here"], "a number of processes, or an address such as tcp://host:8786, received here"),
+        (["run", "pnn-fig-2", "neos-time", "--scale", "smoke", "--workers", "2"], "neos-time measures times"),
     ],
 )
 def test_bad_arguments_are_refused_with_what_is_possible(arguments, complaint, capsys):
@@ -75,20 +78,28 @@ def test_a_record_of_an_unknown_experiment_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], ("affine-table-3", "embedded", (42,), Path("runs"), None)),
-        (["--scale", "smoke", "--seed", "7", "--seeds", "2"], ("affine-table-3", "smoke", (7, 8), Path("runs"), None)),
-        (["run", "affine-table-4", "--out", "there"], ("affine-table-4", "embedded", (42,), Path("there"), None)),
+        ([], ("affine-table-3", "embedded", (42,), Path("runs"), None, None)),
+        (
+            ["--scale", "smoke", "--seed", "7", "--seeds", "2"],
+            ("affine-table-3", "smoke", (7, 8), Path("runs"), None, None),
+        ),
+        (["run", "affine-table-4", "--out", "there"], ("affine-table-4", "embedded", (42,), Path("there"), None, None)),
         (
             ["run", "taylor-higgsml", "--data", "mine.csv"],
-            ("taylor-higgsml", "embedded", (42,), Path("runs"), Path("mine.csv")),
+            ("taylor-higgsml", "embedded", (42,), Path("runs"), Path("mine.csv"), None),
+        ),
+        (["--workers", "2"], ("affine-table-3", "embedded", (42,), Path("runs"), None, 2)),
+        (
+            ["--workers", "tcp://host:8786"],
+            ("affine-table-3", "embedded", (42,), Path("runs"), None, "tcp://host:8786"),
         ),
     ],
 )
 def test_a_run_is_the_default_command(arguments, expected, monkeypatch):
     asked = []
 
-    def run(of, scale, seeds, out, console, data):
-        asked.append((of.id, scale, tuple(seeds), out, data))
+    def run(of, scale, seeds, out, console, data, workers):
+        asked.append((of.id, scale, tuple(seeds), out, data, workers))
 
     monkeypatch.setattr(experiment, "run", run)
     monkeypatch.setattr(experiment, "read", lambda record: record)

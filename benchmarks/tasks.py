@@ -1,0 +1,104 @@
+"""Rows of an experiment as tasks of Dask, one at a time in each process, with the numbers that they have in this one.
+
+A row follows from configuration, samples, name and seed alone: where it is made, and after which others, changes
+nothing. A task holds names, and no events: a process reads the events once, and keeps them.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from benchmarks.experiment import Experiment, find, make_rows
+from benchmarks.record import plain
+from pnn_tf.cluster import dask_client
+
+AT_WORK = Lock()  # workers that others have started may have several threads, and networks are shared in a process
+
+
+class NoWorkers(RuntimeError):
+    """There are none to be had, or they have other code; says what to do."""
+
+
+class Silent:
+    """A display that nobody looks at."""
+
+    def advance(self, work: float, status: str) -> None:
+        """Shows nothing."""
+
+
+def rows_of_workers(
+    experiment: Experiment, scale: str, data: Path | None, record: Mapping, todo: Sequence[tuple[str, int]], workers
+) -> Iterator[dict]:
+    """Each row as soon as it is finished, as `benchmarks.experiment.make_rows` gives it.
+
+    A row whose worker was killed is made again by another one. The first row that fails ends all.
+
+    Args:
+        experiment: which.
+        scale: one of its scales.
+        data: a file of events, that each worker reads at this place, for the scale FILE.
+        record: whose `configuration` and `data` have to be those of the workers, too.
+        todo: (name, seed) of each row.
+        workers: as `pnn_tf.cluster.dask_client` takes them. No more processes are started than there are rows.
+
+    Raises:
+        NoWorkers: there are none, or they have other code.
+        Exception: that of a row, with a note that names the row.
+    """
+    n_or_address = min(workers, len(todo)) if isinstance(workers, int) else workers
+    with _client(n_or_address) as client:
+        from distributed import as_completed
+
+        job = experiment.id, scale, None if data is None else str(data.resolve())
+        identity = plain({field: record[field] for field in ("configuration", "data")})
+        rows = {client.submit(_row, job, identity, *row, pure=False): row for row in todo}
+        for future in as_completed(rows):
+            try:
+                yield future.result()
+            except Exception as error:
+                error.add_note("In the row {!r}, seed {}, of {}.".format(*rows[future], experiment.id))
+                raise
+
+
+@contextmanager
+def _client(workers) -> Iterator[Any]:
+    with ExitStack() as stack:
+        try:
+            # As many threads of TensorFlow as in this process: the last digits of a sum can depend on their number.
+            client = stack.enter_context(dask_client(workers, threads=0))
+            without = [worker for worker, found in client.run(find_spec, "benchmarks").items() if found is None]
+        except (ConnectionError, ImportError, RuntimeError) as error:
+            raise NoWorkers(str(error)) from error
+        if without:
+            raise NoWorkers(
+                f"There is no benchmarks/ at {', '.join(without)}. Start workers in the checkout: "
+                "PYTHONPATH=. dask worker ADDRESS --nthreads 1"
+            )
+        yield client
+
+
+def _row(job: tuple[str, str, str | None], identity: dict, name: str, seed: int) -> dict:
+    """Makes one, in the process of a worker."""
+    with AT_WORK:
+        experiment, config, samples = _loaded(*job)
+        own = plain({"configuration": asdict(config), "data": samples.data})
+        if other := [field for field in identity if own[field] != identity[field]]:
+            raise ValueError(
+                f"Expected a worker with the {' and the '.join(other)} of the record. Start it in the same "
+                "checkout, with the same events."
+            )
+        (row,) = make_rows(experiment, config, samples, [(name, seed)], Silent())
+    return row
+
+
+@lru_cache(maxsize=1)
+def _loaded(experiment: str, scale: str, data: str | None) -> tuple[Experiment, Any, Any]:
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # as in `benchmarks.__main__`
+    found = find(experiment)
+    return found, *found.loaded(scale, data)
