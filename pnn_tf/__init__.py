@@ -25,6 +25,7 @@ from pnn_tf.networks import parametric_network
 from pnn_tf.onnx_export import export_onnx
 from pnn_tf.per_hypothesis import PerHypothesis
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
+from pnn_tf.resuming import BackupAndResume
 from pnn_tf.sharded import sharded_batches
 from pnn_tf.shards import LeftOut
 from pnn_tf.strata import Stratum
@@ -34,6 +35,7 @@ from pnn_tf.theta import Binned, Identical, Uniform
 __all__ = [
     "AffineConditioning",
     "Agreement",
+    "BackupAndResume",
     "BalancedBatches",
     "Binned",
     "Calibration",

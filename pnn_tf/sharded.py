@@ -150,7 +150,7 @@ def sharded_batches(
 
     def blocks(first):
         rows = tf.data.Dataset.from_generator(
-            functools.partial(source.blocks, first), output_signature=tuple(signature)
+            source.blocks, args=(tf.cast(first, tf.int64),), output_signature=tuple(signature)
         )
         return rows.map(finished)
 

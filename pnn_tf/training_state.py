@@ -1,0 +1,128 @@
+"""The state of a training in one file: all numbers that the next step depends on, written whole or not at all."""
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+FORMAT = 1
+
+
+def state_of(model: keras.Model) -> dict[str, np.ndarray]:
+    """Weights, random numbers and optimizer of a compiled model, and what its metrics have summed up."""
+    return _arrays("variable", _variables(model)) | _arrays("metric", model.metrics_variables)
+
+
+def restore(model: keras.Model, state: dict[str, np.ndarray]) -> None:
+    """Gives a model the weights, random numbers and optimizer of a state.
+
+    Raises:
+        ValueError: they are those of another model, or of another optimizer.
+    """
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    _assign("variable", _variables(model), state)
+
+
+def restore_metrics(model: keras.Model, state: dict[str, np.ndarray], element_spec: Any) -> None:
+    """Gives the metrics of a model what those of a state have summed up.
+
+    Args:
+        model: compiled.
+        state: of `state_of`.
+        element_spec: of the batches, from which metrics that have not seen one get their variables.
+
+    Raises:
+        ValueError: they are other metrics.
+    """
+    if len(model.metrics_variables) < sum(name.startswith("metric") for name in state):
+        batch = keras.tree.map_structure(
+            lambda spec: np.zeros([n or 1 for n in spec.shape], spec.dtype.as_numpy_dtype), element_spec
+        )
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
+        prediction = model(x)
+        model.compute_loss(x, y, prediction, weight)
+        model.compute_metrics(x, y, prediction, weight)
+    _assign("metric", model.metrics_variables, state)
+
+
+def write_state(path: Path, progress: dict, state: dict[str, np.ndarray]) -> None:
+    """Writes a state, and how far the training has come as plain JSON values.
+
+    Raises:
+        OSError: the disk is full, for example; the file that was there is still there.
+    """
+    text = json.dumps({"format": FORMAT, **progress}, default=lambda value: np.asarray(value).tolist())
+    with written_whole(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, allow_pickle=False, progress=np.array(text), **state)
+
+
+def read_state(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    """What `write_state` wrote.
+
+    Raises:
+        ValueError: a damaged file, or another one.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            state = dict(file)
+        progress = json.loads(str(state.pop("progress")))
+        if progress["format"] != FORMAT:
+            raise ValueError(f"format {progress['format']}")
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"Expected the state of a training, format {FORMAT}. Received: {path}, which cannot be used: {error}. "
+            "Move it away to begin anew."
+        ) from error
+    return progress, state
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A path to write to, which takes the place of `path` when all of it has reached the disk.
+
+    Whatever happens before, a full disk or a kill, leaves `path` as it was.
+
+    Raises:
+        OSError: with `path` in it.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")  # always the same: the next one replaces what a kill has left
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        kept = "The one before is kept" if path.exists() else "There is none from before"
+        raise OSError(error.errno, f"{error.strerror or error}, while writing. {kept}", str(path)) from error
+
+
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _arrays(kind: str, variables: Sequence[keras.Variable]) -> dict[str, np.ndarray]:
+    values = [keras.ops.convert_to_numpy(variable) for variable in variables]
+    # numpy stores bfloat16 as bytes without a meaning; float32 holds it exactly.
+    return {f"{kind}_{i}": v.astype(np.float32) if v.dtype.kind == "V" else v for i, v in enumerate(values)}
+
+
+def _assign(kind: str, variables: Sequence[keras.Variable], state: dict[str, np.ndarray]) -> None:
+    n = sum(name.startswith(kind) for name in state)
+    values = [state[f"{kind}_{i}"] for i in range(n)]
+    expected, found = [value.shape for value in values], [tuple(variable.shape) for variable in variables]
+    if expected != found:
+        raise ValueError(
+            f"Expected the {kind}s that the training had when it was stored, of the shapes {expected}. Received: a model "
+            f"or an optimizer with {found}. Make it as it was, or move the file away to begin anew."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
