@@ -1,4 +1,4 @@
-"""The graph of layers inside a Keras model, and where its training begins: the only file of this package that uses what Keras keeps private."""
+"""What Keras keeps private, which no other file of this package uses: the graph of layers inside a model, mostly."""
 
 from collections.abc import Callable
 from functools import partial

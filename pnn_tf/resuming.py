@@ -40,7 +40,7 @@ class BackupAndResume(keras.callbacks.Callback):
     Args:
         path: of the file, such as "last.npz". A new one is written beside it, and takes its place when it is whole.
         batches: those of the training.
-        save_freq: number of steps after which to store the state, besides the end of each epoch; "epoch" for that alone.
+        save_freq: number of steps after which to store the state, besides the end of each epoch; "epoch" for none.
         others: callbacks whose numbers are stored as well, such as `EarlyStopping`, which counts epochs without
             progress and keeps the best weights, `ReduceLROnPlateau`, or `ModelCheckpoint(save_best_only=True)`.
 
@@ -48,8 +48,8 @@ class BackupAndResume(keras.callbacks.Callback):
         ValueError: a save_freq that is neither "epoch" nor an int >= 1; in `fit`, a path with something else, or with
             the state of another model, other batches, or another number of steps; batches that are not those of
             `dataset`.
-        OSError: in `fit`, when the state cannot be stored, as on a full disk. The last one that was is still there: make
-            room, and start again.
+        OSError: in `fit`, when the state cannot be stored, as on a full disk, with the path. The one before is still
+            there: make room, and start again.
 
     ```python
     backup = pnn_tf.BackupAndResume("last.npz", batches, save_freq=500)

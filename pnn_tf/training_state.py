@@ -70,7 +70,7 @@ def read_state(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
         ValueError: a damaged file, or another one.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             state = dict(file)
         progress = json.loads(str(state.pop("progress")))
         if progress["format"] != FORMAT:
@@ -120,9 +120,11 @@ def _assign(kind: str, variables: Sequence[keras.Variable], state: dict[str, np.
     values = [state[f"{kind}_{i}"] for i in range(n)]
     expected, found = [value.shape for value in values], [tuple(variable.shape) for variable in variables]
     if expected != found:
+        wrong = [i for i in range(min(n, len(found))) if expected[i] != found[i]]
+        which = f", and in place of {expected[wrong[0]]} the shape {found[wrong[0]]}" if wrong else ""
         raise ValueError(
-            f"Expected the {kind}s that the training had when it was stored, of the shapes {expected}. Received: a model "
-            f"or an optimizer with {found}. Make it as it was, or move the file away to begin anew."
+            f"Expected the model, the optimizer and the metrics that the state is of, with {n} {kind}s. "
+            f"Received: {len(found)}{which}. Make them as they were, or move the file away to begin anew."
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -1,7 +1,5 @@
 """A training that is stopped at any step ends as one that is not."""
 
-import itertools
-
 import keras
 import numpy as np
 import pytest
@@ -97,3 +95,77 @@ def test_a_training_that_was_stopped_ends_as_one_that_was_not(whole, stops, tmp_
         with pytest.raises(Stop):
             train(tmp_path / "last.npz", stop)
     assert_same(train(tmp_path / "last.npz"), whole)
+
+
+def test_several_steps_in_one_execution(tmp_path):
+    """Keras runs whole executions: an epoch of 8 steps takes 9."""
+    options = {"steps_per_execution": 3, "run_eagerly": False, "save_freq": 2}
+    whole = train(tmp_path / "whole.npz", **options)
+    assert int(whole[0].optimizer.iterations) == EPOCHS * 9
+    with pytest.raises(Stop):
+        train(tmp_path / "last.npz", StopAfter(15), **options)
+    assert_same(train(tmp_path / "last.npz", **options), whole)
+    with pytest.raises(ValueError, match=r"steps_per_execution \[8, 3\]. Received: \[8, 1\]"):
+        train(tmp_path / "last.npz")
+
+
+def test_a_training_that_is_done_is_given_at_once_and_goes_on_with_more_epochs(whole, tmp_path):
+    train(tmp_path / "last.npz", epochs=2)
+    again = train(tmp_path / "last.npz", epochs=2)
+    assert int(again[0].optimizer.iterations) == 2 * STEPS and again[1].epoch == [0, 1]
+    assert_same(train(tmp_path / "last.npz"), whole)
+    again[0].fit(make_batches().dataset, steps_per_epoch=1, epochs=3, shuffle=False, verbose=0)  # as any other model
+    assert int(again[0].optimizer.iterations) == 2 * STEPS + 3
+
+
+def early_stopping(path, *stops):
+    early = keras.callbacks.EarlyStopping("loss", mode="max", patience=2, restore_best_weights=True)
+    backup = BackupAndResume(path, make_batches(), others=[early])
+    model = compiled()
+    callbacks = [early, *stops, backup]
+    return model, model.fit(backup.dataset, steps_per_epoch=4, epochs=9, callbacks=callbacks, shuffle=False, verbose=0)
+
+
+def test_a_training_that_was_stopped_early_stays_so(tmp_path):
+    """Its loss falls, so that the first epoch is best where the loss is to be high."""
+    whole = early_stopping(tmp_path / "whole.npz")
+    assert whole[1].epoch == [0, 1, 2]
+    with pytest.raises(Stop):
+        early_stopping(tmp_path / "last.npz", StopAfter(10))
+    for _ in range(2):
+        assert_same(early_stopping(tmp_path / "last.npz"), whole)
+
+
+def test_a_variable_is_read_when_the_stream_begins():
+    batches, step = make_batches(), tf.Variable(5, dtype=tf.int64)
+    stream = batches.dataset_from(step).map(lambda x, y: x["theta"])
+    for n in (5, 400):
+        step.assign(n)
+        expected = next(iter(batches.dataset_from(n)))[0]["theta"]
+        np.testing.assert_array_equal(next(iter(stream)), expected)
+
+
+def test_what_cannot_go_on_is_named(tmp_path):
+    path = tmp_path / "last.npz"
+    train(path, epochs=1)
+    other = parametric_network(1, units=(9,), theta_scale=1.0)
+    other.compile("adam", "binary_crossentropy")
+    with pytest.raises(ValueError, match=r"with 21 variables. Received: 21, and in place of \(1, 8\) .* \(1, 9\)"):
+        train(path, model=other)
+    with pytest.raises(ValueError, match=r"steps_per_execution \[8, 1\]. Received: \[7, 1\]"):
+        train(path, steps=7)
+    for backup, message in (
+        (
+            BackupAndResume(path, make_batches(399)),
+            r"batch_size and strata .*'signal 0', 40.* Received.*'signal 0', 39",
+        ),
+        (BackupAndResume(tmp_path / "new.npz", make_batches()), "Expected batches from `dataset`"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            compiled().fit(make_batches().dataset, steps_per_epoch=1, callbacks=[backup], shuffle=False, verbose=0)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"last.npz, which cannot be used: .* Move it away"):
+        train(path)
+    for save_freq in (0, "batch", 1.5):
+        with pytest.raises(ValueError, match="save_freq"):
+            BackupAndResume(path, make_batches(), save_freq=save_freq)
