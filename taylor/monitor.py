@@ -125,14 +125,14 @@ class TaylorMonitor(keras.callbacks.Callback):
         if records and self._path is not None:
             self._write_anew(self._path)
         self._epoch = self.records[-1].epoch if self.records else 0
-        if not self.records or self.records[-1].step < step:
+        if not self.records or self._is_due():
             self._record()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping | None = None) -> None:
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Mapping | None = None) -> None:
-        if isinstance(self._every, int) and self._step() - self.records[-1].step >= self._every:
+        if self._is_due():
             self._record()
 
     def on_epoch_end(self, epoch: int, logs: Mapping | None = None) -> None:
@@ -186,6 +186,9 @@ class TaylorMonitor(keras.callbacks.Callback):
                 f"Expected to go on with the training that {where} has records of, up to step {records[-1].step}. "
                 f"Received: another network, or other weights, at step {step}. {way_out}"
             )
+
+    def _is_due(self) -> bool:
+        return isinstance(self._every, int) and self._step() - self.records[-1].step >= self._every
 
     def _step(self) -> int:
         return int(self.model.optimizer.iterations)

@@ -2,64 +2,89 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
+import pnn_tf
+import taylor
 from tests.problems import GaussianOnUniform
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* files are left out")
 ROOT = Path(__file__).parent.parent.parent
-EPOCHS, STEPS = 3, 100
+EPOCHS, STEPS = 3, 60
 SHARES = (0.4, 0.25, 0.2, 0.1, 0.04, 0.01)  # of the events, file by file; the seventh has none
 
-TRAINING = """
-import json, os, signal, sys
-import keras, numpy as np
-import pnn_tf
-from tests.problems import GaussianOnUniform
 
-events, folder, epochs, steps, kill_at, kill_in_save = *sys.argv[1:3], *map(int, sys.argv[3:])
+class Stop(Exception):
+    pass
 
-class Kill(keras.callbacks.Callback):
+
+class KillAt(keras.callbacks.Callback):
+    """Ends this process, or raises an exception in its place, when so many steps are done."""
+
+    def __init__(self, step, exception=None):
+        super().__init__()
+        self.step, self.exception = step, exception
+
     def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.optimizer.iterations) == kill_at:
+        if int(self.model.optimizer.iterations) == self.step:
+            if self.exception is not None:
+                raise self.exception
             os.kill(os.getpid(), signal.SIGKILL)
 
-points = GaussianOnUniform().theta
-batches = pnn_tf.sharded_batches(
-    events, features=["x"], theta="theta", label="label", batch_size=256, buffer_events=67_000,
-    background_theta=pnn_tf.Identical(points), on_error="skip",
-)
-assert sum(s.size for s in batches.strata) > 95_000 and max(s.size for s in batches.strata) > 45_000  # read in parts
-model = pnn_tf.parametric_network(1, units=(16,), theta_scale=1.0, dropout=0.25, seed=1)
-model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=[pnn_tf.StreamingAUC()])
-if kill_in_save:
-    fsync, n_saves = os.fsync, iter(range(kill_in_save))
-    os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL) if next(n_saves, None) is None else fsync(file)
-backup = pnn_tf.BackupAndResume(f"{folder}/last.npz", batches, save_freq=30)
-history = model.fit(
-    backup.dataset, steps_per_epoch=steps, epochs=epochs, callbacks=[Kill(), backup], shuffle=False, verbose=0
-)
-np.savez(f"{folder}/result.npz", *model.get_weights(), history=json.dumps([history.epoch, history.history]))
-"""
+
+def train(events, folder, kill=None, kill_in_save=None):
+    """What a user writes. `kill` is a callback; `kill_in_save` the number of the save that does not come to its end."""
+    batches = pnn_tf.sharded_batches(
+        events,
+        features=["x"],
+        theta="theta",
+        label="label",
+        batch_size=256,
+        buffer_events=67_000,
+        background_theta=pnn_tf.Identical(GaussianOnUniform().theta),
+        on_error="skip",
+    )
+    assert sum(stratum.size for stratum in batches.strata) == 100_000
+    assert len(batches.strata) == 6 and max(stratum.size for stratum in batches.strata) > 45_000  # read in parts
+    assert [Path(out.path).name for out in batches.left_out] == ["damaged.parquet"]
+    model = pnn_tf.parametric_network(1, units=(16,), theta_scale=1.0, dropout=0.25, seed=1)
+    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=[pnn_tf.StreamingAUC()])
+    held_out = {"features": np.linspace(-3, 3, 50)[:, None], "theta": np.zeros((50, 1))}
+    monitor = taylor.TaylorMonitor(held_out, every=25, path=folder / "monitor.jsonl", order=1)
+    if kill_in_save is not None:
+        fsync, earlier = os.fsync, iter(range(kill_in_save))
+        os.fsync = lambda file: fsync(file) if next(earlier, None) is not None else os.kill(os.getpid(), signal.SIGKILL)
+    backup = pnn_tf.BackupAndResume(folder / "last.npz", batches, save_freq=20)
+    history = model.fit(
+        backup.dataset,
+        steps_per_epoch=STEPS,
+        epochs=EPOCHS,
+        callbacks=[monitor, *([] if kill is None else [kill]), backup],
+        shuffle=False,
+        verbose=0,
+    )
+    np.savez(folder / "result.npz", *model.get_weights(), history=json.dumps([history.epoch, history.history]))
 
 
-@pytest.fixture
-def shards(tmp_path):
-    """Seven files of 100 000 events: one is empty, one damaged, and a hypothesis is in one file only."""
+@pytest.fixture(scope="module")
+def events(tmp_path_factory):
+    """Eight files of 100 000 events: one is empty, one damaged, and a hypothesis is in one of them only."""
     features, theta, label = GaussianOnUniform().sample(100_000, seed=1)
-    first, rest = np.flatnonzero((theta == -2) & (label == 1)), np.flatnonzero((theta != -2) | (label == 0))
-    ends = np.cumsum([int(share * len(rest)) for share in SHARES])[:-1]
-    files = [*np.split(rest, ends), rest[:0]]
-    files[1] = np.random.default_rng(0).permutation(np.concatenate([files[1], first]))
-    folder = tmp_path / "events"
-    folder.mkdir()
+    alone = (theta == -2) & (label == 1)
+    rest = np.flatnonzero(~alone)
+    files = [*np.split(rest, np.cumsum([int(share * len(rest)) for share in SHARES])[:-1]), rest[:0]]
+    files[1] = np.random.default_rng(0).permutation(np.concatenate([files[1], np.flatnonzero(alone)]))
+    folder = tmp_path_factory.mktemp("events")
     for i, rows in enumerate(files):
         table = pyarrow.table({"x": features[rows, 0], "theta": theta[rows], "label": label[rows]})
         parquet.write_table(table, folder / f"{i}.parquet", row_group_size=5000)
@@ -67,29 +92,51 @@ def shards(tmp_path):
     return folder
 
 
-def run(events, folder, kill_at=0, kill_in_save=0):
-    folder.mkdir(exist_ok=True)
-    child = [sys.executable, "-c", TRAINING, events, folder, *map(str, (EPOCHS, STEPS, kill_at, kill_in_save))]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(child, env=environment, capture_output=True, text=True, timeout=600, check=False)
+def assert_same(folder, expected):
+    with np.load(folder / "result.npz") as found, np.load(expected / "result.npz") as right:
+        assert found.files == right.files
+        for name in set(found.files) - {"history"}:
+            np.testing.assert_allclose(found[name], right[name], atol=1e-6)  # the order of sums of several threads
+        (epochs, history), (of_whole, right) = (json.loads(str(file["history"])) for file in (found, right))
+    assert epochs == of_whole == list(range(EPOCHS)) and history.keys() == right.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(values, right[name], atol=1e-5)
+    records, of_whole = (taylor.read_monitor(path / "monitor.jsonl") for path in (folder, expected))
+    assert [record.step for record in records] == [record.step for record in of_whole]
+    for one, other in zip(records, of_whole, strict=True):
+        np.testing.assert_allclose(one.importance.mean, other.importance.mean, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def whole(events, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    train(events, folder)
+    return folder
+
+
+def test_a_training_from_files_that_is_stopped_ends_as_one_that_is_not(events, whole, tmp_path):
+    with pytest.raises(Stop):
+        train(events, tmp_path, KillAt(87, Stop()))
+    train(events, tmp_path)
+    assert_same(tmp_path, whole)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from tests.pnn_tf.test_out_of_core import KillAt, train
+events, folder, step, save = sys.argv[1:]
+train(Path(events), Path(folder), KillAt(int(step)), int(save) if save else None)
+"""
 
 
 @pytest.mark.slow
-def test_a_training_from_files_that_is_killed_and_started_again_ends_as_one_that_is_not(shards, tmp_path):
-    done = run(shards, tmp_path / "whole")
-    assert done.returncode == 0, done.stderr
-    kills = np.sort(np.random.default_rng(7).choice(np.arange(31, EPOCHS * STEPS), 3, replace=False)).tolist()
-    for kill in (*({"kill_at": n} for n in kills[:2]), {"kill_in_save": 2}, {"kill_at": kills[2]}):
-        killed = run(shards, tmp_path / "killed", **kill)
-        assert killed.returncode == -9, killed.stderr
-    assert (tmp_path / "killed" / "last.npz").exists()
-    done = run(shards, tmp_path / "killed")
-    assert done.returncode == 0 and "1 out of 8 files are left out" in done.stderr
-    with np.load(tmp_path / "whole" / "result.npz") as whole, np.load(tmp_path / "killed" / "result.npz") as killed:
-        assert whole.files == killed.files
-        for name in set(whole.files) - {"history"}:
-            np.testing.assert_allclose(killed[name], whole[name], atol=1e-6)  # sums of several threads
-        (epochs, history), (of_whole, expected) = (json.loads(str(file["history"])) for file in (killed, whole))
-    assert epochs == of_whole == [0, 1, 2] and history.keys() == expected.keys()
-    for name, values in history.items():
-        np.testing.assert_allclose(values, expected[name], atol=1e-5)
+def test_a_training_from_files_that_is_killed_ends_as_one_that_is_not(events, whole, tmp_path):
+    kills = np.sort(np.random.default_rng(7).choice(np.arange(21, EPOCHS * STEPS), 3, replace=False)).tolist()
+    for step, save in ((kills[0], ""), (-1, 1), (kills[1], ""), (kills[2], ""), (-1, "")):
+        child = [sys.executable, "-c", CHILD, events, tmp_path, str(step), str(save)]
+        run = subprocess.run(
+            child, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert run.returncode == (0 if (step, save) == (-1, "") else -signal.SIGKILL), run.stderr
+    assert_same(tmp_path, whole)
