@@ -1,15 +1,15 @@
 """The state of a training in one file: all numbers that the next step depends on, written whole or not at all."""
 
 import json
-import os
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+
+from pnn_tf.whole_file import written_whole
 
 FORMAT = 1
 
@@ -81,28 +81,6 @@ def read_state(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
             "Move it away to begin anew."
         ) from error
     return progress, state
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A path to write to, which takes the place of `path` when all of it has reached the disk.
-
-    Whatever happens before, a full disk or a kill, leaves `path` as it was.
-
-    Raises:
-        OSError: with `path` in it.
-    """
-    temporary = path.with_name(f"{path.name}.tmp")  # always the same: the next one replaces what a kill has left
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        kept = "The one before is kept" if path.exists() else "There is none from before"
-        raise OSError(error.errno, f"{error.strerror or error}, while writing. {kept}", str(path)) from error
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:

@@ -21,6 +21,7 @@ from taylor.importance import OF_EVENTS, mean_abs_coefficients
 from taylor.response import Events
 from taylor.result import RankedFeature, TaylorImportance
 from taylor.warning import warn
+from taylor.whole_file import naming, written_whole
 
 FORMAT = 1
 N_SCALARS = 20  # features that TensorBoard is shown
@@ -72,6 +73,7 @@ class TaylorMonitor(keras.callbacks.Callback):
     Raises:
         ValueError: `every` out of range, metrics without label; records, in the file or of a monitor that is used
             again, of another analysis, or of another network than the one that training goes on with.
+        OSError: in `fit`, a record that cannot be stored, as on a full disk; those before are kept.
     """
 
     def __init__(
@@ -200,7 +202,7 @@ class TaylorMonitor(keras.callbacks.Callback):
         if self._path is not None and len(self.records) == 1:
             self._write_anew(self._path)
         elif self._path is not None:
-            with open(self._path, "a", encoding="utf-8") as file:
+            with naming(self._path), open(self._path, "a", encoding="utf-8") as file:
                 file.write(_line(self.records[-1]))
         if self._writer is not None:
             with self._writer.as_default(step=self.records[-1].step):
@@ -236,13 +238,9 @@ class TaylorMonitor(keras.callbacks.Callback):
         return np.concatenate([analysis.respond(tensors)[: rows.stop - rows.start] for tensors, rows in chunks])
 
     def _write_anew(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.tmp")
-        lines = map(_line, self.records)
-        temporary.write_text(
-            _header(self.records[0].importance.features, self._architecture) + "".join(lines), encoding="utf-8"
-        )
-        temporary.replace(path)
+        header = _header(self.records[0].importance.features, self._architecture)
+        with written_whole(path) as temporary:
+            temporary.write_text(header + "".join(map(_line, self.records)), encoding="utf-8")
 
 
 def read_monitor(path: str | os.PathLike) -> list[MonitorRecord]:
