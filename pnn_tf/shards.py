@@ -163,10 +163,12 @@ class ShardReader:
         """The events of a row group, at most ROWS_PER_PART at a time.
 
         Raises:
-            Unreadable: the row group cannot be read, or the file has changed since it was opened.
+            Unreadable: the row group cannot be read, or has values beyond those that the file says are its extremes, or
+                the file has changed since it was opened.
         """
         pa, parquet = _pyarrow()
         row = shard.first_row + sum(shard.sizes[:row_group])
+        extremes = _extremes(shard, row_group, self.features)
         try:
             if _version(shard.path) != shard.version:
                 raise Unreadable("it has changed since it was first read")
@@ -178,7 +180,12 @@ class ShardReader:
                 for batch in file.iter_batches(
                     ROWS_PER_PART, row_groups=[row_group], columns=self.columns, use_threads=False
                 ):
-                    yield self._events(batch, row)
+                    events = self._events(batch, row)
+                    beyond = (events.features < extremes[0]) | (events.features > extremes[1])
+                    if beyond.any():
+                        name = self.features[np.argmax(beyond.any(axis=0))]
+                        raise Unreadable(f"its row group {row_group} is damaged: {name!r} passes its stated extremes")
+                    yield events
                     row += len(batch)
         except (OSError, pa.ArrowException) as error:
             what = f"its row group {row_group}" if os.path.exists(shard.path) else "it"
@@ -231,6 +238,19 @@ class ShardReader:
         if not finite.all():
             for i in np.flatnonzero(~finite.all(axis=0)):
                 yield f"the column {names[i]!r} is NaN, infinite or missing", ~finite[:, i]
+
+
+def _extremes(shard: Shard, row_group: int, names: Sequence[str]) -> np.ndarray:
+    """(2, n_names) least and largest value of each column as the file states them; NaN where it does not."""
+    chunks = [shard.metadata.row_group(row_group).column(i) for i in range(shard.metadata.num_columns)]
+    stated = {chunk.path_in_schema: chunk.statistics for chunk in chunks}
+    extremes = np.full((2, len(names)), np.nan)
+    for i, name in enumerate(names):
+        found = stated[name]
+        if found is not None and found.has_min_max and isinstance(found.min, (int, float)):  # half floats are bytes
+            extremes[:, i] = found.min, found.max
+    with np.errstate(over="ignore"):
+        return extremes.astype(np.float32)
 
 
 def _version(path: str) -> tuple[int, int]:

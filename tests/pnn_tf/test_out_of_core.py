@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import pnn_tf
 import taylor
@@ -20,7 +21,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* files are left out")
 ROOT = Path(__file__).parent.parent.parent
-EPOCHS, STEPS = 3, 60
+EPOCHS, STEPS = 3, 120
 SHARES = (0.4, 0.25, 0.2, 0.1, 0.04, 0.01)  # of the events, file by file; the seventh has none
 
 
@@ -60,11 +61,11 @@ def train(events, folder, kill=None, kill_in_save=None):
     model = pnn_tf.parametric_network(1, units=(16,), theta_scale=1.0, dropout=0.25, seed=1)
     model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=[pnn_tf.StreamingAUC()])
     held_out = {"features": np.linspace(-3, 3, 50)[:, None], "theta": np.zeros((50, 1))}
-    monitor = taylor.TaylorMonitor(held_out, every=25, path=folder / "monitor.jsonl", order=1)
+    monitor = taylor.TaylorMonitor(held_out, every=50, path=folder / "monitor.jsonl", order=1)
     if kill_in_save is not None:
         fsync, earlier = os.fsync, iter(range(kill_in_save))
         os.fsync = lambda file: fsync(file) if next(earlier, None) is not None else os.kill(os.getpid(), signal.SIGKILL)
-    backup = pnn_tf.BackupAndResume(folder / "last.npz", batches, save_freq=20)
+    backup = pnn_tf.BackupAndResume(folder / "last.npz", batches, save_freq=30)
     history = model.fit(
         backup.dataset,
         steps_per_epoch=STEPS,
@@ -116,7 +117,28 @@ def whole(events, tmp_path_factory):
 
 def test_a_training_from_files_that_is_stopped_ends_as_one_that_is_not(events, whole, tmp_path):
     with pytest.raises(Stop):
-        train(events, tmp_path, KillAt(87, Stop()))
+        train(events, tmp_path, KillAt(157, Stop()))
+    train(events, tmp_path)
+    assert_same(tmp_path, whole)
+
+
+class Lose(keras.callbacks.Callback):
+    """Renames a file after some steps, of the 360 of which 256 may have been made by then."""
+
+    def __init__(self, path, step):
+        super().__init__()
+        self.path, self.step = path, step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == self.step:
+            self.path.rename(self.path.with_suffix(".gone"))
+
+
+def test_a_training_goes_on_when_a_file_that_vanished_is_back(events, whole, tmp_path):
+    path = events / "0.parquet"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"0\.parquet: it cannot be read"):
+        train(events, tmp_path, Lose(path, 50))
+    path.with_suffix(".gone").rename(path)
     train(events, tmp_path)
     assert_same(tmp_path, whole)
 
@@ -132,7 +154,7 @@ train(Path(events), Path(folder), KillAt(int(step)), int(save) if save else None
 
 @pytest.mark.slow
 def test_a_training_from_files_that_is_killed_ends_as_one_that_is_not(events, whole, tmp_path):
-    kills = np.sort(np.random.default_rng(7).choice(np.arange(21, EPOCHS * STEPS), 3, replace=False)).tolist()
+    kills = np.sort(np.random.default_rng(7).choice(np.arange(31, EPOCHS * STEPS), 3, replace=False)).tolist()
     for step, save in ((kills[0], ""), (-1, 1), (kills[1], ""), (kills[2], ""), (-1, "")):
         child = [sys.executable, "-c", CHILD, events, tmp_path, str(step), str(save)]
         run = subprocess.run(
