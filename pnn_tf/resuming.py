@@ -8,9 +8,9 @@ each process); and it overwrites its two files one after the other, so that a ki
 import inspect
 import numbers
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -64,7 +64,7 @@ class BackupAndResume(keras.callbacks.Callback):
         path: str | os.PathLike,
         batches: BalancedBatches,
         *,
-        save_freq: int | str = "epoch",
+        save_freq: int | Literal["epoch"] = "epoch",
         others: Sequence[keras.callbacks.Callback] = (),
     ):
         super().__init__()
@@ -183,7 +183,7 @@ class _PassOver:
     def __init__(self, model: keras.Model, state: dict[str, np.ndarray], n_batches: int):
         self._model, self._state, self._n_left = model, state, n_batches
         train = model.train_function
-        self._train = train._train if isinstance(train, _PassOver) else train
+        self._train: Callable = train._train if isinstance(train, _PassOver) else train
         self._logs: dict | None = None
 
     def __call__(self, iterator: Any) -> dict:
@@ -203,7 +203,7 @@ def _identity(batches: BalancedBatches) -> list:
 
 def _numbers_of(callback: keras.callbacks.Callback) -> dict[str, Any]:
     """What a callback counts: not its arguments, of which Keras turns the sign of `min_delta` in the first epoch."""
-    arguments = {name for kind in type(callback).__mro__ for name in inspect.signature(kind.__init__).parameters}
+    arguments = {name for kind in type(callback).__mro__ for name in inspect.signature(kind).parameters}
     return {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in vars(callback).items()

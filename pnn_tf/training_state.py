@@ -1,5 +1,6 @@
 """The state of a training in one file: all numbers that the next step depends on, written whole or not at all."""
 
+import io
 import json
 import zipfile
 from collections.abc import Sequence
@@ -59,8 +60,11 @@ def write_state(path: Path, progress: dict, state: dict[str, np.ndarray]) -> Non
         OSError: the disk is full, for example; the file that was there is still there.
     """
     text = json.dumps({"format": FORMAT, **progress}, default=lambda value: np.asarray(value).tolist())
-    with written_whole(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, allow_pickle=False, progress=np.array(text), **state)
+    content = io.BytesIO()  # a disk that is full in the middle of it leaves NumPy with a file that it cannot close
+    arrays: dict[str, Any] = {"progress": np.array(text), **state}
+    np.savez(content, **arrays)
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def read_state(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
