@@ -120,9 +120,12 @@ def test_a_training_that_is_done_is_given_at_once_and_goes_on_with_more_epochs(w
 
 def early_stopping(path, *stops):
     early = keras.callbacks.EarlyStopping("loss", mode="max", patience=2, restore_best_weights=True)
-    backup = BackupAndResume(path, make_batches(), others=[early])
+    best = keras.callbacks.ModelCheckpoint(
+        path.with_suffix(".weights.h5"), "loss", mode="max", save_best_only=True, save_weights_only=True
+    )
+    backup = BackupAndResume(path, make_batches(), others=[early, best])
     model = compiled()
-    callbacks = [early, *stops, backup]
+    callbacks = [early, best, *stops, backup]
     return model, model.fit(backup.dataset, steps_per_epoch=4, epochs=9, callbacks=callbacks, shuffle=False, verbose=0)
 
 
@@ -133,7 +136,12 @@ def test_a_training_that_was_stopped_early_stays_so(tmp_path):
     with pytest.raises(Stop):
         early_stopping(tmp_path / "last.npz", StopAfter(10))
     for _ in range(2):
-        assert_same(early_stopping(tmp_path / "last.npz"), whole)
+        found = early_stopping(tmp_path / "last.npz")
+        assert_same(found, whole)
+    saved = compiled()
+    saved.load_weights(tmp_path / "last.weights.h5")  # of the first epoch, which a later one did not replace
+    for weight, expected in zip(saved.get_weights(), found[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
 
 
 def test_a_variable_is_read_when_the_stream_begins():
