@@ -27,6 +27,7 @@ from pnn_tf.onnx_export import export_onnx
 from pnn_tf.parquet import LeftOut
 from pnn_tf.per_hypothesis import PerHypothesis
 from pnn_tf.pipeline import BalancedBatches, balanced_batches
+from pnn_tf.resuming import BackupAndResume
 from pnn_tf.score_counts import ScoreCounts, count_scores
 from pnn_tf.served import load_savedmodel
 from pnn_tf.shard_sums import Columns, Total
@@ -39,6 +40,7 @@ from pnn_tf.theta import Binned, Identical, Uniform
 __all__ = [
     "AffineConditioning",
     "Agreement",
+    "BackupAndResume",
     "BalancedBatches",
     "Binned",
     "Calibration",

@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from pnn_tf import checks
+from pnn_tf.whole_file import written_whole
 
 # float32 has no score between HIGHEST and 1: what lies beyond counts as 1. Those near 0 reach down to LOWEST.
 LOWEST, HIGHEST = 1e-38, 1 - 2.0**-25
@@ -98,8 +99,11 @@ class Calibration:
                 raise ValueError(f"Expected {name} that increase at each theta, at least two and all finite.")
 
     def save(self, path: str | os.PathLike) -> None:
-        """Stores it as arrays, by `numpy.savez`."""
-        with open(path, "wb") as file:  # by its name alone, NumPy would add a suffix to it
+        """Stores it as arrays, by `numpy.savez`. Where that fails, as on a full disk, a file from before stays."""
+        with (
+            written_whole(path) as temporary,
+            open(temporary, "wb") as file,
+        ):  # by its name alone, NumPy would add a suffix to it
             np.savez(file, **asdict(self))
 
     @classmethod

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pnn_tf.shard_sums import Part, Total, Work
+from pnn_tf.whole_file import written_whole
 
 
 class Finished:
@@ -43,11 +44,11 @@ class Finished:
         if self._folder is None:
             return
         try:
-            _write_whole(self._files[number], pickle.dumps(result))
+            with written_whole(self._files[number]) as path:
+                path.write_bytes(pickle.dumps(result))
         except OSError as error:
             warnings.warn(
-                f"{self._files[number]} cannot be written: {error}. The work goes on, but what it does from here on is "
-                "done again if it is stopped.",
+                f"What is done cannot be kept: {error}. The work goes on, but would be done again if it is stopped.",
                 UserWarning,
                 stacklevel=4,
             )
@@ -62,8 +63,8 @@ class Finished:
         if not file.exists():
             if any(self._folder.glob("part-*.pickle")):
                 raise ValueError(f"Expected progress to be a folder of one call. Received: {self._folder}, of no call.")
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(file, mine.encode())
+            with written_whole(file) as path:
+                path.write_text(mine)
         elif file.read_text() != mine:
             raise ValueError(
                 f"Expected progress to be a folder of this call. Received: {self._folder}, which has the work of "
@@ -71,14 +72,3 @@ class Finished:
                 "it."
             )
 
-
-def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The graph of layers inside a Keras model: the only file of this package that uses what Keras keeps private."""
+"""What Keras keeps private, which no other file of this package uses: the graph of layers inside a model, mostly."""
 
 from collections.abc import Callable
 from functools import partial
@@ -48,3 +48,8 @@ def evaluate(model: keras.Model, inputs: list, call: Callable) -> list:
     """
     outputs: Any = model._run_through_graph(inputs, operation_fn=lambda operation: partial(call, operation))
     return keras.tree.flatten(outputs)
+
+
+def begin_at(model: keras.Model, epoch: int | None) -> None:
+    """Lets the `fit` that has called `on_train_begin` begin at an epoch; None for that of its `initial_epoch`."""
+    model._initial_epoch = epoch

@@ -113,9 +113,11 @@ class TableReader:
         """The rows of a row group, as batches of Arrow of at most `n_rows`, with the number of the first row of each.
 
         Raises:
-            Unreadable: the row group cannot be read, or the file has changed since it was opened.
+            Unreadable: the row group cannot be read, or has values beyond those that the file says are its extremes, or
+                the file has changed since it was opened.
         """
         pa, parquet = _pyarrow()
+        extremes = _extremes(shard, row_group, self.kinds)
         row = shard.first_row + sum(shard.sizes[:row_group])
         try:
             if _version(shard.path) != shard.version:
@@ -128,11 +130,28 @@ class TableReader:
                 for batch in file.iter_batches(
                     n_rows or ROWS_PER_PART, row_groups=[row_group], columns=list(self.kinds), use_threads=False
                 ):
+                    for name, (low, high) in extremes.items():
+                        values = numbers(batch.column(name))
+                        if ((values < low) | (values > high)).any():
+                            raise Unreadable(
+                                f"its row group {row_group} is damaged: {name!r} passes its stated extremes"
+                            )
                     yield batch, row
                     row += len(batch)
         except (OSError, pa.ArrowException) as error:
             what = f"its row group {row_group}" if os.path.exists(shard.path) else "it"
             raise Unreadable(f"{what} cannot be read: {_first_line(error)}") from error
+
+
+def _extremes(shard: Shard, row_group: int, names: Iterable[str]) -> dict[str, tuple[float, float]]:
+    """Least and largest value of each column of numbers, as the file states them; without those where it does not."""
+    columns = [shard.metadata.row_group(row_group).column(i) for i in range(shard.metadata.num_columns)]
+    stated = {column.path_in_schema: column.statistics for column in columns}
+    return {
+        name: (found.min, found.max)
+        for name in names
+        if (found := stated[name]) is not None and found.has_min_max and isinstance(found.min, int | float)
+    }
 
 
 def _version(path: str) -> tuple[int, int]:

@@ -54,17 +54,22 @@ class BalancedBatches:
         """The stream from its first batch on."""
         return self.dataset_from(0)
 
-    def dataset_from(self, step: int) -> tf.data.Dataset:
+    def dataset_from(self, step: int | tf.Variable) -> tf.data.Dataset:
         """The stream from batch `step` on: what `dataset.skip(step)` gives, without making the batches before.
 
-        To go on after a stop, `model.fit(batches.dataset_from(n), ...)` with the number n of steps done. After k epochs
-        that is k * steps_per_epoch, with steps_per_epoch rounded up to a multiple of `steps_per_execution`: Keras runs
-        whole executions.
+        An int64 variable is read whenever the stream is begun. For a training that goes on after a stop, see
+        `BackupAndResume`.
         """
-        block, skipped = divmod(operator.index(step), self._n_steps)
-        if block < 0:
+
+        def stream_from(step):
+            return self._blocks(step // self._n_steps).prefetch(2).unbatch().skip(step % self._n_steps)
+
+        if isinstance(step, tf.Variable):
+            stream = tf.data.Dataset.from_tensors(0).flat_map(lambda _: stream_from(step.read_value()))
+        elif operator.index(step) >= 0:
+            stream = stream_from(operator.index(step))
+        else:
             raise ValueError(f"Expected step >= 0. Received: step={step}")
-        stream = self._blocks(block).prefetch(2).unbatch().skip(skipped)
         options = tf.data.Options()
         options.experimental_optimization.apply_default_optimizations = False  # they would copy the data once more
         return stream.with_options(options)

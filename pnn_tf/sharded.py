@@ -117,10 +117,11 @@ def sharded_batches(
     paths = parquet.find(paths)
     events = index(paths, reader, found, on_error)
     if events.left_out:
-        n_files, n = len({out.path for out in events.left_out}), sum(out.n_events or 0 for out in events.left_out)
+        n_files, n = len({out.path for out in events.left_out}), [out.n_events for out in events.left_out]
+        unknown = f", and files of unknown size: {n.count(None)}" if None in n else ""
         warnings.warn(
-            f"{n} events of {n_files} out of {len(paths)} files are left out: see `left_out`. The first of it is "
-            f"{events.left_out[0]}",
+            f"{sum(filter(None, n))} events of {n_files} out of {len(paths)} files are left out{unknown}: see "
+            f"`left_out`. The first of it is {events.left_out[0]}",
             UserWarning,
             stacklevel=2,
         )
@@ -150,7 +151,7 @@ def sharded_batches(
 
     def blocks(first):
         rows = tf.data.Dataset.from_generator(
-            functools.partial(source.blocks, first), output_signature=tuple(signature)
+            source.blocks, args=(tf.cast(first, tf.int64),), output_signature=tuple(signature)
         )
         return rows.map(finished)
 

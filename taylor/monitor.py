@@ -21,6 +21,7 @@ from taylor.importance import OF_EVENTS, mean_abs_coefficients
 from taylor.response import Events
 from taylor.result import RankedFeature, TaylorImportance
 from taylor.warning import warn
+from taylor.whole_file import naming, written_whole
 
 FORMAT = 1
 N_SCALARS = 20  # features that TensorBoard is shown
@@ -72,6 +73,7 @@ class TaylorMonitor(keras.callbacks.Callback):
     Raises:
         ValueError: `every` out of range, metrics without label; records, in the file or of a monitor that is used
             again, of another analysis, or of another network than the one that training goes on with.
+        OSError: in `fit`, a record that cannot be stored, as on a full disk; those before are kept.
     """
 
     def __init__(
@@ -125,14 +127,14 @@ class TaylorMonitor(keras.callbacks.Callback):
         if records and self._path is not None:
             self._write_anew(self._path)
         self._epoch = self.records[-1].epoch if self.records else 0
-        if not self.records or self.records[-1].step < step:
+        if not self.records or self._is_due():
             self._record()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping | None = None) -> None:
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Mapping | None = None) -> None:
-        if isinstance(self._every, int) and self._step() - self.records[-1].step >= self._every:
+        if self._is_due():
             self._record()
 
     def on_epoch_end(self, epoch: int, logs: Mapping | None = None) -> None:
@@ -187,6 +189,9 @@ class TaylorMonitor(keras.callbacks.Callback):
                 f"Received: another network, or other weights, at step {step}. {way_out}"
             )
 
+    def _is_due(self) -> bool:
+        return isinstance(self._every, int) and self._step() - self.records[-1].step >= self._every
+
     def _step(self) -> int:
         return int(self.model.optimizer.iterations)
 
@@ -197,7 +202,7 @@ class TaylorMonitor(keras.callbacks.Callback):
         if self._path is not None and len(self.records) == 1:
             self._write_anew(self._path)
         elif self._path is not None:
-            with open(self._path, "a", encoding="utf-8") as file:
+            with naming(self._path), open(self._path, "a", encoding="utf-8") as file:
                 file.write(_line(self.records[-1]))
         if self._writer is not None:
             with self._writer.as_default(step=self.records[-1].step):
@@ -233,13 +238,9 @@ class TaylorMonitor(keras.callbacks.Callback):
         return np.concatenate([analysis.respond(tensors)[: rows.stop - rows.start] for tensors, rows in chunks])
 
     def _write_anew(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.tmp")
-        lines = map(_line, self.records)
-        temporary.write_text(
-            _header(self.records[0].importance.features, self._architecture) + "".join(lines), encoding="utf-8"
-        )
-        temporary.replace(path)
+        header = _header(self.records[0].importance.features, self._architecture)
+        with written_whole(path) as temporary:
+            temporary.write_text(header + "".join(map(_line, self.records)), encoding="utf-8")
 
 
 def read_monitor(path: str | os.PathLike) -> list[MonitorRecord]:

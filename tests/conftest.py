@@ -2,6 +2,7 @@
 
 import os
 import random
+from contextlib import contextmanager
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -19,3 +20,20 @@ def seeded_module():
 def pytest_runtest_setup():
     """Python's seed, of which Keras makes those of layers: weights depend on no other test."""
     random.seed(0)
+
+
+@pytest.fixture
+def full_disk():
+    """Context in which no file grows beyond some bytes: writing fails as on a full disk, by a real system error."""
+    resource = pytest.importorskip("resource")
+
+    @contextmanager
+    def full_disk(n_bytes):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return full_disk

@@ -89,6 +89,25 @@ def test_history_is_on_disk_and_goes_on_from_a_checkpoint(events, tmp_path, unco
         assert np.array_equal(old.importance.mean, new.importance.mean)
 
 
+def test_records_stay_when_the_disk_is_full(events, tmp_path, uncompiled, full_disk):
+    whole, path, model = TaylorMonitor(events[0], every=3), tmp_path / "monitor.jsonl", network()
+    weights = model.get_weights()
+    fit(model, events, whole, epochs=1, shuffle=False)
+    size = 0
+    for n_bytes in (300, 1500, None):  # in the first record, in a later one, no limit
+        model = network()
+        model.set_weights(weights)
+        monitor = TaylorMonitor(events[0], every=3, path=path)
+        if n_bytes is None:
+            fit(model, events, monitor, epochs=1, shuffle=False)
+            continue
+        with full_disk(n_bytes), pytest.raises(OSError, match=r"while writing.*monitor\.jsonl"):
+            fit(model, events, monitor, epochs=1, shuffle=False)
+        assert not path.exists() or len(read_monitor(path)) > size
+        size = len(read_monitor(path)) if path.exists() else 0
+    assert [record.step for record in read_monitor(path)] == whole.steps.tolist()
+
+
 def test_a_file_of_something_else_is_refused(events, tmp_path, uncompiled):
     (tmp_path / "other.json").write_text(json.dumps({"format": 77}))
     with pytest.raises(ValueError, match=r"Expected records of TaylorMonitor.*other.json"):

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import threading
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -105,20 +104,3 @@ def publish_table(publish):
 def files(publish_table, table):
     """Both splits of a small HEPMASS, the test set being the first quarter of the training set."""
     return {"train": publish_table(table), "test": publish_table(table[:100], "all_test.csv.gz")}
-
-
-@pytest.fixture
-def full_disk():
-    """Context in which no file grows beyond some bytes: writing fails as on a full disk, by a real system error."""
-    resource = pytest.importorskip("resource")
-
-    @contextmanager
-    def full_disk(n_bytes):
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-    return full_disk
