@@ -71,4 +71,3 @@ class Finished:
                 "another function, model or columns, or of files that have changed. Choose another folder, or delete "
                 "it."
             )
-
