@@ -101,44 +101,29 @@ def _no_sums(n_regions: int, n_columns: int, n_replicas: int, signed: bool) -> S
 def sum_block(analysis: Analysis, tensors: Sequence, weight: tf.Tensor, copies: tf.Tensor, signed: bool) -> Sums:
     """The Sums of so few events that the coefficients of all of them are there at once.
 
-    In float32 nothing is lost by it: coefficients are taken from a pivot near to them, so that their squares do not
-    cancel in the variance, weights in units of the largest, so that they do not vanish, and no more than N_FOLDED
-    terms are added before float64. Events of weight 0 are shown as one that counts, since 0 times NaN is NaN.
+    All is added up in float64, since these sums are to be added to those of other events, and a mean of few of them is
+    to be that of all of them to 1e-10. Events of weight 0 are shown as one that counts, since 0 times NaN is NaN.
     """
     counts = weight[:, 0] != 0
     any_counts, first = tf.reduce_any(counts), tf.argmax(tf.cast(counts, tf.int32))
     tensors = [t if t.shape[0] == 1 else tf.where(counts[:, None], t, t[first]) for t in tensors]
     bad_inputs = reduce(tf.logical_or, [_bad_rows(tensor) for tensor in tensors if tensor.dtype.is_floating])
     t = tf.transpose(analysis.coefficients(tensors))  # (n_columns, n_events): sums are over what is contiguous
-
-    unit = tf.reduce_max(tf.abs(weight), axis=0)[:, None]
-    share = tf.math.divide_no_nan(tf.transpose(weight), unit)  # (n_regions, n_events)
-    unit, exact = tf.cast(unit, tf.float64), tf.cast(share, tf.float64)
-    w, w2 = (tf.reduce_sum(unit**k * exact**k, axis=1, keepdims=True) for k in (1, 2))
-
-    def moved(values):
-        pivot = _nearest_to_zero(values[:, :N_FOLDED])
-        return values - pivot[:, None], tf.cast(pivot, tf.float64)
-
-    def first_powers(values, pivot):
-        weighted = values * share[:, None]
-        return unit * _total(weighted) + w * pivot, unit**2 * _total(weighted * share[:, None]) + w2 * pivot
-
-    from_pivot, pivot = moved(tf.abs(t))
-    wt, w2t = first_powers(from_pivot, pivot)
-    squares = unit**2 * _total((from_pivot * share[:, None]) ** 2)
-    ws, w2s = first_powers(*moved(t)) if signed else 2 * [tf.zeros((unit.shape[0], 0), tf.float64)]
-    cw, cwt = _of_replicas(from_pivot, pivot, share, unit, copies)
+    t = tf.cast(t, tf.float64)
+    w = tf.cast(tf.transpose(weight), tf.float64)  # (n_regions, n_events)
+    wt = tf.abs(t) * w[:, None]
+    ws = t * w[:, None] if signed else tf.zeros((w.shape[0], 0, w.shape[1]), tf.float64)
+    cw, cwt = _of_replicas(tf.abs(t), w, copies)
     sums = Sums(
         n_events=tf.math.count_nonzero(weight, axis=0),
-        w=w[:, 0],
-        w2=w2[:, 0],
-        size=tf.reduce_sum(unit * tf.abs(exact), axis=1),
-        wt=wt,
-        w2t=w2t,
-        w2t2=squares + 2 * pivot * w2t - pivot**2 * w2,
-        ws=ws,
-        w2s=w2s,
+        w=tf.reduce_sum(w, axis=1),
+        w2=tf.reduce_sum(w**2, axis=1),
+        size=tf.reduce_sum(tf.abs(w), axis=1),
+        wt=_total(wt),
+        w2t=_total(wt * w[:, None]),
+        w2t2=_total(wt**2),
+        ws=_total(ws),
+        w2s=_total(ws * w[:, None]),
         cw=cw,
         cwt=cwt,
         n_bad_inputs=tf.math.count_nonzero(bad_inputs & counts),
@@ -146,30 +131,19 @@ def sum_block(analysis: Analysis, tensors: Sequence, weight: tf.Tensor, copies: 
     return Sums(*(tf.where(any_counts, tf.cast(total, tf.float64), 0.0) for total in sums))
 
 
-def _nearest_to_zero(values: tf.Tensor) -> tf.Tensor:
-    """(n,) the number nearest to 0 between the least and the largest of (n, n_values)."""
-    return tf.maximum(tf.reduce_min(values, axis=1), 0) + tf.minimum(tf.reduce_max(values, axis=1), 0)
-
-
 def _total(values: tf.Tensor) -> tf.Tensor:
-    """(..., n_events) to (...), in float64 after N_FOLDED terms: a tree, which is fused with what makes the terms."""
+    """(..., n_events) to (...): a tree, which is fused with what makes the terms."""
     n_events = values.shape[-1]
     parts = tf.split(values, N_FOLDED if n_events % N_FOLDED == 0 else 1, axis=-1)
     while len(parts) > 1:
         parts = [left + right for left, right in zip(parts[::2], parts[1::2], strict=True)]
-    folded = tf.cast(parts[0], tf.float64)
-    return tf.tensordot(folded, tf.ones(folded.shape[-1], tf.float64), 1)
+    return tf.tensordot(parts[0], tf.ones(parts[0].shape[-1], tf.float64), 1)
 
 
-def _of_replicas(from_pivot, pivot, share, unit, copies) -> tuple[tf.Tensor, tf.Tensor]:
+def _of_replicas(t: tf.Tensor, w: tf.Tensor, copies: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The sums of c w, and of c w |t|."""
-    n_regions, n_replicas, n_columns = unit.shape[0], copies.shape[1], from_pivot.shape[0]
-    if n_replicas == 0:
-        return tf.zeros((n_regions, 0), tf.float64), tf.zeros((n_regions, 0, n_columns), tf.float64)
-    columns = [tf.cast(copies, share.dtype) * share[r, :, None] for r in range(n_regions)]
-    cw = unit * tf.stack([tf.reduce_sum(tf.cast(c, tf.float64), axis=0) for c in columns])
-    products = tf.stack([tf.matmul(c, from_pivot, transpose_a=True, transpose_b=True) for c in columns])
-    return cw, unit[:, None] * tf.cast(products, tf.float64) + cw[:, :, None] * pivot
+    cw = tf.cast(tf.transpose(copies), tf.float64) * w[:, None]  # (n_regions, n_replicas, n_events)
+    return tf.reduce_sum(cw, axis=2), tf.tensordot(cw, t, [[2], [1]])
 
 
 def sum_over_events(
