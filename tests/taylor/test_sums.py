@@ -14,12 +14,12 @@ from taylor.sums import prepared, sums_of
 from tests.problems import DenseNetwork
 
 NETWORK = DenseNetwork()
-N_EVENTS = 2500
+N_EVENTS = 600  # one chunk for each of two cores, as small_chunks are
 X = NETWORK.events(N_EVENTS)
 WEIGHT = np.random.default_rng(3).exponential(size=N_EVENTS)
 LEFT = X[:, 1] < 0
 OPTIONS = {"bootstrap": 12, "seed": 5, "signed": True}
-CUTS = [(1,), (7, 8), (777, 1900), (128, 256, 1300)]
+CUTS = [(1,), (7, 8, 250), (128, 256, 300)]
 EXACT = {"rtol": 1e-10}  # what is promised
 
 
@@ -51,58 +51,64 @@ def assert_same(one, other):
         assert_same(one.regions[name], other.regions[name])
 
 
-@pytest.mark.parametrize("network", ["model", "single"])
-def test_any_parts_give_the_whole(network, request, small_chunks):
-    network = request.getfixturevalue(network)
-    whole = mean_abs_coefficients(network, X, weight=WEIGHT, regions={"left": LEFT}, **OPTIONS)
+def test_any_parts_give_the_whole(model, uncompiled, small_chunks):
+    whole = mean_abs_coefficients(model, X, weight=WEIGHT, regions={"left": LEFT}, **OPTIONS)
     for cuts in CUTS:
-        parts = [part(network, slice(a, b)) for a, b in zip((0, *cuts), (*cuts, N_EVENTS), strict=True)]
+        parts = [part(model, slice(a, b)) for a, b in zip((0, *cuts), (*cuts, N_EVENTS), strict=True)]
         assert_same(sum(parts).importance(), whole)
         assert_same(parts[-1].merge(parts[:-1]).importance(), whole)
     assert sum(parts).spans == ((0, N_EVENTS),)
 
 
-def test_a_part_may_be_a_stream(single, small_chunks):
-    rows = slice(900, N_EVENTS)
-    batches = tf.data.Dataset.from_tensor_slices((X[rows], LEFT[rows], WEIGHT[rows])).batch(300)
-    regions = {"regions": lambda x, left: {"left": left}, "first_event": 900}
-    of_dataset = importance_sums(single, batches, **regions, **OPTIONS)
-    of_generator = importance_sums(single, iter(list(batches)), **regions, **OPTIONS)
-    whole = part(single, slice(0, N_EVENTS)).importance()
+def test_parts_of_a_network_in_float32_do_too(single, small_chunks):
+    """As it is compiled: with few events in a part, in one loop over blocks, and in two chunks of several."""
+    cuts = (1, 40)
+    parts = [part(single, slice(a, b)) for a, b in zip((0, *cuts), (*cuts, N_EVENTS), strict=True)]
+    assert_same(sum(parts).importance(), part(single, slice(0, N_EVENTS)).importance())
+
+
+def test_a_part_may_be_a_stream(model, uncompiled, small_chunks):
+    rows = slice(200, N_EVENTS)
+    batches = tf.data.Dataset.from_tensor_slices((X[rows], LEFT[rows], WEIGHT[rows])).batch(150)
+    regions = {"regions": lambda x, left: {"left": left}, "first_event": 200}
+    of_dataset = importance_sums(model, batches, **regions, **OPTIONS)
+    of_generator = importance_sums(model, iter(list(batches)), **regions, **OPTIONS)
+    whole = part(model, slice(0, N_EVENTS)).importance()
     for one in (of_dataset, of_generator):
-        assert_same((part(single, slice(0, 900)) + one).importance(), whole)
+        assert_same((part(model, slice(0, 200)) + one).importance(), whole)
 
 
-def test_events_are_told_apart_by_their_numbers(single, small_chunks):
+def test_events_are_told_apart_by_their_numbers(model, uncompiled, small_chunks):
     """Every third event elsewhere, as after a selection; and numbers far apart."""
     third = np.arange(N_EVENTS) % 3 == 0
     parts = [
-        importance_sums(single, X[mask], weight=WEIGHT[mask], first_event=np.flatnonzero(mask), **OPTIONS)
-        for mask in (third, ~third)
+        importance_sums(
+            model, X[m], weight=WEIGHT[m], regions={"left": LEFT[m]}, first_event=np.flatnonzero(m), **OPTIONS
+        )
+        for m in (third, ~third)
     ]
-    whole = mean_abs_coefficients(single, X, weight=WEIGHT, **OPTIONS)
-    assert_same(sum(parts).importance(), whole)
-    few, apart = X[:20], 10**6 * np.arange(20)
-    one, same = (importance_sums(single, few, first_event=at, bootstrap=3) for at in (apart, apart.tolist()))
-    halves = [importance_sums(single, few[i : i + 10], first_event=apart[i : i + 10], bootstrap=3) for i in (0, 10)]
-    np.testing.assert_allclose(sum(halves).of_all.cw, one.of_all.cw)
-    np.testing.assert_array_equal(same.of_all.cw, one.of_all.cw)
+    assert_same(sum(parts).importance(), part(model, slice(0, N_EVENTS)).importance())
+    apart = 10**6 * np.arange(20)
+    one, same = (part(model, slice(0, 20), first_event=at).of_all.cw for at in (apart, apart.tolist()))
+    halves = [part(model, slice(i, i + 10), first_event=apart[i : i + 10]) for i in (0, 10)]
+    np.testing.assert_allclose(sum(halves).of_all.cw, one, **EXACT)
+    np.testing.assert_array_equal(same, one)
 
 
 def test_a_region_or_all_of_a_part_may_be_empty(model, uncompiled):
-    whole = mean_abs_coefficients(model, X, weight=WEIGHT, regions={"left": LEFT, "late": np.arange(N_EVENTS) >= 900})
+    whole = mean_abs_coefficients(model, X, weight=WEIGHT, regions={"left": LEFT, "late": np.arange(N_EVENTS) >= 250})
     parts = [
-        importance_sums(model, X[:900], weight=WEIGHT[:900], regions={"left": LEFT[:900], "late": np.zeros(900, bool)}),
+        importance_sums(model, X[:250], weight=WEIGHT[:250], regions={"left": LEFT[:250], "late": np.zeros(250, bool)}),
         importance_sums(model, X[:0], names=("x1", "x2", "x3")),
-        importance_sums(model, X[900:900], weight=WEIGHT[900:900], bootstrap=0),
+        importance_sums(model, X[250:250], weight=WEIGHT[250:250], bootstrap=0),
         importance_sums(model, iter([])),
         importance_sums(model, tf.data.Dataset.from_tensor_slices((X, LEFT)).batch(5).take(0)),
-        importance_sums(model, X[900:], weight=WEIGHT[900:], regions={"late": np.ones(1600, bool)}),
+        importance_sums(model, X[250:], weight=WEIGHT[250:], regions={"late": np.ones(350, bool)}),
         importance_sums(model, X[:300], weight=np.zeros(300)),
     ]
-    assert [one.n_events for one in parts] == [900, 0, 0, 0, 0, 1600, 0]
+    assert [one.n_events for one in parts] == [250, 0, 0, 0, 0, 350, 0]
     merged = sum(parts)
-    assert (merged.n_events, merged.engine, merged.regions["late"].n_events) == (N_EVENTS, "adjoint", 1600)
+    assert (merged.n_events, merged.engine, merged.regions["late"].n_events) == (N_EVENTS, "adjoint", 350)
     np.testing.assert_allclose(merged.importance().mean, whole.mean, **EXACT)
     np.testing.assert_allclose(merged.importance().regions["late"].error, whole.regions["late"].error, **EXACT)
     for one, region in ((parts[0], "late"), (parts[1], "all")):
