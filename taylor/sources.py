@@ -202,4 +202,4 @@ def _one_an_event(values: Any, n_events: tf.Tensor, what: str) -> tf.Tensor:
 
 
 def _without_fillers(weight: tf.Tensor, n_events: int) -> tf.Tensor:
-    return tf.where(tf.range(len(weight))[:, None] < n_events, weight, 0)
+    return weight if n_events == len(weight) else tf.where(tf.range(len(weight))[:, None] < n_events, weight, 0)
