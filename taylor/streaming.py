@@ -21,7 +21,7 @@ from taylor.compiled import compiled
 from taylor.faults import Faults, faults_of
 from taylor.sources import Chunk
 
-N_FOLDED = 8  # terms of each that are added up in one loop with what makes them
+N_FOLDED = 8  # parts of a block that are added to each other in one loop with what makes them
 
 
 class Sums(NamedTuple):
