@@ -17,6 +17,7 @@ from taylor.result import RankedFeature, TaylorImportance
 from taylor.rules import rule
 from taylor.selection import Selection, select_features
 from taylor.steps import NoRule
+from taylor.sums import ImportanceSums, importance_sums
 from taylor.variation import importance_to_variation
 from taylor.variation_result import Contribution, VariationImportance
 
@@ -27,6 +28,7 @@ __all__ = [
     "FeatureSet",
     "ImportanceOfOutputs",
     "ImportanceOverTheta",
+    "ImportanceSums",
     "MonitorRecord",
     "NoRule",
     "RankedFeature",
@@ -38,6 +40,7 @@ __all__ = [
     "importance_between_samples",
     "importance_of_outputs",
     "importance_over_theta",
+    "importance_sums",
     "importance_to_variation",
     "mean_abs_coefficients",
     "read_monitor",

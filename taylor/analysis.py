@@ -50,7 +50,7 @@ class Analysis:
     """
 
     def __init__(self, response: Response, features: FeatureSet, scale: tuple | None, engine: str):
-        self.response, self.features = response, features
+        self.response, self.features, self.scale = response, features, scale
         factors = features.factors if scale is None else features.factors * features.powers_of(np.array(scale))
         self._factors = tf.constant(np.tile(factors, response.n_outputs), response.dtype)
         self._automatic = engine == "auto"

@@ -11,14 +11,14 @@ import tensorflow as tf
 SMALLEST = 16  # events in a chunk, but for a single one, whose time is that of the call
 
 
-def count_events(parts: Sequence, analysed: Sequence[int]) -> int:
+def count_events(parts: Sequence, analysed: Sequence[int], *, may_be_none: bool = False) -> int:
     """The number of events in one array for each input; an input that is not analysed may have a single row for all.
 
     Raises:
-        ValueError: lengths that differ, or no event.
+        ValueError: lengths that differ, or no event where there has to be one.
     """
     lengths = {len(part) for i, part in enumerate(parts) if i in analysed or len(part) != 1}
-    if len(lengths) != 1 or lengths == {0}:
+    if len(lengths) != 1 or (lengths == {0} and not may_be_none):
         raise ValueError(
             f"Expected the same number of events, at least one, in all inputs. Received: {[len(p) for p in parts]}"
         )
@@ -37,8 +37,11 @@ def padded_size(n_events: int, chunk_size: int) -> int:
 
 
 def n_workers() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use: no more than TensorFlow was told to, by its function or by the environment."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    environment = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    told = tf.config.threading.get_intra_op_parallelism_threads() or int(environment if environment.isdigit() else 0)
+    return min(cores, told or cores)
 
 
 def shared_out(n_events: int, chunk_size: int, block_size: int, n_workers: int) -> int:
@@ -57,6 +60,8 @@ def array_chunks(
     chunk_size: int,
     dtypes: Sequence[tf.DType],
     n_together: int | None = None,
+    *,
+    smallest: int = 1,
 ) -> Iterator[tuple[tuple[tf.Tensor, ...], slice]]:
     """Chunks of events in memory, each with the slice of events that it holds; fillers come after them.
 
@@ -67,10 +72,11 @@ def array_chunks(
         chunk_size: the most events in a chunk.
         dtypes: of the tensors.
         n_together: events in each chunk but the last; by default as many as it can hold.
+        smallest: rows of a chunk, at least, if it can hold so many.
     """
     n_events = count_events(parts, analysed)
     n_together = min(n_events, chunk_size, n_together or chunk_size)
-    size = padded_size(n_together, chunk_size)
+    size = max(padded_size(n_together, chunk_size), min(smallest, chunk_size))
     common = {i for i, part in enumerate(parts) if i not in analysed and len(part) == 1}
     for start in range(0, n_events, n_together):
         rows = slice(start, min(start + n_together, n_events))

@@ -1,25 +1,16 @@
 """<t_i>, the mean absolute Taylor coefficients over a stream of events: Wunsch et al. 2018, Eq. (1)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import keras
-import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from taylor.analysis import Analysis
-from taylor.coefficients import warn_of_vanishing
 from taylor.median import Medians
 from taylor.response import Events
 from taylor.result import TaylorImportance
-from taylor.sources import Stream, source_of
-from taylor.streaming import Sums, sum_over_events
-from taylor.warning import warn
-
-# Arguments of `mean_abs_coefficients` that say what to do with events, rather than what to differentiate.
-OF_EVENTS = {"weight": None, "regions": None, "bootstrap": 0, "seed": 0, "signed": False, "median": False}
-MOST_UNCERTAIN = 0.3  # standard deviation of a sum of weights over the sum, beyond which no error describes the tails
+from taylor.sources import Stream
+from taylor.sums import prepared, sums_of
 
 
 def mean_abs_coefficients(
@@ -75,7 +66,7 @@ def mean_abs_coefficients(
         MemoryError: more features than fit in memory, or more coefficients with `median`.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid", kernel_initializer="ones")])
-    >>> print(mean_abs_coefficients(model, np.zeros((4, 2)), order=1, names=["mass", "pt"]))
+    >>> print(mean_abs_coefficients(model, [[0.0, 0.0]] * 4, order=1, names=["mass", "pt"]))
     Mean absolute Taylor coefficients of 2 features over 4 events
     rank  feature  order     <|t|>     error
        1  mass         1      0.25         0
@@ -114,82 +105,13 @@ def importances_of(
     Returns:
         For each of the replacements a list of one importance an output.
     """
-    of_events = OF_EVENTS | {name: value for name, value in keywords.items() if name in OF_EVENTS}
-    arguments = {name: value for name, value in keywords.items() if name not in OF_EVENTS}
-    source = source_of(model, data, of_events["weight"], of_events["regions"], arguments)
-    analysis = source.analysis
-    shown = [
-        {i: tf.constant(row, analysis.response.dtypes[i]) for i, row in replacement.items()}
-        for replacement in replacements
+    source, of_events = prepared(model, data, keywords)
+    dtypes = source.analysis.response.dtypes
+    shown = [{i: tf.constant(row, dtypes[i]) for i, row in replacement.items()} for replacement in replacements]
+    medians = Medians(source.analysis, of_events["median"], shown)
+    all_sums = sums_of(source, medians.passing(source.chunks), of_events, shown)
+    width = len(source.analysis.features)
+    return [
+        [medians.added_to(sums.importance(), i, slice(k * width, (k + 1) * width)) for k, sums in enumerate(of_outputs)]
+        for i, of_outputs in enumerate(all_sums)
     ]
-    medians = Medians(analysis, of_events["median"], shown)
-    all_sums = sum_over_events(
-        analysis,
-        medians.passing(source.chunks),
-        of_events["bootstrap"],
-        of_events["seed"],
-        shown,
-        signed=of_events["signed"],
-    )
-
-    def importance(i: int, sums: Sums, k: int) -> TaylorImportance:
-        columns = slice(k * len(analysis.features), (k + 1) * len(analysis.features))
-        return medians.added_to(_importance_of(analysis, source.region_names, sums.of_columns(columns)), i, columns)
-
-    return [[importance(i, sums, k) for k in range(analysis.response.n_outputs)] for i, sums in enumerate(all_sums)]
-
-
-def _importance_of(analysis: Analysis, region_names: Sequence[str], sums: Sums) -> TaylorImportance:
-    """The means and their errors, from sums over all events."""
-    results = []
-    for r, name in enumerate(region_names):
-        if sums.n_events[r] == 0:
-            raise ValueError(f"Expected events of weight other than 0 in region {name!r}. Received: none.")
-        if not sums.w[r] > 0:
-            raise ValueError(f"Expected weights with a positive sum in region {name!r}. Received: {sums.w[r]:g}.")
-        _warn_of_cancelling(sums, r, name)
-        mean, error = _mean_and_error(sums, r, sums.wt[r], sums.w2t[r])
-        signed = _mean_and_error(sums, r, sums.ws[r], sums.w2s[r]) if sums.ws.size else (None, None)
-        n_replicas = sums.cw.shape[1]
-        results.append(
-            TaylorImportance(
-                features=analysis.features,
-                mean=mean,
-                error=error,
-                n_events=int(sums.n_events[r]),
-                engine=analysis.engine,
-                replicas=sums.cwt[r] / sums.cw[r][:, None] if n_replicas else None,
-                signed=signed[0],
-                signed_error=signed[1],
-                target=analysis.response.target,
-            )
-        )
-    everything, *others = results
-    warn_of_vanishing(analysis.features, everything.mean)
-    return replace(everything, regions=dict(zip(region_names[1:], others, strict=True)))
-
-
-def _mean_and_error(sums: Sums, r: int, wt: np.ndarray, w2t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The weighted mean of t or |t| in region r, and its standard error.
-
-    With A = sum w (t - mean) and B = sum w of a replica of the events, its mean is off by A / B: var A / (sum w)^2, and
-    (3 var A var B + 5 cov(A, B)^2) / (sum w)^4 from the expansion of 1 / B to the next order. That counts where weights
-    of both signs leave a sum that is small beside its fluctuation; for weights of one sign it is of the order of
-    1 / n_events, as are other terms, and is left out.
-    """
-    total, w2 = sums.w[r], sums.w2[r] / sums.w[r] ** 2
-    mean = wt / total
-    covariance = w2t / total**2 - mean * w2
-    variance = np.maximum(sums.w2t2[r] / total**2 - mean**2 * w2 - 2 * mean * covariance, 0)
-    cancelled = 1 - (total / sums.size[r]) ** 2
-    return mean, np.sqrt(variance + cancelled * (3 * variance * w2 + 5 * covariance**2))
-
-
-def _warn_of_cancelling(sums: Sums, r: int, name: str) -> None:
-    """Warns if the sum of the weights is too uncertain for the mean to have a variance worth the name."""
-    cancelled, relative = 1 - (sums.w[r] / sums.size[r]) ** 2, np.sqrt(sums.w2[r]) / sums.w[r]
-    if cancelled > 0.5 and relative > MOST_UNCERTAIN:
-        warn(
-            f"The positive and negative weights in region {name!r} cancel so far that their sum is known to "
-            f"{100 * relative:.0f} % only. Means over these events, and their errors, are unreliable: take more events."
-        )

@@ -17,9 +17,10 @@ from taylor.analysis import analysis_of
 from taylor.chunks import array_chunks, count_events
 from taylor.features import FeatureSet
 from taylor.fingerprint import architecture_digest, weights_digest
-from taylor.importance import OF_EVENTS, mean_abs_coefficients
+from taylor.importance import mean_abs_coefficients
 from taylor.response import Events
 from taylor.result import RankedFeature, TaylorImportance
+from taylor.sums import OF_EVENTS
 from taylor.warning import warn
 from taylor.whole_file import naming, written_whole
 

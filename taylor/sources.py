@@ -13,9 +13,12 @@ from numpy.typing import ArrayLike
 from taylor.analysis import N_TRIED, Analysis, analysis_of
 from taylor.chunks import array_chunks, batch_chunks, count_events, dataset_chunks, n_workers, shared_out
 from taylor.response import Events
+from taylor.signature import signature_of
 from taylor.warning import warn
 
 ALL = "all"  # the region that every event is in
+# Rows of a chunk, at least, wherever it is cut: in products of fewer rows, down from 64, the compiler rounds otherwise.
+SMALLEST_SUMMED = 256
 LONG = 60  # seconds after which a generator may be one without an end
 
 # Batches x, (x, y) or (x, y, sample_weight), as for `fit`.
@@ -29,11 +32,13 @@ class Chunk(NamedTuple):
         tensors: one for each input of the model.
         weight: (n_events, n_regions), 0 for events that only fill up the chunk.
         start: number of events of the source before them.
+        n_events: number of rows that do not only fill it up.
     """
 
     tensors: tuple[tf.Tensor, ...]
     weight: tf.Tensor
     start: int
+    n_events: int
 
     def try_out(self, analysis: Analysis) -> None:
         """Settles the engine of an analysis on a few events, of weight other than 0 if there are some."""
@@ -49,11 +54,13 @@ class Source(NamedTuple):
         analysis: what to do with them.
         region_names: ALL, and the names of the further regions; those of a dataset are known once it is read.
         chunks: the events.
+        n_events: how many they are; None of a stream.
     """
 
     analysis: Analysis
     region_names: list[str]
     chunks: Iterator[Chunk]
+    n_events: int | None
 
 
 def source_of(
@@ -85,7 +92,7 @@ def _array_source(
 ) -> Source:
     analysis, parts = analysis_of(model, data, **arguments)
     response = analysis.response
-    n_events = count_events(parts, response.analysed)
+    n_events = count_events(parts, response.analysed, may_be_none=True)
     weight = np.broadcast_to(1.0, n_events) if weight is None else np.asarray(weight, float)  # the ones take no memory
     masks = {name: np.asarray(mask) for name, mask in regions.items()}
     if weight.shape != (n_events,) or not np.isfinite(weight).all():
@@ -96,17 +103,19 @@ def _array_source(
                 f"Expected region {name!r} as a mask of {n_events} bool. Received: {mask.dtype} {mask.shape}"
             )
 
-    n_together = shared_out(n_events, analysis.chunk_size, analysis.block_size, n_workers())
-
     def chunks():
-        for tensors, rows in array_chunks(parts, response.analysed, analysis.chunk_size, response.dtypes, n_together):
+        if n_events == 0:
+            return
+        most, dtypes = analysis.chunk_size, response.dtypes
+        together = shared_out(n_events, most, analysis.block_size, n_workers())
+        for tensors, rows in array_chunks(parts, response.analysed, most, dtypes, together, smallest=SMALLEST_SUMMED):
             size = len(tensors[response.analysed[0]])
             columns = np.zeros((size, 1 + len(masks)), response.dtype.as_numpy_dtype)
             for column, mask in zip(columns.T, [True, *(mask[rows] for mask in masks.values())], strict=True):
                 column[: rows.stop - rows.start] = weight[rows] * mask
-            yield Chunk(tensors, tf.constant(columns), rows.start)
+            yield Chunk(tensors, tf.constant(columns), rows.start, rows.stop - rows.start)
 
-    return Source(analysis, [ALL, *masks], chunks())
+    return Source(analysis, [ALL, *masks], chunks(), n_events)
 
 
 def _stream_source(model: keras.Model, stream: Stream, regions: Callable | None, arguments: dict) -> Source:
@@ -117,9 +126,7 @@ def _stream_source(model: keras.Model, stream: Stream, regions: Callable | None,
     else:
         batches = _batches(stream)
         first = next(batches, None)
-        if first is None:
-            raise ValueError("Expected at least one event. Received: an empty dataset.")
-        x, *_ = keras.utils.unpack_x_y_sample_weight(first)
+        x, *_ = (_no_events(model),) if first is None else keras.utils.unpack_x_y_sample_weight(first)
     analysis, _ = analysis_of(model, x, **arguments)
     response, region_names = analysis.response, [ALL]
 
@@ -136,12 +143,23 @@ def _stream_source(model: keras.Model, stream: Stream, regions: Callable | None,
     if isinstance(stream, tf.data.Dataset):
         rows = dataset_chunks(stream, columns, analysis.chunk_size)
     else:
-        rows = batch_chunks(chain([first], batches), columns, analysis.chunk_size)
+        rows = batch_chunks(chain([] if first is None else [first], batches), columns, analysis.chunk_size)
     chunks = (
-        Chunk(tensors[:-1], _without_fillers(tensors[-1], n), number * analysis.chunk_size)
+        Chunk(tensors[:-1], _without_fillers(tensors[-1], n), number * analysis.chunk_size, n)
         for number, (tensors, n) in enumerate(rows)
     )
-    return Source(analysis, region_names, chunks)
+    return Source(analysis, region_names, chunks, None)
+
+
+def _no_events(model: keras.Model) -> dict[str, np.ndarray]:
+    """Events as a model takes them, but none."""
+    names, shapes, dtypes, _ = signature_of(model)
+    if any(shape is None or None in shape for shape in shapes):
+        raise ValueError("Expected at least one event, to know the features. Received: an empty dataset.")
+    return {
+        name: np.zeros((0, *shape), dtype.as_numpy_dtype if dtype else float)
+        for name, shape, dtype in zip(names, shapes, dtypes, strict=True)
+    }
 
 
 def _batches(stream: keras.utils.PyDataset | Iterator) -> Iterator:
@@ -184,4 +202,4 @@ def _one_an_event(values: Any, n_events: tf.Tensor, what: str) -> tf.Tensor:
 
 
 def _without_fillers(weight: tf.Tensor, n_events: int) -> tf.Tensor:
-    return tf.where(tf.range(len(weight))[:, None] < n_events, weight, 0)
+    return weight if n_events == len(weight) else tf.where(tf.range(len(weight))[:, None] < n_events, weight, 0)

@@ -15,14 +15,13 @@ import numpy as np
 import tensorflow as tf
 
 from taylor.analysis import Analysis, kept_with_analysis
+from taylor.bootstrap import draw_copies
 from taylor.chunks import in_blocks, n_workers
 from taylor.compiled import compiled
 from taylor.faults import Faults, faults_of
 from taylor.sources import Chunk
 
-# P(k <= n) of the Poisson distribution of mean 1; a count above 9 has the probability 1e-7, the resolution of the draw.
-POISSON = np.cumsum(np.exp(-1.0) / np.cumprod([1.0, *range(1, 10)]))
-N_FOLDED = 8  # events that are added up in the precision of the network
+N_FOLDED = 8  # parts of a block that are added to each other in one loop with what makes them
 
 
 class Sums(NamedTuple):
@@ -61,6 +60,14 @@ class Sums(NamedTuple):
         fields = ("wt", "w2t", "w2t2", "ws", "w2s", "cwt")
         return self._replace(**{field: getattr(self, field)[..., columns] for field in fields})
 
+    def of_region(self, region: int) -> "Sums":
+        """Those of one region, without the dimension of regions."""
+        return Sums(*(sums[region] for sums in self[:-1]), self.n_bad_inputs)
+
+    def plus(self, other: "Sums") -> "Sums":
+        """Those of these events and of others."""
+        return Sums(*(a + b for a, b in zip(self, other, strict=True)))
+
 
 @kept_with_analysis
 def make_summation(analysis: Analysis, signed: bool = False) -> Callable:
@@ -83,15 +90,16 @@ def make_summation(analysis: Analysis, signed: bool = False) -> Callable:
         def add_block(i, sums):
             *tensors, weight, copies = [t if t.shape[0] == 1 else t[i] for t in blocks]
             added = sum_block(analysis, tensors, weight, copies, signed)
-            return i + 1, Sums(*(total + more for total, more in zip(sums, added, strict=True)))
+            return i + 1, sums.plus(added)
 
-        sums = _no_sums(weight.shape[1], analysis.n_columns, copies.shape[1], signed)
+        sums = no_sums(weight.shape[1], analysis.n_columns, copies.shape[1], signed)
         return tf.while_loop(lambda i, _: i < n_used, add_block, (0, sums), parallel_iterations=1)[1]
 
     return compiled(sum_chunk, jit_compile=analysis.jit_compile)
 
 
-def _no_sums(n_regions: int, n_columns: int, n_replicas: int, signed: bool) -> Sums:
+def no_sums(n_regions: int, n_columns: int, n_replicas: int, signed: bool) -> Sums:
+    """Those of no event."""
     of_region, of_column, of_signed = (n_regions,), (n_regions, n_columns), (n_regions, n_columns * signed)
     of_replicas = (n_regions, n_replicas), (n_regions, n_replicas, n_columns)
     shapes = (*4 * [of_region], *3 * [of_column], *2 * [of_signed], *of_replicas, ())
@@ -101,44 +109,29 @@ def _no_sums(n_regions: int, n_columns: int, n_replicas: int, signed: bool) -> S
 def sum_block(analysis: Analysis, tensors: Sequence, weight: tf.Tensor, copies: tf.Tensor, signed: bool) -> Sums:
     """The Sums of so few events that the coefficients of all of them are there at once.
 
-    In float32 nothing is lost by it: coefficients are taken from a pivot near to them, so that their squares do not
-    cancel in the variance, weights in units of the largest, so that they do not vanish, and no more than N_FOLDED
-    terms are added before float64. Events of weight 0 are shown as one that counts, since 0 times NaN is NaN.
+    All is added up in float64, since these sums are to be added to those of other events, and a mean of few of them is
+    to be that of all of them to 1e-10. Events of weight 0 are shown as one that counts, since 0 times NaN is NaN.
     """
     counts = weight[:, 0] != 0
     any_counts, first = tf.reduce_any(counts), tf.argmax(tf.cast(counts, tf.int32))
     tensors = [t if t.shape[0] == 1 else tf.where(counts[:, None], t, t[first]) for t in tensors]
     bad_inputs = reduce(tf.logical_or, [_bad_rows(tensor) for tensor in tensors if tensor.dtype.is_floating])
     t = tf.transpose(analysis.coefficients(tensors))  # (n_columns, n_events): sums are over what is contiguous
-
-    unit = tf.reduce_max(tf.abs(weight), axis=0)[:, None]
-    share = tf.math.divide_no_nan(tf.transpose(weight), unit)  # (n_regions, n_events)
-    unit, exact = tf.cast(unit, tf.float64), tf.cast(share, tf.float64)
-    w, w2 = (tf.reduce_sum(unit**k * exact**k, axis=1, keepdims=True) for k in (1, 2))
-
-    def moved(values):
-        pivot = _nearest_to_zero(values[:, :N_FOLDED])
-        return values - pivot[:, None], tf.cast(pivot, tf.float64)
-
-    def first_powers(values, pivot):
-        weighted = values * share[:, None]
-        return unit * _total(weighted) + w * pivot, unit**2 * _total(weighted * share[:, None]) + w2 * pivot
-
-    from_pivot, pivot = moved(tf.abs(t))
-    wt, w2t = first_powers(from_pivot, pivot)
-    squares = unit**2 * _total((from_pivot * share[:, None]) ** 2)
-    ws, w2s = first_powers(*moved(t)) if signed else 2 * [tf.zeros((unit.shape[0], 0), tf.float64)]
-    cw, cwt = _of_replicas(from_pivot, pivot, share, unit, copies)
+    t = tf.cast(t, tf.float64)
+    w = tf.cast(tf.transpose(weight), tf.float64)  # (n_regions, n_events)
+    wt = tf.abs(t) * w[:, None]
+    ws = t * w[:, None] if signed else tf.zeros((w.shape[0], 0, w.shape[1]), tf.float64)
+    cw, cwt = _of_replicas(tf.abs(t), w, copies)
     sums = Sums(
         n_events=tf.math.count_nonzero(weight, axis=0),
-        w=w[:, 0],
-        w2=w2[:, 0],
-        size=tf.reduce_sum(unit * tf.abs(exact), axis=1),
-        wt=wt,
-        w2t=w2t,
-        w2t2=squares + 2 * pivot * w2t - pivot**2 * w2,
-        ws=ws,
-        w2s=w2s,
+        w=tf.reduce_sum(w, axis=1),
+        w2=tf.reduce_sum(w**2, axis=1),
+        size=tf.reduce_sum(tf.abs(w), axis=1),
+        wt=_total(wt),
+        w2t=_total(wt * w[:, None]),
+        w2t2=_total(wt**2),
+        ws=_total(ws),
+        w2s=_total(ws * w[:, None]),
         cw=cw,
         cwt=cwt,
         n_bad_inputs=tf.math.count_nonzero(bad_inputs & counts),
@@ -146,30 +139,23 @@ def sum_block(analysis: Analysis, tensors: Sequence, weight: tf.Tensor, copies: 
     return Sums(*(tf.where(any_counts, tf.cast(total, tf.float64), 0.0) for total in sums))
 
 
-def _nearest_to_zero(values: tf.Tensor) -> tf.Tensor:
-    """(n,) the number nearest to 0 between the least and the largest of (n, n_values)."""
-    return tf.maximum(tf.reduce_min(values, axis=1), 0) + tf.minimum(tf.reduce_max(values, axis=1), 0)
-
-
 def _total(values: tf.Tensor) -> tf.Tensor:
-    """(..., n_events) to (...), in float64 after N_FOLDED terms: a tree, which is fused with what makes the terms."""
+    """(..., n_events) to (...): a tree, which is fused with what makes the terms."""
     n_events = values.shape[-1]
     parts = tf.split(values, N_FOLDED if n_events % N_FOLDED == 0 else 1, axis=-1)
     while len(parts) > 1:
         parts = [left + right for left, right in zip(parts[::2], parts[1::2], strict=True)]
-    folded = tf.cast(parts[0], tf.float64)
-    return tf.tensordot(folded, tf.ones(folded.shape[-1], tf.float64), 1)
+    return tf.tensordot(parts[0], tf.ones(parts[0].shape[-1], tf.float64), 1)
 
 
-def _of_replicas(from_pivot, pivot, share, unit, copies) -> tuple[tf.Tensor, tf.Tensor]:
+def _of_replicas(t: tf.Tensor, w: tf.Tensor, copies: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The sums of c w, and of c w |t|."""
-    n_regions, n_replicas, n_columns = unit.shape[0], copies.shape[1], from_pivot.shape[0]
+    n_regions, n_replicas, n_columns = w.shape[0], copies.shape[1], t.shape[0]
     if n_replicas == 0:
         return tf.zeros((n_regions, 0), tf.float64), tf.zeros((n_regions, 0, n_columns), tf.float64)
-    columns = [tf.cast(copies, share.dtype) * share[r, :, None] for r in range(n_regions)]
-    cw = unit * tf.stack([tf.reduce_sum(tf.cast(c, tf.float64), axis=0) for c in columns])
-    products = tf.stack([tf.matmul(c, from_pivot, transpose_a=True, transpose_b=True) for c in columns])
-    return cw, unit[:, None] * tf.cast(products, tf.float64) + cw[:, :, None] * pivot
+    columns = [tf.cast(copies, tf.float64) * w[r, :, None] for r in range(n_regions)]  # (n_events, n_replicas) each
+    products = [tf.matmul(cw, t, transpose_a=True, transpose_b=True) for cw in columns]
+    return tf.stack([tf.reduce_sum(cw, axis=0) for cw in columns]), tf.stack(products)
 
 
 def sum_over_events(
@@ -180,8 +166,9 @@ def sum_over_events(
     replacements: Sequence[Mapping] = ({},),
     *,
     signed: bool = False,
+    first_event: int | np.ndarray = 0,
 ) -> list[Sums]:
-    """The Sums of all chunks, as numpy arrays.
+    """The Sums of all chunks, as numpy arrays; none if there is no chunk.
 
     Args:
         analysis: what to compute; tried out on the first chunk.
@@ -190,17 +177,16 @@ def sum_over_events(
         seed: of the replicas.
         replacements: input tensors to put in place of the chunk's, by position; the sums of each are in the result.
         signed: whether the sums of t itself are wanted too.
+        first_event: as from `event_numbers`.
 
     Raises:
-        ValueError: no event, an event that counts with NaN or infinity in its inputs or coefficients, a negative
-            number of replicas.
+        ValueError: an event that counts with NaN or infinity in its inputs or coefficients.
     """
-    if not isinstance(n_replicas, int) or n_replicas < 0:
-        raise ValueError(f"Expected bootstrap, the number of replicas, to be at least 0. Received: {n_replicas!r}")
 
-    def sums_of(numbered) -> list[tuple[Sums, Faults]]:
-        number, chunk = numbered
-        copies = draw_copies(len(chunk.weight), n_replicas, (seed, number))
+    def sums_of(chunk: Chunk) -> list[tuple[Sums, Faults]]:
+        one = isinstance(first_event, int)
+        numbers = first_event + chunk.start if one else first_event[chunk.start : chunk.start + len(chunk.weight)]
+        copies = draw_copies(numbers, len(chunk.weight), n_replicas, seed)
         summation, results = make_summation(analysis, signed), []
         for new in replacements:
             tensors = tuple(new.get(i, tensor) for i, tensor in enumerate(chunk.tensors))
@@ -210,25 +196,20 @@ def sum_over_events(
         return results
 
     totals: list[tuple[Sums, Faults]] = []
-    for results in in_order(sums_of, _tried_out(analysis, enumerate(chunks))):
+    for results in in_order(sums_of, _tried_out(analysis, chunks)):
         if totals:
-            results = list(map(_added, totals, results))
+            pairs = zip(totals, results, strict=True)
+            results = [(sums.plus(more), faults.and_those(others)) for (sums, faults), (more, others) in pairs]
         totals = results
-    if not totals:
-        raise ValueError("Expected at least one event. Received: an empty dataset.")
     for sums, faults in totals:
         faults.require_none(int(sums.n_events[0]))
     return [sums for sums, _ in totals]
 
 
-def _added(one: tuple[Sums, Faults], other: tuple[Sums, Faults]) -> tuple[Sums, Faults]:
-    return Sums(*(a + b for a, b in zip(one[0], other[0], strict=True))), one[1].and_those(other[1])
-
-
-def _tried_out(analysis: Analysis, numbered: Iterable) -> Iterator:
-    for number, chunk in numbered:
+def _tried_out(analysis: Analysis, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    for chunk in chunks:
         chunk.try_out(analysis)
-        yield number, chunk
+        yield chunk
 
 
 def in_order(function: Callable, items: Iterable) -> Iterator:
@@ -250,19 +231,6 @@ def in_order(function: Callable, items: Iterable) -> Iterator:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def draw_copies(n_events: int, n_replicas: int, seed: tuple[int, int]) -> tf.Tensor:
-    """(n_events, n_replicas) how often each event is in each replica of a Poisson bootstrap; the mean is 1."""
-    if n_replicas == 0:
-        return tf.constant(np.zeros((n_events, 0), np.float32))
-    return _draw_copies(n_events, n_replicas, tf.constant(seed))
-
-
-@tf.function(autograph=False)  # not under XLA, whose random numbers take thirty times longer on a CPU
-def _draw_copies(n_events: int, n_replicas: int, seed: tf.Tensor) -> tf.Tensor:
-    uniform = tf.random.stateless_uniform((n_events, n_replicas), seed)
-    return tf.add_n([tf.cast(uniform > threshold, tf.float32) for threshold in POISSON])
 
 
 def _bad_rows(rows: tf.Tensor) -> tf.Tensor:

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from taylor.chunks import array_chunks, count_events, dataset_chunks, filled, padded_size, require_finite, shared_out
+from taylor.chunks import (
+    array_chunks,
+    count_events,
+    dataset_chunks,
+    filled,
+    n_workers,
+    padded_size,
+    require_finite,
+    shared_out,
+)
 
 
 def test_sizes_are_few():
@@ -46,6 +55,25 @@ def test_fewer_events_together_than_a_chunk_holds():
         assert np.array_equal(tensor[: rows.stop - rows.start], x[rows])
 
 
+def test_a_chunk_may_have_a_least_size():
+    sizes = [next(array_chunks([np.ones((n, 1))], [0], 64, [tf.float32], smallest=32))[0][0].shape[0] for n in (1, 40)]
+    assert sizes == [32, 64]
+
+
+def test_workers_are_no_more_than_tensorflow_was_told(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    told = [0]
+    monkeypatch.setattr("tensorflow.config.threading.get_intra_op_parallelism_threads", lambda: told[0])
+    assert n_workers() == 8
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
+    assert n_workers() == 3
+    told[0] = 1
+    assert n_workers() == 1
+    told[0] = 100
+    assert n_workers() == 8
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 150, 1000])
 def test_a_stream_of_any_batches_gives_the_same_chunks(batch_size):
     x = np.arange(300.0).reshape(150, 2)
@@ -76,6 +104,7 @@ def test_lengths_that_differ_and_no_events_are_named(shapes, analysed):
 def test_one_row_for_all_events_does_not_count():
     assert count_events([np.ones((4, 2)), np.ones((1, 2))], [0]) == 4
     assert count_events([np.ones((1, 2)), np.ones((1, 2))], [0]) == 1
+    assert count_events([np.ones((0, 2)), np.ones((1, 2))], [0], may_be_none=True) == 0
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

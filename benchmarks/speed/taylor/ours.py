@@ -14,7 +14,8 @@ from benchmarks.speed.taylor import Job
 from pnn_tf import AffineConditioning, parametric_network
 from taylor import mean_abs_coefficients
 from taylor.analysis import analysis_of
-from taylor.streaming import draw_copies, make_summation
+from taylor.bootstrap import draw_copies
+from taylor.streaming import make_summation
 
 THETA = np.array([[1000.0]], np.float32)  # GeV; one theta for all events
 
@@ -76,7 +77,7 @@ def summation(network: Network, x: np.ndarray, engine: str, order: int = 2) -> J
     analysis, parts = analysis_of(network.model, network.data(x), order=order, engine=engine)
     analysis.try_out(parts)
     compiled, chunk = make_summation(analysis), min(analysis.chunk_size, len(x))
-    weight, copies = tf.ones((chunk, 1)), draw_copies(chunk, 0, (0, 0))
+    weight, copies = tf.ones((chunk, 1)), draw_copies(0, chunk, 0, 0)
 
     def sums(x):
         tensors = tuple(map(tf.constant, analysis.response.arrange(network.data(x))))
