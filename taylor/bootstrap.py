@@ -4,6 +4,8 @@ So replicas are the same however events are shared out among chunks and processe
 Philox of Salmon et al. 2011, is a function of a count: the copies of each event begin at a count of its own.
 """
 
+from functools import reduce
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
@@ -73,7 +75,7 @@ def _in_a_row(first: tf.Tensor, n_events: tf.Tensor, n_replicas: int, seed: tf.T
         shape=(n_events, n_counts, IN_A_COUNT // 2), key=key, counter=counter, alg=PHILOX, dtype=tf.int32
     )
     numbers = tf.reshape(tf.bitcast(numbers, tf.int16), (n_events, n_counts * IN_A_COUNT))[:, :n_replicas]
-    return tf.add_n([tf.cast(numbers >= threshold, tf.int8) for threshold in POISSON])
+    return reduce(tf.add, [tf.cast(numbers >= threshold, tf.int8) for threshold in POISSON])
 
 
 @tf.function(autograph=False)

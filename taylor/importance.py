@@ -35,6 +35,7 @@ def mean_abs_coefficients(
     """The influence of each feature on the response: the weighted mean of |t_i| over events, with its standard error.
 
     Any number of events is read once, chunk by chunk, in constant memory; but for the median, which keeps all |t_i|.
+    `importance_sums` does the same for parts of the events.
 
     Args:
         model: as `taylor_coefficients`.

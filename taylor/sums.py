@@ -220,7 +220,9 @@ def sums_of(
             yield chunk
 
     found = sum_over_events(analysis, counted(), n_replicas, seed, replacements, signed=signed, first_event=first)
-    nothing = Sums(*map(np.asarray, no_sums(len(source.region_names), analysis.n_columns, n_replicas, signed)))
+    if not found:
+        nothing = no_sums(len(source.region_names), analysis.n_columns, n_replicas, signed)
+        found = [Sums(*map(np.asarray, nothing)) for _ in replacements]
     spans = ((first, first + n_read),) if n_replicas and n_read and isinstance(first, int) else ()
     response, width = analysis.response, len(analysis.features)
 
@@ -239,7 +241,7 @@ def sums_of(
             spans=spans,
         )
 
-    return [[of_output(sums, k) for k in range(response.n_outputs)] for sums in found or [nothing] * len(replacements)]
+    return [[of_output(sums, k) for k in range(response.n_outputs)] for sums in found]
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -101,7 +101,9 @@ def _with_theta(features: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def _tanh(n_inputs: int) -> keras.Model:
-    layers = [keras.layers.Dense(100, "tanh"), keras.layers.Dense(1, "sigmoid")]
+    hidden, last = (keras.initializers.GlorotUniform(seed=seed) for seed in (0, 1))
+    layers = [keras.layers.Dense(100, "tanh", kernel_initializer=hidden)]
+    layers += [keras.layers.Dense(1, "sigmoid", kernel_initializer=last)]
     return keras.Sequential([keras.Input((n_inputs,)), *layers])
 
 
