@@ -25,6 +25,7 @@ PAPERS = {  # folder: short name, and how the report calls the part
     "taylor": ("TAYLOR", "What networks rest on: Wunsch et al. 2018"),
     "neos": ("NEOS", "Networks trained on the measurement: Simpson and Heinrich 2022"),
     "search": ("SEARCH", "One analysis: a search for a resonance of unknown mass"),
+    "scale": ("SCALE", "Scale: what one process, or one memory, cannot hold"),
 }
 FILE = "file"  # the scale of a user's own events
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.metadata
+import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -50,6 +51,7 @@ def dask_client(workers: "int | str | Any | None" = None, *, threads: int | None
             )
         environment = _limited(max(n_cores // n_workers, 1) if threads is None else threads)
         with (
+            _quiet(),
             # For NumPy, which is imported as a process starts; Dask would give it one thread.
             dask.config.set({PRE_SPAWN: dask.config.get(PRE_SPAWN) | environment}),
             distributed.LocalCluster(
@@ -57,7 +59,7 @@ def dask_client(workers: "int | str | Any | None" = None, *, threads: int | None
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address=None,
-                silence_logs=50,  # a worker that was killed is replaced: nothing to be read by anybody
+                silence_logs=logging.CRITICAL,
                 env={name: value for name, value in environment.items() if value},
                 memory_limit=None,
                 # Its pages of HTTP cannot be left out: at a free port, and not for other machines.
@@ -66,6 +68,18 @@ def dask_client(workers: "int | str | Any | None" = None, *, threads: int | None
             distributed.Client(local) as client,
         ):
             yield client
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what Dask says of workers that come and go, which a logger of the caller's would print."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _connected(address: str) -> Any:
