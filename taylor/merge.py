@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,8 +62,8 @@ def merged(importances: Sequence["TaylorImportance"], same_events: bool) -> "Tay
     )
 
 
-def require_comparable(importances: Sequence["TaylorImportance"]) -> None:
-    """Raises ValueError if the features are not the same, or the target is not."""
+def require_comparable(importances: Sequence[Any]) -> None:
+    """Raises ValueError if the features of importances, or of sums, are not the same, or the target is not."""
     if len(importances) < 2:
         raise ValueError("Expected at least one other importance. Received: none.")
     first = importances[0]
@@ -80,6 +80,6 @@ def require_comparable(importances: Sequence["TaylorImportance"]) -> None:
             )
 
 
-def _brief(importance: "TaylorImportance") -> str:
+def _brief(importance: Any) -> str:
     names = importance.features.names
     return f"{len(importance.features)} features of {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"

@@ -158,7 +158,7 @@ def _no_events(model: keras.Model) -> dict[str, np.ndarray]:
     if any(shape is None or None in shape for shape in shapes):
         raise ValueError("Expected at least one event, to know the features. Received: an empty dataset.")
     return {
-        name: np.zeros((0, *shape), dtype.as_numpy_dtype if dtype else float)
+        name: np.zeros([0, *(n or 0 for n in shape or ())], dtype.as_numpy_dtype if dtype else float)
         for name, shape, dtype in zip(names, shapes, dtypes, strict=True)
     }
 

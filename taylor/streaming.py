@@ -62,7 +62,7 @@ class Sums(NamedTuple):
 
     def of_region(self, region: int) -> "Sums":
         """Those of one region, without the dimension of regions."""
-        return Sums(*(sums[region] for sums in self[:-1]), self.n_bad_inputs)
+        return Sums(*(sums[region] if sums.ndim else sums for sums in self))
 
     def plus(self, other: "Sums") -> "Sums":
         """Those of these events and of others."""
@@ -184,9 +184,9 @@ def sum_over_events(
     """
 
     def sums_of(chunk: Chunk) -> list[tuple[Sums, Faults]]:
-        one = isinstance(first_event, int)
-        numbers = first_event + chunk.start if one else first_event[chunk.start : chunk.start + len(chunk.weight)]
-        copies = draw_copies(numbers, len(chunk.weight), n_replicas, seed)
+        start, size = chunk.start, len(chunk.weight)
+        numbers = first_event + start if isinstance(first_event, int) else first_event[start : start + size]
+        copies = draw_copies(numbers, size, n_replicas, seed)
         summation, results = make_summation(analysis, signed), []
         for new in replacements:
             tensors = tuple(new.get(i, tensor) for i, tensor in enumerate(chunk.tensors))
