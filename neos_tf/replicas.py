@@ -1,9 +1,9 @@
 """What several devices make together: the replicas of a `tf.distribute` strategy, one for each device.
 
-Each has a part of the events of a batch. What depends on all events, as the likelihood, each computes whole, of sums over
-all replicas. Keras' optimizers add up the gradients of the replicas: so a sum has here the gradient of the replica's own
-part. With TensorFlow's own gradients the sum over replicas would count each part once a replica. On one device nothing
-is done.
+Each has a part of the events of a batch. What depends on all events, as the likelihood, each computes whole, from sums
+over all replicas. Keras' optimizers add up the gradients of the replicas: so a sum has here the gradient of the
+replica's own part alone. With TensorFlow's own gradients of sums each part would count once a replica. On one device
+nothing is done.
 """
 
 from typing import Any

@@ -46,8 +46,12 @@ class SummaryStatistic(keras.Model):
     regularizers are part of the loss.
 
     A step leaves everything as it was, and is counted in `unconverged`, if a fit does not converge, if a gradient is
-    not finite, or if an event has a NaN or infinite feature or weight (under a `tf.distribute` strategy its gradient is
-    zero instead). Such events end `fit` after the epoch, and `evaluate`, with an error that names their samples.
+    not finite, or if an event has a NaN or infinite feature or weight. Such events end `fit` after the epoch, and
+    `evaluate`, with an error that names their samples.
+
+    On several devices: what is made and compiled in the scope of a `tf.distribute.MirroredStrategy` trains, and is
+    evaluated, as on one, whatever part of a batch each device has. The sums of all parts make the histograms, so that a
+    step is one analysis of all events. `BatchNormalization` needs synchronized=True.
 
     Several regions: a template belongs to one channel and has events of its own in each batch. `network`, `edges`,
     `bandwidth` and `selection` may be dicts by channel; a network that several channels share is given to each. Where
@@ -320,7 +324,7 @@ class SummaryStatistic(keras.Model):
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
     def _maybe_symbolic_build(self, *_: Any, **__: Any) -> None:
-        """Nothing: all is built. Under a strategy Keras would average the first batch, whose parts may differ in size."""
+        """Nothing, as all is built. Keras would take a mean over replicas, whose parts of a batch may differ in size."""
 
     def _under(self, model: TemplateModel, yields: Mapping[str, float | None] | None) -> "SummaryStatistic":
         if yields is None:

@@ -113,7 +113,7 @@ def as_count(argument: str, value: int, least: int = 1) -> int:
 
 
 def as_batch_size(batch_size: int) -> int:
-    """At least one event; under a `tf.distribute` strategy, as many on each device: Keras refuses other first batches."""
+    """An int of at least 1, and as many events on each device of a `tf.distribute` strategy: Keras needs that."""
     batch_size, n = as_count("batch_size", batch_size), tf.distribute.get_strategy().num_replicas_in_sync
     if batch_size % n:
         raise ValueError(

@@ -1,18 +1,11 @@
-"""Trainings on one device and on two, printed as JSON for test_replicas.py: TensorFlow has two devices from its start.
-
-    python -m tests.neos_tf.two_devices
-"""
+"""Trainings on one device and on two, for test_replicas.py; by python -m tests.devices."""
 
 import json
-from contextlib import nullcontext
+import sys
 
 import keras
 import numpy as np
 import tensorflow as tf
-
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
 
 from neos_tf import (
     BCELoss,
@@ -25,76 +18,133 @@ from neos_tf import (
     SummaryStatistic,
     TemplateModel,
     WeightedLoss,
+    replicas,
 )
+from tests.devices import one_and_two, scope
 from tests.neos_tf.blobs import EDGES, MODEL, YIELDS, blobs, network
-from tests.neos_tf.workspaces import MU, sample, specification, staterror
+from tests.neos_tf.workspaces import MU, histosys, sample, specification, staterror
 
-# A batch of 305 and one of 295 events of each sample, so that no batch has as many on each device.
-WEIGHTED = blobs(600, weighted=True)
-BATCHES = [{name: (x[part], w[part]) for name, (x, w) in WEIGHTED.items()} for part in (slice(305), slice(305, None))]
+EVENTS = blobs(600, weighted=True)
 
 
-def dataset(batches=BATCHES):
+def events(*parts):
+    """Of every sample, those of a slice."""
+    return [{name: (x[part], weight[part]) for name, (x, weight) in EVENTS.items()} for part in parts]
+
+
+BATCHES = events(slice(305), slice(305, 600))  # an odd number of events in each
+OF_DIFFERENT_SIZES = [
+    {name: (x[:n], weight[:n]) for (name, (x, weight)), n in zip(EVENTS.items(), (50, 301, 200, 103), strict=True)}
+]
+
+
+def dataset(batches):
     """Of batches of different sizes."""
     signature = tf.nest.map_structure(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), batches[0])
     return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
 
 
-def trained(loss, strategy=None, *, batches=BATCHES, epochs=3, optimizer="adam", last=None, fit=None, **options):
-    """Losses, weights, what `evaluate` gives, and the histograms, of a network in float64."""
-    settings = {"model": MODEL, "edges": EDGES, "bandwidth": 0.1, "yields": YIELDS} | options
-    with strategy.scope() if strategy else nullcontext():
-        made = {name: value() if callable(value) else value for name, value in settings.items()}
-        model = SummaryStatistic(network("float64", **(last() if last else {})), **made)
-        model.compile({"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[optimizer](0.05), loss, metrics=("cls",))
-    history = model.fit(dataset(batches), epochs=epochs, verbose=0, **(fit or {})).history
-    evaluated = model.evaluate(dataset(), verbose=0, return_dict=True)
+class Steps(keras.callbacks.Callback):
+    """What callbacks see of each step, and the weights after it."""
+
+    def __init__(self):
+        self.logs, self.weights = [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.logs.append({name: float(value) for name, value in logs.items()})
+        self.weights.append(numbers([*self.model.get_weights(), *self.model.optimizer.variables]))
+
+
+def numbers(arrays):
+    return np.concatenate([np.ravel(array) for array in arrays]).tolist()
+
+
+def trained(loss, strategy, *, batches=BATCHES, fit=None, last=None, **options):
+    """What comes of a training in float64."""
+    steps = Steps()
+    with scope(strategy):
+        made = {"model": MODEL, "edges": EDGES, "bandwidth": 0.1, "yields": YIELDS}
+        made |= {name: value() if callable(value) else value for name, value in options.items()}
+        statistic = SummaryStatistic(network("float64", **(last or {})), **made)
+        statistic.compile(keras.optimizers.Adam(0.05), loss, metrics=("cls",))
+    try:
+        history, refused = statistic.fit(dataset(batches), epochs=2, verbose=0, callbacks=[steps], **(fit or {})), ""
+    except ValueError as error:
+        history, refused = statistic.history, str(error)
     return {
-        "history": history,
-        "weights": np.concatenate([w.ravel() for w in model.get_weights()]).tolist(),
-        "optimizer": np.concatenate([np.ravel(w) for w in model.optimizer.variables]).tolist(),
-        "evaluated": evaluated,
-        "histograms": np.concatenate(list(model.histograms().values())).tolist(),
+        "history": history.history,
+        "logs": steps.logs,
+        "weights": steps.weights,
+        "refused": refused,
+        "evaluate": statistic.evaluate(dataset(BATCHES), verbose=0, return_dict=True),
+        "histograms": numbers(statistic.histograms().values()),
     }
 
 
-def penalised():
-    return {"kernel_regularizer": "l2", "activity_regularizer": "l2"}
+def with_statistical_errors():
+    shape, error = histosys("shape", "background_down", "background_up"), staterror("stat", "error")
+    background = sample("background", "background", shape, error)
+    return TemplateModel.from_spec(specification(channel=[sample("signal", "signal", MU), background]), n_bins=3)
 
 
-def with_staterror():
-    samples = [
-        sample("signal", "signal", MU),
-        sample("background", "background", staterror("background_error")),
-        sample("up", "background_up", staterror("up_error")),
-        sample("down", "background_down", staterror("down_error")),
-    ]
-    return TemplateModel.from_spec(specification(channel=samples), n_bins=3)
-
-
-NAN = [BATCHES[0], BATCHES[1] | {"signal": (WEIGHTED["signal"][0][305:] * np.nan, WEIGHTED["signal"][1][305:])}]
-
+PENALISED = {"kernel_regularizer": "l2", "activity_regularizer": "l2"}
+NAN = [BATCHES[0], BATCHES[1] | {"signal": (np.nan * BATCHES[1]["signal"][0], BATCHES[1]["signal"][1])}]
 CASES = {
     "CLs": (CLsLoss(), {}),
-    "cross-entropy": (BCELoss(background=("background", "background_up")), {}),
-    "both, with penalties and a cut": (
+    "cross-entropy": (BCELoss(background=("background", "background_up")), {"batches": OF_DIFFERENT_SIZES}),
+    "two losses, penalties and a cut": (
         WeightedLoss({POIVarianceLoss(): 1.0, BCELoss(): 0.5}),
-        {"last": penalised, "selection": lambda: SoftCut(0, -2.0, 0.5, dtype="float64")},
+        {"last": PENALISED, "selection": lambda: SoftCut(0, -2.0, 0.5, dtype="float64")},
     ),
     "learnable edges": (EmptyBinPenalty(60.0), {"edges": lambda: LearnableEdges(EDGES, dtype="float64")}),
-    "quantiles": (POIVarianceLoss(), {"edges": QuantileBins(3, "background")}),
-    "cross-entropy first": (POIVarianceLoss(), {"fit": {"cross_entropy_steps": 2}}),
-    "few events": (POIVarianceLoss(), {"batches": [{k: (x[:5], w[:5]) for k, (x, w) in WEIGHTED.items()}]}),
-    "one event": (EmptyBinPenalty(60.0), {"batches": [{k: (x[:1], w[:1]) for k, (x, w) in WEIGHTED.items()}]}),
+    "quantiles": (POIVarianceLoss(), {"edges": QuantileBins(3, "background"), "batches": OF_DIFFERENT_SIZES}),
+    "statistical errors": (POIVarianceLoss(), {"model": with_statistical_errors}),
     "yields of the batch": (POIVarianceLoss(), {"yields": dict.fromkeys(YIELDS)}),
+    "cross-entropy first": (EmptyBinPenalty(60.0), {"fit": {"cross_entropy_steps": 2}}),
+    "five events": (POIVarianceLoss(), {"batches": events(slice(5))}),
+    "one event": (WeightedLoss({EmptyBinPenalty(60.0): 1.0, BCELoss(): 1.0}), {"batches": events(slice(1))}),
+    "a step that is not taken": (EmptyBinPenalty(60.0), {"batches": NAN}),
 }
 
 
+def of_replicas(strategy):
+    """What each function of replicas gives on each replica, and its gradient, of 3 events and 2, and of none."""
+    parts = tf.constant([3, 2, 0]) if strategy.num_replicas_in_sync == 1 else None
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            first, everything = replicas.summed((tf.reduce_sum(x**2), {"n": tf.size(x, tf.float64)}))
+            gathered = replicas.gathered(x)
+            mean = replicas.averaged(tf.reduce_mean(x**2), tf.size(x))
+            total = first + tf.reduce_sum(gathered**3) + mean
+        flags = replicas.everywhere(tf.size(x) > 0), replicas.everywhere(tf.size(x) > 2)
+        return total, everything["n"], gathered, mean, *flags, tape.gradient(total, x)
+
+    def part(context):
+        start = [0, 3, 5][context.replica_id_in_sync_group]
+        return tf.range(start, [3, 5, 5][context.replica_id_in_sync_group], dtype=tf.float64) + 1
+
+    if parts is not None:
+        x = tf.range(1, 6, dtype=tf.float64)
+        return [[np.asarray(value).tolist() for value in step(x)]]
+    parted = strategy.experimental_distribute_values_from_function(part)
+    results = tf.function(lambda: strategy.run(step, args=(parted,)))()
+    return [
+        [np.asarray(strategy.experimental_local_results(value)[i]).tolist() for value in results]
+        for i in range(strategy.num_replicas_in_sync)
+    ]
+
+
 def main():
-    results = {}
-    two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])  # one a program: a second would share its channels
-    for name, (loss, options) in CASES.items():
-        results[name] = [trained(loss, each, **options) for each in (None, two)]
+    strategies = list(one_and_two())
+    if sys.argv[1:] == ["functions"]:
+        results = [of_replicas(strategy) for strategy in strategies]
+    else:
+        results = {
+            name: [trained(loss, strategy, **options) for strategy in strategies]
+            for name, (loss, options) in CASES.items()
+        }
     print(json.dumps(results))
 
 
