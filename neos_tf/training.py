@@ -324,7 +324,7 @@ class SummaryStatistic(keras.Model):
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
     def _maybe_symbolic_build(self, *_: Any, **__: Any) -> None:
-        """Nothing, as all is built. Keras would take a mean over replicas, whose parts of a batch may differ in size."""
+        """Nothing: all is built. Keras would average a batch over replicas, whose parts may differ in size."""
 
     def _under(self, model: TemplateModel, yields: Mapping[str, float | None] | None) -> "SummaryStatistic":
         if yields is None:
