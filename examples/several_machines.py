@@ -4,11 +4,11 @@ On each machine the same command, but for its place in the list of workers; `--o
 
     python -m examples.several_machines --workers one:4321 two:4321 --index 0 --out /shared/run
 
-`fit` of Keras 3 fails under `MultiWorkerMirroredStrategy` (keras issue 20585): `train` is a loop in its place, and what
-it leaves out of `fit` are metrics and callbacks. Each worker makes all batches, by the same seed, and takes its own rows
-of each, so that a step is that of one device with the whole batch. A worker that fails leaves the others with an error
-of a collective operation, "... aborted by ...", after some seconds, or waiting: end them, and start all of them again
-with the same commands. They go on from the last checkpoint with the batches that are due, and end with the same weights.
+`fit` of Keras 3 fails under `MultiWorkerMirroredStrategy` (keras issue 20585): `train` is a loop in its place, without
+metrics and callbacks. Each worker makes all batches, by the same seed, and takes its own rows of each: a step is that
+of one device with the whole batch. If a worker fails, the others wait, or end after some seconds with "Collective ops
+is aborted by ...". End those that wait, and start all with the same commands again. They go on from the last checkpoint
+with the batches that are due, and end with the weights that they would have had.
 """
 
 import argparse
@@ -80,12 +80,14 @@ def train(strategy: tf.distribute.Strategy, out: Path, index: int, settings: Set
             seed=settings.seed,
         )
 
-    # All workers save, as variables of several devices are read together; what the first one writes is gone on from.
-    checkpoint = tf.train.Checkpoint(network=network, optimizer=optimizer)
-    folders = [out / "checkpoints" if i == 0 else out / f"scratch_{i}" for i in (0, index)]
-    manager = tf.train.CheckpointManager(checkpoint, folders[1], max_to_keep=2)
-    if (latest := tf.train.latest_checkpoint(folders[0])) is not None:
-        checkpoint.restore(latest).assert_existing_objects_matched()
+    # `variables` and not `weights`, which are without the state of the random numbers of dropout. All workers save, as
+    # what several devices have is read together; the file of the first is gone on from.
+    variables = [variable.value for variable in (*network.variables, *optimizer.variables)]
+    checkpoint = tf.train.Checkpoint(variables=variables)
+    kept = out / "checkpoints"
+    manager = tf.train.CheckpointManager(checkpoint, kept if index == 0 else out / f"scratch_{index}", max_to_keep=2)
+    if (latest := tf.train.latest_checkpoint(kept)) is not None:
+        checkpoint.restore(latest).assert_consumed()
 
     @tf.function
     def step(inputs, label):
@@ -100,9 +102,9 @@ def train(strategy: tf.distribute.Strategy, out: Path, index: int, settings: Set
 
         return strategy.reduce("SUM", strategy.run(on_replica, args=(inputs, label)), axis=None)
 
-    done = int(keras.ops.convert_to_numpy(optimizer.iterations))
-    parts = strategy.distribute_datasets_from_function(lambda context: own_part(batches.dataset_from(done), context))
-    for batch, done in zip(parts, range(done + 1, settings.steps + 1), strict=False):
+    first = int(keras.ops.convert_to_numpy(optimizer.iterations))
+    parts = strategy.distribute_datasets_from_function(lambda context: own_part(batches.dataset_from(first), context))
+    for done, batch in zip(range(first + 1, settings.steps + 1), parts, strict=False):
         loss = step(*batch)
         if done % settings.save_every == 0 or done == settings.steps:
             manager.save(checkpoint_number=done)
