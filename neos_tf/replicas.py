@@ -54,7 +54,7 @@ def gathered(values: Any) -> Any:
     def together(*own):
         sizes = tf.stack([tf.shape(tensor)[0] for tensor in own])
         *every, of_all = context.all_gather([*own, sizes[tf.newaxis]], axis=0)
-        starts = tf.unstack(tf.cumsum(of_all, exclusive=True)[context.replica_id_in_sync_group])
+        starts = tf.unstack(tf.cumsum(of_all, exclusive=True)[context.replica_id_in_sync_group], num=len(own))
 
         def gradient(*upstream):
             return [g[start : start + tf.shape(x)[0]] for g, start, x in zip(upstream, starts, own, strict=True)]

@@ -145,10 +145,11 @@ class SummaryStatistic(keras.Model):
         Raises:
             ValueError: as for `SummaryStatistic`.
         """
-        other = self._under(model, yields)
-        if (settings := self.get_compile_config()) is not None:
-            known = {"cls", "significance", *(f"sigma_{name}" for name in model.parameter_names)}
-            other.compile_from_config(settings | {"metrics": [name for name in self._metrics if name in known]})
+        with self.distribute_strategy.scope():
+            other = self._under(model, yields)
+            if (settings := self.get_compile_config()) is not None:
+                known = {"cls", "significance", *(f"sigma_{name}" for name in model.parameter_names)}
+                other.compile_from_config(settings | {"metrics": [name for name in self._metrics if name in known]})
         return other
 
     def compile(

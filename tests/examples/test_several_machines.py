@@ -1,16 +1,12 @@
 """The example for several machines: two workers of this one, of which one is killed."""
 
-import socket
-import subprocess
-import sys
-from contextlib import ExitStack, suppress
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from examples import several_machines
+from tests.devices import run_two_workers
 
 SETTINGS = several_machines.Settings(units=(8,), batch_size=64, steps=30, save_every=10, learning_rate=0.01)
 WORKER = f"""
@@ -33,28 +29,11 @@ main(arguments, {SETTINGS}._replace(dropout=float(dropout)))
 
 
 def run_workers(out, *, dropout, killed=False):
-    """Exit codes and outputs of two workers; one that waits for a killed one is ended after a minute."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
-        for one in sockets:
-            one.bind(("localhost", 0))
-        workers = [f"localhost:{one.getsockname()[1]}" for one in sockets]
-    processes = []
-    try:
-        for index in range(2):
-            fate = "killed" if killed and index == 1 else "lives"
-            place = ["--workers", *workers, "--index", str(index), "--out", str(out)]
-            command = [sys.executable, "-c", WORKER, fate, str(dropout), *place]
-            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-            processes.append(subprocess.Popen(command, **pipes))
-        processes[1].wait(240)
-        with suppress(subprocess.TimeoutExpired):
-            processes[0].wait(60)
-    finally:
-        for process in processes:
-            process.kill()
-        outputs = [process.communicate()[0] for process in processes]
-    return [process.returncode for process in processes], outputs
+    fates = ("lives", "killed" if killed else "lives")
+    arguments = [
+        [fate, str(dropout), "--index", str(i), "--out", str(out), "--workers"] for i, fate in enumerate(fates)
+    ]
+    return run_two_workers(WORKER, *arguments)
 
 
 def weights_of(folder):

@@ -1,12 +1,24 @@
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from neos_tf import replicas
-from tests.devices import printed_on_two_devices
-from tests.neos_tf.two_devices import CASES
+from tests.devices import printed_on_two_devices, run_two_workers
+from tests.neos_tf.two_devices import CASES, looped
 
 PROGRAM = "tests.neos_tf.two_devices"
+WORKER = """
+import json, os, sys
+import tensorflow as tf
+
+_, index, *workers = sys.argv
+os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": int(index)}})
+strategy = tf.distribute.MultiWorkerMirroredStrategy()  # before all else that TensorFlow does
+from tests.neos_tf.two_devices import looped
+print(json.dumps(looped(strategy)))
+"""
 
 
 def numbers(results):
@@ -51,3 +63,12 @@ def test_a_step_that_is_not_taken_leaves_everything_as_it_was(trainings):
         first, second = result["weights"]
         assert first == second and "295 events of 'signal'" in result["refused"]
         assert [step["unconverged"] for step in result["logs"]] == [0, 1]
+
+
+@pytest.mark.slow
+def test_a_loop_around_steps_on_two_workers_is_that_of_one_device():
+    codes, outputs = run_two_workers(WORKER, ["0"], ["1"])
+    assert codes == [0, 0], outputs
+    expected = looped(tf.distribute.get_strategy())
+    for output in outputs:
+        np.testing.assert_allclose(json.loads(output.splitlines()[-1]), expected, rtol=1e-10, atol=1e-12)

@@ -81,6 +81,21 @@ def trained(loss, strategy, *, batches=BATCHES, fit=None, last=None, **options):
     }
 
 
+def looped(strategy):
+    """Losses and weights of a loop around steps, in which each worker has its part of each batch."""
+    with scope(strategy):
+        statistic = SummaryStatistic(network("float64"), MODEL, EDGES, 0.1, yields=YIELDS)
+        statistic.compile(keras.optimizers.Adam(0.05), WeightedLoss({EmptyBinPenalty(60.0): 1.0, BCELoss(): 1.0}))
+
+    def part(context):
+        n, own = context.num_input_pipelines, context.input_pipeline_id
+        return dataset([tf.nest.map_structure(lambda array: np.array_split(array, n)[own], one) for one in BATCHES])
+
+    step = tf.function(lambda batch: strategy.run(statistic.train_step, args=(batch,)))
+    losses = [float(step(batch)["loss"]) for batch in strategy.distribute_datasets_from_function(part)]
+    return losses + numbers(statistic.get_weights())
+
+
 def with_statistical_errors():
     shape, error = histosys("shape", "background_down", "background_up"), staterror("stat", "error")
     background = sample("background", "background", shape, error)
