@@ -14,6 +14,7 @@ with the batches that are due, and end with the weights that they would have had
 import argparse
 import json
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -48,8 +49,11 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
     task = {"cluster": {"worker": given.workers}, "task": {"type": "worker", "index": given.index}}
     os.environ["TF_CONFIG"] = json.dumps(task)  # before the strategy, which waits here for all workers
     network = train(tf.distribute.MultiWorkerMirroredStrategy(), given.out, given.index, settings)
+    path = given.out / "network.keras"
     if given.index == 0:
-        network.save(given.out / "network.keras")
+        network.save(path)
+    while not path.exists():  # a worker that ends takes with it what it still has to send
+        time.sleep(1)
     return network
 
 

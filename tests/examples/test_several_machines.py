@@ -30,10 +30,8 @@ main(arguments, {SETTINGS}._replace(dropout=float(dropout)))
 
 def run_workers(out, *, dropout, killed=False):
     fates = ("lives", "killed" if killed else "lives")
-    arguments = [
-        [fate, str(dropout), "--index", str(i), "--out", str(out), "--workers"] for i, fate in enumerate(fates)
-    ]
-    return run_two_workers(WORKER, *arguments)
+    common = ["--out", str(out), "--workers"]
+    return run_two_workers(WORKER, *([fates[i], str(dropout), "--index", str(i), *common] for i in range(2)))
 
 
 def weights_of(folder):

@@ -10,14 +10,15 @@ from tests.neos_tf.two_devices import CASES, looped
 
 PROGRAM = "tests.neos_tf.two_devices"
 WORKER = """
-import json, os, sys
+import json, os, sys, time
 import tensorflow as tf
 
 _, index, *workers = sys.argv
 os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": int(index)}})
 strategy = tf.distribute.MultiWorkerMirroredStrategy()  # before all else that TensorFlow does
 from tests.neos_tf.two_devices import looped
-print(json.dumps(looped(strategy)))
+print(json.dumps(looped(strategy)), flush=True)
+time.sleep(5)  # a worker that ends takes with it what it still has to send
 """
 
 

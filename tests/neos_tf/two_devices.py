@@ -91,9 +91,9 @@ def looped(strategy):
         n, own = context.num_input_pipelines, context.input_pipeline_id
         return dataset([tf.nest.map_structure(lambda array: np.array_split(array, n)[own], one) for one in BATCHES])
 
-    step = tf.function(lambda batch: strategy.run(statistic.train_step, args=(batch,)))
-    losses = [float(step(batch)["loss"]) for batch in strategy.distribute_datasets_from_function(part)]
-    return losses + numbers(statistic.get_weights())
+    step = tf.function(lambda batch: strategy.run(statistic.train_step, args=(batch,)), autograph=False)
+    batches = zip(range(len(BATCHES)), strategy.distribute_datasets_from_function(part), strict=False)
+    return [float(step(batch)["loss"]) for _, batch in batches] + numbers(statistic.get_weights())
 
 
 def with_statistical_errors():
