@@ -55,17 +55,35 @@ class Steps(keras.callbacks.Callback):
         self.weights.append(numbers([*self.model.get_weights(), *self.model.optimizer.variables]))
 
 
+def in_float64():
+    return network("float64")
+
+
+def penalised():
+    return network("float64", kernel_regularizer="l2", activity_regularizer="l2")
+
+
+def normalised():
+    normal = [keras.initializers.RandomNormal(stddev=1.0, seed=seed) for seed in (0, 1)]
+    layers = [
+        keras.layers.Dense(8, "tanh", kernel_initializer=normal[0], dtype="float64"),
+        keras.layers.BatchNormalization(synchronized=True, dtype="float64"),
+        keras.layers.Dense(1, "sigmoid", kernel_initializer=normal[1], dtype="float64"),
+    ]
+    return keras.Sequential([keras.Input((2,), dtype="float64"), *layers])
+
+
 def numbers(arrays):
     return np.concatenate([np.ravel(array) for array in arrays]).tolist()
 
 
-def trained(loss, strategy, *, batches=BATCHES, fit=None, last=None, **options):
+def trained(loss, strategy, *, batches=BATCHES, fit=None, **options):
     """What comes of a training in float64."""
     steps = Steps()
     with scope(strategy):
-        made = {"model": MODEL, "edges": EDGES, "bandwidth": 0.1, "yields": YIELDS}
-        made |= {name: value() if callable(value) else value for name, value in options.items()}
-        statistic = SummaryStatistic(network("float64", **(last or {})), **made)
+        settings = {"network": in_float64, "model": MODEL, "edges": EDGES, "bandwidth": 0.1, "yields": YIELDS} | options
+        made = {name: value() if callable(value) else value for name, value in settings.items()}
+        statistic = SummaryStatistic(**made)
         statistic.compile(keras.optimizers.Adam(0.05), loss, metrics=("cls",))
     try:
         history, refused = statistic.fit(dataset(batches), epochs=2, verbose=0, callbacks=[steps], **(fit or {})), ""
@@ -102,23 +120,23 @@ def with_statistical_errors():
     return TemplateModel.from_spec(specification(channel=[sample("signal", "signal", MU), background]), n_bins=3)
 
 
-PENALISED = {"kernel_regularizer": "l2", "activity_regularizer": "l2"}
 NAN = [BATCHES[0], BATCHES[1] | {"signal": (np.nan * BATCHES[1]["signal"][0], BATCHES[1]["signal"][1])}]
 CASES = {
     "CLs": (CLsLoss(), {}),
     "cross-entropy": (BCELoss(background=("background", "background_up")), {"batches": OF_DIFFERENT_SIZES}),
     "two losses, penalties and a cut": (
         WeightedLoss({POIVarianceLoss(): 1.0, BCELoss(): 0.5}),
-        {"last": PENALISED, "selection": lambda: SoftCut(0, -2.0, 0.5, dtype="float64")},
+        {"network": penalised, "selection": lambda: SoftCut(0, -2.0, 0.5, dtype="float64")},
     ),
     "learnable edges": (EmptyBinPenalty(60.0), {"edges": lambda: LearnableEdges(EDGES, dtype="float64")}),
     "quantiles": (POIVarianceLoss(), {"edges": QuantileBins(3, "background"), "batches": OF_DIFFERENT_SIZES}),
     "statistical errors": (POIVarianceLoss(), {"model": with_statistical_errors}),
     "yields of the batch": (POIVarianceLoss(), {"yields": dict.fromkeys(YIELDS)}),
+    "batch normalisation": (EmptyBinPenalty(60.0), {"network": normalised, "batches": OF_DIFFERENT_SIZES}),
     "cross-entropy first": (EmptyBinPenalty(60.0), {"fit": {"cross_entropy_steps": 2}}),
     "five events": (POIVarianceLoss(), {"batches": events(slice(5))}),
     "one event": (WeightedLoss({EmptyBinPenalty(60.0): 1.0, BCELoss(): 1.0}), {"batches": events(slice(1))}),
-    "a step that is not taken": (EmptyBinPenalty(60.0), {"batches": NAN}),
+    "a step that is not taken": (EmptyBinPenalty(60.0), {"network": normalised, "batches": NAN}),
 }
 
 
