@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from neos_tf import replicas
 from neos_tf.edges import LearnableEdges
 from neos_tf.histogram import as_float64, binned_kde, hard_histogram
 from neos_tf.quantiles import QuantileBins, quantile_edges
@@ -134,7 +135,8 @@ class KernelBins:
         if self.quantiles is None:
             return self
         bins, of = copy.copy(self), self.quantiles.of
-        bins._of_batch = tf.stop_gradient(quantile_edges(scores[of], self.quantiles.bins, weights[of]))
+        outputs, weight = replicas.gathered((scores[of], weights[of]))
+        bins._of_batch = tf.stop_gradient(quantile_edges(outputs, self.quantiles.bins, weight))
         return bins
 
     def soft(self, outputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from neos_tf import checks
+from neos_tf import checks, replicas
 from neos_tf.binning import KernelBins, SoftBins
 from neos_tf.by_channel import by_channel
 from neos_tf.fits import guarded_sqrt
@@ -132,10 +132,13 @@ class Regions:
         return 1.0 if expected is None else expected
 
     def norm(self, name: str, weights: tf.Tensor) -> tf.Tensor:
-        """() what sums of weights (n_events,) are divided by: their sum, or 1 a batch if they are expected events."""
+        """() what sums of weights (n_events,) are divided by: their sum, or 1 a batch if they are expected events.
+
+        Of one replica its part: the sum over replicas is what it should be.
+        """
         if self.yields[name] is not None:
             return tf.reduce_sum(weights)
-        return tf.constant(1 / tf.distribute.get_strategy().num_replicas_in_sync, tf.float64)  # each has a part of it
+        return tf.constant(1 / replicas.n_replicas(), tf.float64)
 
     def in_batch(self, scores: Tensors, selected: Tensors) -> dict[str, KernelBins | SoftBins]:
         """Bins of each sample, as the events of a batch make them."""
@@ -143,11 +146,15 @@ class Regions:
         return {name: bins[channel] for name, channel in self.channels.items()}
 
     def templates(self, scores: Tensors, selected: Tensors, weights: Tensors) -> Tensors:
-        """(n_bins,) with a gradient, of the soft histograms."""
+        """(n_bins,) with a gradient, of the soft histograms of the events of all replicas."""
         bins = self.in_batch(scores, selected)
-        scale = {name: self.scale(name) / self.norm(name, weights[name]) for name in self.yields}
-        templates = {name: scale[name] * bins[name].soft(scores[name], selected[name]) for name in self.yields}
+        norms = {name: self.norm(name, weights[name]) for name in self.yields}
+        sums = {name: bins[name].soft(scores[name], selected[name]) for name in self.yields}
         for name, sample in self.uncertainties.items():
-            squared = bins[sample].soft(scores[sample], selected[sample] ** 2)
-            templates[name] = scale[sample] * guarded_sqrt(squared)
+            sums[name] = bins[sample].soft(scores[sample], selected[sample] ** 2)
+        norms, sums = replicas.summed((norms, sums))
+        scale = {name: self.scale(name) / norms[name] for name in self.yields}
+        templates = {name: scale[name] * sums[name] for name in self.yields}
+        for name, sample in self.uncertainties.items():
+            templates[name] = scale[sample] * guarded_sqrt(sums[name])
         return templates

@@ -16,8 +16,8 @@ def take(
     """Applies gradients, or gives the variables in `before` their values back.
 
     Args:
-        usable: () bool, whether to take the step. Under a `tf.distribute` strategy a step is taken in any case, with a
-            gradient of zero, as replicas meet in it, which no condition may contain.
+        usable: () bool, whether to take the step; the same on all replicas of a `tf.distribute` strategy. There the
+            step is taken in any case, as replicas meet in it, which no condition may contain, and then taken back.
         optimizer: of the variables.
         gradients: pairs of a gradient and its variable.
         before: pairs of another variable and the value that it had.
@@ -33,9 +33,28 @@ def take(
         return 0
 
     if tf.distribute.has_strategy():
-        optimizer.apply_gradients([(tf.where(usable, g, tf.zeros_like(g)), v) for g, v in gradients])
+        moved = [*(variable for _, variable in gradients), *optimizer.variables]
+        before = [*before, *((variable, tf.identity(variable.value)) for variable in moved)]
+        with tf.control_dependencies([usable]):  # not before it is known that there is a batch
+            optimizer.apply_gradients(gradients)
+        for variable, value in before:
+            variable.assign(tf.where(usable, variable.value, value))
     else:
         tf.cond(usable, step, undo)
+
+
+class StepsWithout(keras.metrics.Metric):
+    """Number of steps that were not taken, of which every replica knows."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.steps = self.add_variable((), "zeros", dtype=self.dtype, aggregation="mean", name="steps")
+
+    def update_state(self, taken: tf.Tensor) -> None:
+        self.steps.assign_add(tf.cast(~taken, self.dtype))
+
+    def result(self) -> tf.Tensor:
+        return tf.convert_to_tensor(self.steps)
 
 
 class LossOfSteps(keras.metrics.Mean):

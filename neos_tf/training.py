@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from neos_tf import checks, steps
+from neos_tf import checks, replicas, steps
 from neos_tf.binning import SoftBins, plain_edges
 from neos_tf.by_channel import deserialized, serialized
 from neos_tf.cross_entropy import StopAfter, cross_entropy
@@ -46,8 +46,12 @@ class SummaryStatistic(keras.Model):
     regularizers are part of the loss.
 
     A step leaves everything as it was, and is counted in `unconverged`, if a fit does not converge, if a gradient is
-    not finite, or if an event has a NaN or infinite feature or weight (under a `tf.distribute` strategy its gradient is
-    zero instead). Such events end `fit` after the epoch, and `evaluate`, with an error that names their samples.
+    not finite, or if an event has a NaN or infinite feature or weight. Such events end `fit` after the epoch, and
+    `evaluate`, with an error that names their samples.
+
+    On several devices: what is made and compiled in the scope of a `tf.distribute.MirroredStrategy` trains, and is
+    evaluated, as on one, whatever part of a batch each device has. The sums of all parts make the histograms, so that a
+    step is one analysis of all events. `BatchNormalization` needs synchronized=True.
 
     Several regions: a template belongs to one channel and has events of its own in each batch. `network`, `edges`,
     `bandwidth` and `selection` may be dicts by channel; a network that several channels share is given to each. Where
@@ -103,7 +107,7 @@ class SummaryStatistic(keras.Model):
         parts = {"network": network, "edges": self._edges, "bandwidth": bandwidth, "selection": selection}
         self.regions = Regions(model, self.yields, **parts, relative=relative, outside=outside)
         self._loss_value = steps.LossOfSteps(name="loss", dtype="float64")
-        self._unconverged, self._floored = keras.metrics.Sum(name="unconverged"), keras.metrics.Mean(name="floored")
+        self._unconverged, self._floored = steps.StepsWithout(name="unconverged"), keras.metrics.Mean(name="floored")
         self._invalid_in_training, self._evaluation = steps.Invalid(self.yields), Evaluation(self.regions)
         self._metrics = metrics_of(model, METRICS)
 
@@ -141,10 +145,11 @@ class SummaryStatistic(keras.Model):
         Raises:
             ValueError: as for `SummaryStatistic`.
         """
-        other = self._under(model, yields)
-        if (settings := self.get_compile_config()) is not None:
-            known = {"cls", "significance", *(f"sigma_{name}" for name in model.parameter_names)}
-            other.compile_from_config(settings | {"metrics": [name for name in self._metrics if name in known]})
+        with self.distribute_strategy.scope():
+            other = self._under(model, yields)
+            if (settings := self.get_compile_config()) is not None:
+                known = {"cls", "significance", *(f"sigma_{name}" for name in model.parameter_names)}
+                other.compile_from_config(settings | {"metrics": [name for name in self._metrics if name in known]})
         return other
 
     def compile(
@@ -215,9 +220,10 @@ class SummaryStatistic(keras.Model):
         if not isinstance(x, Mapping | keras.utils.PyDataset):
             options.setdefault("shuffle", False)  # datasets and generators have their order, and Keras warns of True
         if cross_entropy_steps:
-            start = self._under(self.model, self.yields)
             loss = keras.saving.serialize_keras_object(cross_entropy(self.model, self.yields))
-            start.compile_from_config({**(self.get_compile_config() or {}), "loss": loss, "steps_per_execution": 1})
+            with self.distribute_strategy.scope():
+                start = self._under(self.model, self.yields)
+                start.compile_from_config({**(self.get_compile_config() or {}), "loss": loss, "steps_per_execution": 1})
             quiet = {name: options[name] for name in ("batch_size", "shuffle", "steps_per_epoch") if name in options}
             stop = StopAfter(cross_entropy_steps)
             start.fit(x, epochs=cross_entropy_steps, callbacks=[stop], verbose=0, **quiet)
@@ -241,20 +247,22 @@ class SummaryStatistic(keras.Model):
         pairs = [(g, v) for g, v in zip(tape.gradient(total, variables), variables, strict=True) if g is not None]
         n_invalid = tf.stack([checks.n_invalid(features[name], weights[name]) for name in self.yields])
         shares = [name for name, value in self.yields.items() if value is not None]
-        positive = tf.reduce_all([True, *(tf.reduce_sum(weights[name]) > 0 for name in shares)])
+        sums, n_refused = replicas.summed(([tf.reduce_sum(weights[name]) for name in shares], tf.reduce_sum(n_invalid)))
+        positive = tf.reduce_all([True, *(weight > 0 for weight in sums)])
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g, _ in pairs])
-        usable &= finite & tf.math.is_finite(total) & positive & (tf.reduce_sum(n_invalid) == 0)
+        usable &= finite & tf.math.is_finite(total) & positive & (n_refused == 0)
+        usable = replicas.everywhere(usable)
         steps.take(usable, self.optimizer, pairs, state)
         self._invalid_in_training.update_state(n_invalid)
         self._loss_value.update_state(tf.where(usable, total, 0), sample_weight=tf.cast(usable, tf.float64))
-        self._unconverged.update_state(tf.cast(~usable, tf.float32))
+        self._unconverged.update_state(usable)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def test_step(self, data: Mapping) -> dict[str, tf.Tensor]:
         features, weights = checks.events_of(data, self.yields, self.regions.dtypes)
         scores = self.regions.scores(features, training=False)
         self._evaluation.add(features, weights, scores, self._without_histograms(scores))
-        return {"events": self._evaluation.n_events.result()}
+        return {"events": replicas.summed(self._evaluation.n_events.result())}
 
     def evaluate(self, x: Any = None, *, return_dict: bool = False, **options: Any) -> dict[str, float] | list[float]:
         """Metrics of the measurement with histograms of all events; arguments as of any Keras model.
@@ -316,6 +324,9 @@ class SummaryStatistic(keras.Model):
     def compile_from_config(self, config: Mapping) -> None:
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
+    def _maybe_symbolic_build(self, *_: Any, **__: Any) -> None:
+        """Nothing: all is built. Keras would average a batch over replicas, whose parts may differ in size."""
+
     def _under(self, model: TemplateModel, yields: Mapping[str, float | None] | None) -> "SummaryStatistic":
         if yields is None:
             yields = {name: value for name, value in self.yields.items() if name in model.templates}
@@ -324,8 +335,11 @@ class SummaryStatistic(keras.Model):
         return type(self)(self.network, model, self._edges, yields=yields, **same)
 
     def _without_histograms(self, scores: dict[str, tf.Tensor]) -> tf.Tensor:
-        """() float64 part of the loss that each event has a share in, and the network's penalties."""
-        parts = [tf.zeros((), tf.float64), *(tf.cast(penalty, tf.float64) for penalty in self.losses)]
+        """() float64 part of the loss that each event has a share in, and the network's penalties; of all replicas."""
+        parts = [tf.zeros((), tf.float64)]
+        if penalties := self.losses:
+            n_events = tf.add_n([tf.shape(score)[0] for score in scores.values()])
+            parts.append(replicas.averaged(tf.add_n([tf.cast(one, tf.float64) for one in penalties]), n_events))
         if self.objective.uses_scores:
-            parts.append(tf.cast(self.objective.of_scores(scores), tf.float64))
+            parts.append(tf.cast(self.objective.of_scores(replicas.gathered(scores)), tf.float64))
         return tf.add_n(parts)

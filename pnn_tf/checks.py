@@ -7,6 +7,7 @@ import operator
 from collections.abc import Sequence
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import ArrayLike, DTypeLike
 
 from pnn_tf.columns import Features, names_of, stacked
@@ -109,6 +110,17 @@ def as_count(argument: str, value: int, least: int = 1) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"Expected {argument} to be an int >= {least}. Received: {argument}={value!r}")
     return int(value)
+
+
+def as_batch_size(batch_size: int) -> int:
+    """An int of at least 1, and as many events on each device of a `tf.distribute` strategy: Keras needs that."""
+    batch_size, n = as_count("batch_size", batch_size), tf.distribute.get_strategy().num_replicas_in_sync
+    if batch_size % n:
+        raise ValueError(
+            f"Expected batch_size to be a multiple of the {n} devices, each of which takes an equal part of a batch. "
+            f"Received: batch_size={batch_size}. Take {batch_size + n - batch_size % n}."
+        )
+    return batch_size
 
 
 def as_weight(weight: ArrayLike, n_events: int, dtype: DTypeLike = np.float32, *, signed: bool = False) -> np.ndarray:

@@ -80,6 +80,14 @@ def _together(groups: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     return tf.cast(tf.reduce_all(groups[:, tf.newaxis] == groups, axis=-1), dtype)
 
 
+def _of_all_replicas(events: tf.Tensor) -> tuple[tf.Tensor, int]:
+    """Rows of all devices of a `tf.distribute` strategy, and how many these are: Keras sums a loss over them."""
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return events, 1
+    return replica.all_gather(events, axis=0), replica.num_replicas_in_sync
+
+
 @keras.saving.register_keras_serializable(package="pnn_tf")
 class DecorrelatedCrossentropy(keras.losses.Loss):
     """Binary cross-entropy + strength * squared distance correlation of score and observable in the background.
@@ -95,7 +103,7 @@ class DecorrelatedCrossentropy(keras.losses.Loss):
     The correlation is taken among the background events of a batch at the same theta, and averaged over theta: a score
     may depend on the observable at each theta and not on average over theta. Give a continuous theta in bins, or leave
     it out. Metrics of `compile` see the columns of y too. The penalty's memory and time grow with the square of the
-    batch size.
+    batch size. Under a `tf.distribute` strategy it is that of the whole batch, on each device.
 
     Under a strong penalty from the first step on the score may fall with signal for many steps: train without it for
     some epochs, then compile anew with it.
@@ -138,10 +146,12 @@ class DecorrelatedCrossentropy(keras.losses.Loss):
         weight = tf.cast(y_true[:, 0] == 0, y_pred.dtype)
         if sample_weight is not None:
             weight *= tf.cast(tf.reshape(sample_weight, [-1]), weight.dtype)
-        self._require_groups(y_true[:, 2:], weight)
-        penalty = squared_distance_correlation(y_pred[:, 0], y_true[:, 1], weight, y_true[:, 2:])
+        events, n_replicas = _of_all_replicas(tf.concat([y_pred, weight[:, tf.newaxis], y_true[:, 1:]], axis=1))
+        score, weight, observable, groups = events[:, 0], events[:, 1], events[:, 2], events[:, 3:]
+        self._require_groups(groups, weight)
+        penalty = squared_distance_correlation(score, observable, weight, groups)
         loss = super().__call__(y_true, y_pred, sample_weight)
-        return loss + tf.cast(self.strength * penalty, loss.dtype)
+        return loss + tf.cast(self.strength * penalty / n_replicas, loss.dtype)
 
     def _require_groups(self, groups: tf.Tensor, weight: tf.Tensor) -> None:
         """Refuses a batch of many background events of which no two are compared: its penalty would be 0."""

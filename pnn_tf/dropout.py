@@ -18,6 +18,8 @@ class FastDropout(keras.layers.Dropout):
         rate: share of the inputs that is dropped, in [0, 1).
         seed: int from which all randomness follows; None for one drawn by Keras.
 
+    Under a `tf.distribute` strategy the devices draw independently of each other.
+
     Call arguments: inputs, a tensor of any shape; training, whether to drop.
 
     Input shape: any. Output shape: the same.
@@ -46,8 +48,14 @@ class FastDropout(keras.layers.Dropout):
         n = tf.reduce_prod(shape)
         in_a_word = 4 // self._bits.size
         n_words = -(-n // in_a_word)
-        words = tf.random.stateless_uniform([n_words], self.seed_generator.next(), None, None, tf.uint32)
+        words = tf.random.stateless_uniform([n_words], self._next_seed(), None, None, tf.uint32)
         return tf.reshape(tf.reshape(tf.bitcast(words, self._bits), [-1])[:n], shape)
+
+    def _next_seed(self) -> tf.Tensor:
+        seed, replica = self.seed_generator.next(), tf.distribute.get_replica_context()
+        if replica is None or replica.num_replicas_in_sync == 1:
+            return seed
+        return tf.random.experimental.stateless_fold_in(tf.cast(seed, tf.int64), replica.replica_id_in_sync_group)
 
     def save_own_variables(self, store: Any) -> None:
         """The state of the random numbers, which Keras leaves out: a resumed training goes on with those due."""

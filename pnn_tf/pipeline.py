@@ -114,7 +114,7 @@ def balanced_batches(
         features: (n_events, n_features), or a table of columns, such as a dict or a DataFrame, as they come.
         theta: (n_events,) or (n_events, n_parameters), in physical units; what background_theta replaces may be NaN.
         label: (n_events,) 1 for signal, 0 for background; or the class from 0 to n_classes - 1.
-        batch_size: number of events of a batch.
+        batch_size: number of events of a batch, on all devices together.
         balance: as above.
         n_classes: number of classes.
         backgrounds: the classes that are background; the others are signals, which have a theta of their own.
@@ -140,9 +140,10 @@ def balanced_batches(
 
     Raises:
         ValueError: NaN or infinite values, lengths that differ, other labels, negative weights, an unknown balance, an
-            empty stratum, a batch_size that is not an int >= 1, a background_theta that is no strategy, or one for
-            another number of parameters or for a feature that is not there, nuisances that are not columns of theta,
-            background and signal without a theta in common, weights of a stratum that are all 0.
+            empty stratum, a batch_size that is not an int >= 1 or no multiple of the devices of the `tf.distribute`
+            strategy in whose scope it is called, a background_theta that is no strategy, or one for another number of
+            parameters or for a feature that is not there, nuisances that are not columns of theta, background and
+            signal without a theta in common, weights of a stratum that are all 0.
 
     >>> theta, label = [500, 500, 750, 500, 750, 750], [1, 1, 1, 0, 0, 0]
     >>> batches = balanced_batches(np.ones((6, 2)), theta, label, batch_size=4)
@@ -155,7 +156,7 @@ def balanced_batches(
     feature_names = names_of(features)
     features = checks.as_features(features)
     n_events = len(features)
-    batch_size, n_classes = checks.as_count("batch_size", batch_size), checks.as_count("n_classes", n_classes, 2)
+    batch_size, n_classes = checks.as_batch_size(batch_size), checks.as_count("n_classes", n_classes, 2)
     backgrounds = checks.as_columns("backgrounds", backgrounds, n_classes)
     label = checks.as_classes(label, n_events, n_classes)
     signal = ~np.isin(label, backgrounds)

@@ -92,7 +92,7 @@ def sharded_batches(
             raise ValueError(f"Expected distinct names of columns in {argument}, at least one. Received: {names}")
     if on_error not in ("raise", "skip"):
         raise ValueError(f"Expected on_error 'raise' or 'skip'. Received: on_error={on_error!r}")
-    batch_size, n_classes = checks.as_count("batch_size", batch_size), checks.as_count("n_classes", n_classes, 2)
+    batch_size, n_classes = checks.as_batch_size(batch_size), checks.as_count("n_classes", n_classes, 2)
     buffer_events = checks.as_count("buffer_events", buffer_events)
     backgrounds = checks.as_columns("backgrounds", backgrounds, n_classes)
     nuisances = checks.as_columns("nuisances", nuisances, len(theta))

@@ -194,7 +194,7 @@ class TaylorMonitor(keras.callbacks.Callback):
         return isinstance(self._every, int) and self._step() - self.records[-1].step >= self._every
 
     def _step(self) -> int:
-        return int(self.model.optimizer.iterations)
+        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))  # it may be on several devices
 
     def _record(self) -> None:
         weights, finite = weights_digest(self.model)

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from collections import Counter
 
 import keras
@@ -361,39 +359,6 @@ def test_fit_through_the_stream_comes_near_the_best_classifier(monkeypatch):
         score = model.predict_on_batch({"features": x[:, None], "theta": np.full((401, 1), point, "float32")})[:, 0]
         # The best constant score is off by 0.11, the best one without theta by 0.26.
         assert np.mean(abs(score - problem.posterior(x, point))) < 0.03
-
-
-TWO_DEVICES = """
-import keras, numpy as np, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from pnn_tf import Uniform, balanced_batches, parametric_network
-
-
-def train(strategy):
-    rng = np.random.default_rng(0)
-    label = np.arange(600) % 2
-    features, theta = rng.normal(size=(600, 2)) + label[:, None], rng.choice([500, 750], 600)
-    with strategy.scope():
-        batches = balanced_batches(features, theta, label, batch_size=64, background_theta=Uniform(500, 750))
-        network = parametric_network(2, units=(8,), dropout=0, seed=1)
-        network.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
-    start = network.get_weights()
-    network.fit(batches.dataset, steps_per_epoch=12, epochs=2, shuffle=False, verbose=0)
-    return [np.concatenate([weight.ravel() for weight in weights]) for weights in (start, network.get_weights())]
-
-
-start, one = train(tf.distribute.get_strategy())
-_, two = train(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
-assert np.max(abs(one - start)) > 0.01
-np.testing.assert_allclose(one, two, atol=1e-5)  # sums of float32 in another order, over 24 steps
-"""
-
-
-@pytest.mark.slow
-def test_two_devices_train_as_one_does():
-    run = subprocess.run([sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from taylor import TaylorMonitor, mean_abs_coefficients, read_monitor
 from taylor.analysis import ENGINES
+from tests.devices import printed_on_two_devices
 
 N_STEPS = 8  # in an epoch
 
@@ -273,3 +274,24 @@ def test_every_out_of_range_is_refused(events, every):
 def test_metrics_need_labels(events):
     with pytest.raises(ValueError, match=r"label.*metrics"):
         TaylorMonitor(events[0], metrics={"accuracy": accuracy})
+
+
+@pytest.mark.slow
+def test_records_of_a_training_on_two_devices_are_those_of_one():
+    one, two = printed_on_two_devices("tests.taylor.two_devices")
+    assert [record["step"] for record in one] == [
+        0,
+        3,
+        6,
+        9,
+        10,
+        13,
+        16,
+        19,
+        20,
+    ] * 2  # and in the file
+    for expected, received in zip(one, two, strict=True):
+        for name in ("step", "epoch", "ends_here", "metrics"):
+            assert received[name] == expected[name], name
+        for name in ("mean", "error"):
+            np.testing.assert_allclose(received[name], expected[name], rtol=1e-5, atol=1e-7, err_msg=name)  # float32

@@ -1,0 +1,69 @@
+"""Programs on two devices, as TensorFlow has two CPUs from its start, and on two workers, each a process of its own.
+
+python -m tests.devices tests.neos_tf.two_devices
+"""
+
+import json
+import runpy
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext, suppress
+from typing import Any
+
+import tensorflow as tf
+
+
+def printed_on_two_devices(module: str, *arguments: str) -> Any:
+    """What a module prints as JSON, as a program, in its last line."""
+    command = [sys.executable, "-m", "tests.devices", module, *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def run_two_workers(program: str, *arguments: list[str]) -> tuple[list[int], list[str]]:
+    """Exit codes and outputs of a program run twice; a first one that waits for the second is ended after a minute.
+
+    Args:
+        program: the code, whose last arguments are host:port of both.
+        arguments: what comes before, of each.
+    """
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
+        for one in sockets:
+            one.bind(("localhost", 0))
+        workers = [f"localhost:{one.getsockname()[1]}" for one in sockets]
+    processes: list[subprocess.Popen] = []
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    try:
+        for own in arguments:
+            command = [sys.executable, "-c", program, *own, *workers]
+            processes.append(subprocess.Popen(command, **pipes))
+        processes[1].wait(240)
+        with suppress(subprocess.TimeoutExpired):
+            processes[0].wait(60)
+    finally:
+        for process in processes:
+            process.kill()
+        outputs = [process.communicate()[0] for process in processes]
+    return [process.returncode for process in processes], outputs
+
+
+def one_and_two() -> Iterator:
+    """Strategies of one device and of two. One a program: a second of the same devices takes the first's messages."""
+    yield tf.distribute.get_strategy()
+    yield tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+def scope(strategy: tf.distribute.Strategy) -> Any:
+    """None for that of one device, as a user's program has none."""
+    return strategy.scope() if strategy.num_replicas_in_sync > 1 else nullcontext()
+
+
+if __name__ == "__main__":
+    halves = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], halves)
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
