@@ -11,7 +11,7 @@ from rich.console import Console
 
 from benchmarks.__main__ import main
 from benchmarks.experiment import find, read, rows_to_do, run
-from benchmarks.record import read_record, write_record
+from benchmarks.record import plain, read_record, write_record
 from benchmarks.tasks import rows_of_workers
 from pnn_tf import cluster
 
@@ -35,7 +35,7 @@ def made(experiment, out, seeds=(7, 8), **how):
 
 
 def without_times(record):
-    return record | {"rows": [row | {"wall_s": 0} for row in record["rows"]], "runs": []}
+    return plain(record | {"rows": [row | {"wall_s": 0} for row in record["rows"]], "runs": []})
 
 
 def on_disk(folder):
@@ -56,7 +56,7 @@ def on_disk(folder):
 def test_rows_are_those_of_one_process_in_their_order(name, tmp_path, address):
     record = made(find(name), tmp_path / "workers", workers=address)
     assert without_times(record) == without_times(made(find(name), tmp_path / "here"))
-    assert on_disk(tmp_path / "workers")[0] == record and read(record).missing == ()
+    assert on_disk(tmp_path / "workers")[0] == plain(record) and read(record).missing == ()
 
 
 def test_a_run_goes_on_with_the_rows_that_are_missing(tmp_path, address):
@@ -76,9 +76,10 @@ def test_rows_of_other_seeds_stay_first(tmp_path, address):
 
 
 def test_a_row_that_fails_is_named_and_the_others_stay(tmp_path, address):
-    rows = made(CHEAP, tmp_path)["rows"]
+    rows = made(CHEAP, tmp_path, (7,))["rows"]
+    broken = replace(CHEAP, names=lambda config: (*CHEAP.names(config), "nothing"))
     with pytest.raises(KeyError, match="nothing") as failure:
-        made(replace(CHEAP, names=lambda config: ("Single-NN", "nothing")), tmp_path, workers=address)
+        made(broken, tmp_path, (7,), workers=address)
     assert failure.value.__notes__ == ["In the row 'nothing', seed 7, of affine-architecture."]
     assert on_disk(tmp_path)[0]["rows"] == rows
 
