@@ -9,10 +9,10 @@ import pytest
 import threadpoolctl
 from rich.console import Console
 
+from benchmarks import tasks
 from benchmarks.__main__ import main
 from benchmarks.experiment import find, read, rows_to_do, run
 from benchmarks.record import plain, read_record, write_record
-from benchmarks.tasks import rows_of_workers
 from pnn_tf import cluster
 
 CHEAP = find("affine-architecture")  # builds networks, and trains none
@@ -88,7 +88,7 @@ def test_a_row_that_fails_is_named_and_the_others_stay(tmp_path, address):
 def test_a_worker_with_other_events_or_settings_is_refused(field, tmp_path, address):
     record = made(CHEAP, tmp_path)
     with pytest.raises(ValueError, match=f"{field} of the record"):
-        next(rows_of_workers(CHEAP, "smoke", None, record | {field: {"name": "other"}}, [("pNN", 7)], address))
+        next(tasks.rows_of_workers(CHEAP, "smoke", None, record | {field: {"name": "other"}}, [("pNN", 7)], address))
 
 
 def test_processes_have_as_many_threads_as_this_one(client):
@@ -105,12 +105,18 @@ def test_a_scheduler_that_does_not_answer_ends_the_run_with_a_line(tmp_path, mon
     assert "\n" not in str(stop.value)
 
 
+def test_workers_outside_of_the_checkout_are_refused(tmp_path, address, monkeypatch):
+    monkeypatch.setattr(tasks, "find_spec", lambda name: None)
+    with pytest.raises(tasks.NoWorkers, match=r"PYTHONPATH=\. dask worker ADDRESS"):
+        made(CHEAP, tmp_path, workers=address)
+
+
 @pytest.mark.slow
 def test_a_row_whose_worker_is_killed_is_made_again(tmp_path, client, address):
     experiment = find("pnn-fig-4")
     record = made(experiment, tmp_path, (7,))
     todo = rows_to_do(experiment, experiment.scales["smoke"], (7,))
-    rows = rows_of_workers(experiment, "smoke", None, record, todo, address)
+    rows = tasks.rows_of_workers(experiment, "smoke", None, record, todo, address)
     finished = [next(rows)]
     busy = next(worker for worker, keys in client.processing().items() if keys)
     os.kill(client.run(os.getpid)[busy], signal.SIGKILL)
