@@ -49,7 +49,7 @@ def on_disk(folder):
         CHEAP.id,
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("affine-table-3", "pnn-guidance", "taylor-fig-1", "neos-fig-2", "neos-fig-3")
+            for name in ("pnn-guidance", "taylor-fig-1", "neos-fig-2", "neos-fig-3")
         ),
     ],
 )
