@@ -55,9 +55,14 @@ def rows_of_workers(
     with _client(n_or_address) as client:
         from distributed import as_completed
 
+        def row(*task):  # a local function, which a scheduler outside of the checkout can read
+            from benchmarks import tasks
+
+            return tasks.make_row(*task)
+
         job = experiment.id, scale, None if data is None else str(data.resolve())
         identity = plain({field: record[field] for field in ("configuration", "data")})
-        rows = {client.submit(_row, job, identity, *row, pure=False): row for row in todo}
+        rows = {client.submit(row, job, identity, *one, pure=False): one for one in todo}
         for future in as_completed(rows):
             try:
                 yield future.result()
@@ -83,8 +88,8 @@ def _client(workers) -> Iterator[Any]:
         yield client
 
 
-def _row(job: tuple[str, str, str | None], identity: dict, name: str, seed: int) -> dict:
-    """Makes one, in the process of a worker."""
+def make_row(job: tuple[str, str, str | None], identity: dict, name: str, seed: int) -> dict:
+    """A row, made in the process of a worker, from what `rows_of_workers` sends."""
     with AT_WORK:
         experiment, config, samples = _loaded(*job)
         own = plain({"configuration": asdict(config), "data": samples.data})
