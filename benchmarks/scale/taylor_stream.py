@@ -51,7 +51,8 @@ def stream_rate(
         drawn = drawn_events(features, n, seed)
         if source == "memory":
             x = np.concatenate([np.asarray(batch) for batch in drawn])
-            return {"features": x, "theta": [[THETA]]} if network == "affine" else x
+            theta = np.full((n, 1), THETA, np.float32)  # of each event, as in the stream: one for all takes 10 % less
+            return {"features": x, "theta": theta} if network == "affine" else x
         return drawn.map(_with_theta) if network == "affine" else drawn
 
     def analyse(events: Any) -> taylor.TaylorImportance:
