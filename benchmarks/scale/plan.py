@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 import neos_tf
 import pnn_tf
-from benchmarks.claims import Missing
+from benchmarks.claims import Claim, Estimate, Missing, below
 from benchmarks.experiment import Experiment
 from benchmarks.scale.shards import FUNCTIONS, HYPOTHESES, N_BINS, SCORES, TAYLOR, TEMPLATES, Shards, shards
 from benchmarks.style import BLUE, ORANGE, style
@@ -228,11 +228,15 @@ def tables(record: Mapping) -> Iterator[Table]:
     yield Table(caption, "work", columns, tuple(lines), (0, 1, 3))
 
 
+def alone(terms: list[Term]) -> float:
+    """Hours of what no second core can help with."""
+    return sum(term.hours for term in terms if term.serial)
+
+
 def hours_on(terms: list[Term], n_cores: float) -> float:
     """Wall time without training, which one machine does: shared by all cores, and what the client does alone."""
-    alone = sum(term.hours for term in terms if term.serial)
     shared = sum(term.hours for term in terms if not term.serial and not term.name.startswith("training"))
-    return alone + shared / n_cores
+    return alone(terms) + shared / n_cores
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
@@ -243,8 +247,7 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         figure = Figure(figsize=(5.2, 3.2))
         axes = figure.subplots()
         axes.plot(cores, [hours_on(terms, n) for n in cores], color=BLUE, label="all but the training")
-        alone = sum(term.hours for term in terms if term.serial)
-        axes.axhline(alone, color=ORANGE, linestyle="--", label="what the client does alone")
+        axes.axhline(alone(terms), color=ORANGE, linestyle="--", label="what the client does alone")
         axes.set(xscale="log", yscale="log", xlabel="cores", ylabel="hours")
         axes.legend()
         axes.grid()
@@ -271,7 +274,16 @@ EXPERIMENT = Experiment(
     line=lambda row: f"{statistics.median(row['seconds']):.3g} s a unit",
     tables=tables,
     figures=figures,
-    claims=(),
+    claims=(
+        Claim(
+            "What the client does alone, tasks and merging, would leave a thousand cores work: hours",
+            lambda rows: Estimate(alone(plan(rows))),
+            below(1),
+            unit="hours",
+            ours=True,
+            chance=False,
+        ),
+    ),
     ours=True,
     timed=True,
 )

@@ -31,7 +31,7 @@ def test_an_experiment_is_found_by_its_id_and_says_what_it_is(experiment):
 
 def test_experiments_come_as_their_papers_have_them_and_ours_last():
     order = [(e.paper, e.ours) for e in EXPERIMENTS]
-    papers = ["PNN", "AFFINE", "TAYLOR", "NEOS", "SEARCH"]
+    papers = ["PNN", "AFFINE", "TAYLOR", "NEOS", "SEARCH", "SCALE"]
     assert order == sorted(order, key=lambda pair: (papers.index(pair[0]), pair[1]))
     for paper, kind in (("PNN", "Fig"), ("AFFINE", "Table"), ("NEOS", "Fig")):
         numbers = [
