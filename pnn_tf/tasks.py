@@ -4,6 +4,7 @@
 """
 
 import os
+import pickle
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -102,9 +103,15 @@ def sum_over_shards(
 
 def _by_workers(client: Any, work: Work, parts: Sequence[Part], todo: Sequence[int]) -> Iterator[tuple[int, Total]]:
     """The number of each part and its sum, as they come."""
+    import cloudpickle
     from distributed import KilledWorker, as_completed
 
-    futures = {client.submit(work, parts[number], pure=False): number for number in todo}
+    def sum_of(*pickled):  # a local function of bytes, which a scheduler without this package can pass on
+        work, part = map(pickle.loads, pickled)
+        return work(part)
+
+    content = cloudpickle.dumps(work)
+    futures = {client.submit(sum_of, content, pickle.dumps(parts[n]), pure=False): n for n in todo}
     try:
         for future in as_completed(futures):
             number = futures.pop(future)
