@@ -118,6 +118,8 @@ def _require_workers(client: Any, who: str) -> None:
     for name, own in own_versions().items():
         # A function of the standard library, which workers without this package have as well.
         for worker, version in client.run(importlib.metadata.version, name, on_error="return").items():
+            if isinstance(version, OSError):  # the worker has gone; another one is on its way
+                continue
             if isinstance(version, Exception):
                 version = f"none ({version})"
             if version != own:
