@@ -12,8 +12,9 @@ import tensorflow as tf
 
 
 def n_replicas() -> int:
-    """Number of replicas; one without a strategy."""
-    return tf.distribute.get_strategy().num_replicas_in_sync
+    """Number of replicas that have a part of the events; one outside of `strategy.run`."""
+    context = _context()
+    return 1 if context is None else context.num_replicas_in_sync
 
 
 def summed(values: Any) -> Any:
