@@ -114,7 +114,7 @@ def sum_block(analysis: Analysis, tensors: Sequence, weight: tf.Tensor, copies: 
     """
     counts = weight[:, 0] != 0
     any_counts, first = tf.reduce_any(counts), tf.argmax(tf.cast(counts, tf.int32))
-    tensors = [t if t.shape[0] == 1 else tf.where(counts[:, None], t, t[first]) for t in tensors]
+    tensors = [t if t.shape[0] == 1 else tf.where(counts[:, None], t, tf.gather(t, first)) for t in tensors]
     bad_inputs = reduce(tf.logical_or, [_bad_rows(tensor) for tensor in tensors if tensor.dtype.is_floating])
     t = tf.transpose(analysis.coefficients(tensors))  # (n_columns, n_events): sums are over what is contiguous
     t = tf.cast(t, tf.float64)
