@@ -6,19 +6,16 @@ nothing. A task holds names, and no events: a process reads the events once, and
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from benchmarks.experiment import Experiment, find, make_rows
 from benchmarks.record import plain
-from pnn_tf.cluster import dask_client
-
-AT_WORK = Lock()  # workers that others have started may have several threads, and networks are shared in a process
+from pnn_tf.cluster import dask_client, results_of
 
 
 class NoWorkers(RuntimeError):
@@ -52,23 +49,12 @@ def rows_of_workers(
         Exception: that of a row, with a note that names the row.
     """
     n_or_address = min(workers, len(todo)) if isinstance(workers, int) else workers
-    with _client(n_or_address) as client:
-        from distributed import as_completed
-
-        def row(*task):  # a local function, which a scheduler outside of the checkout can read
-            from benchmarks import tasks
-
-            return tasks.make_row(*task)
-
-        job = experiment.id, scale, None if data is None else str(data.resolve())
-        identity = plain({field: record[field] for field in ("configuration", "data")})
-        rows = {client.submit(row, job, identity, *one, pure=False): one for one in todo}
-        for future in as_completed(rows):
-            try:
-                yield future.result()
-            except Exception as error:
-                error.add_note("In the row {!r}, seed {}, of {}.".format(*rows[future], experiment.id))
-                raise
+    job = experiment.id, scale, None if data is None else str(data.resolve())
+    identity = plain({field: record[field] for field in ("configuration", "data")})
+    names = [f"the row {name!r}, seed {seed}, of {experiment.id}" for name, seed in todo]
+    tasks = [(job, identity, *row) for row in todo]
+    with _client(n_or_address) as client, closing(results_of(client, make_row, tasks, names)) as rows:
+        yield from (row for _, row in rows)
 
 
 @contextmanager
@@ -90,15 +76,14 @@ def _client(workers) -> Iterator[Any]:
 
 def make_row(job: tuple[str, str, str | None], identity: dict, name: str, seed: int) -> dict:
     """A row, made in the process of a worker, from what `rows_of_workers` sends."""
-    with AT_WORK:
-        experiment, config, samples = _loaded(*job)
-        own = plain({"configuration": asdict(config), "data": samples.data})
-        if other := [field for field in identity if own[field] != identity[field]]:
-            raise ValueError(
-                f"Expected a worker with the {' and the '.join(other)} of the record. Start it in the same "
-                "checkout, with the same events."
-            )
-        (row,) = make_rows(experiment, config, samples, [(name, seed)], Silent())
+    experiment, config, samples = _loaded(*job)
+    own = plain({"configuration": asdict(config), "data": samples.data})
+    if other := [field for field in identity if own[field] != identity[field]]:
+        raise ValueError(
+            f"Expected a worker with the {' and the '.join(other)} of the record. Start it in the same "
+            "checkout, with the same events."
+        )
+    (row,) = make_rows(experiment, config, samples, [(name, seed)], Silent())
     return row
 
 

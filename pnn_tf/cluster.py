@@ -1,55 +1,63 @@
-"""Processes to compute in, by Dask: a local cluster, or any whose scheduler has an address."""
+"""Processes to compute in, by Dask: a local cluster, or any whose scheduler has an address; and tasks for them."""
 
 import asyncio
 import importlib.metadata
 import logging
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
-TIMEOUT = 10  # seconds in which a scheduler has to answer, and to have a worker
+TIMEOUT = 10  # seconds in which a scheduler has to answer
 ALLOWED_DEATHS = 10  # of workers that had a task, before it is taken for their cause
 PRE_SPAWN = "distributed.nanny.pre-spawn-environ"
+AT_WORK = Lock()  # workers that others have started may have several threads, and networks are shared in a process
 SAME = ("keras-hep", "tensorflow", "keras", "numpy")  # distributions whose versions the workers must share
 
 
 @contextmanager
 def dask_client(workers: "int | str | Any | None" = None, *, threads: int | None = None) -> Iterator[Any]:
-    """A `distributed.Client` of a cluster, which computes in each worker one task at a time.
-
-    What is started here ends with the context; a cluster that is reached by its address, or by a client, goes on.
+    """A `distributed.Client` of a cluster. What is started here ends with the context; other clusters go on.
 
     Args:
         workers: number of processes on this machine, by default one a core; or the address of a scheduler, such as
-            "tcp://host:8786"; or a `distributed.Client`, as dask-jobqueue and coffea users have one.
+            "tcp://host:8786"; or a `distributed.Client` or a cluster, as dask-jobqueue and coffea users have one.
         threads: of TensorFlow and NumPy in each process on this machine; by default an equal part of the cores. 0 for
             as many as they would start alone.
 
+    Warns:
+        UserWarning: there are no workers yet, such as in a queue; tasks wait for them.
+
     Raises:
         ValueError: a number of workers below 1.
-        ConnectionError: no scheduler answers at the address in 10 seconds, or it has no workers.
+        ConnectionError: no scheduler answers at the address in 10 seconds.
         RuntimeError: a worker without this distribution, or with another version of it, TensorFlow, Keras or NumPy.
         ImportError: without distributed.
     """
     distributed = _distributed()
     if isinstance(workers, distributed.Client):
-        _require_workers(workers, "The client given as workers")
+        _require_same_versions(workers)
         yield workers
+    elif hasattr(workers, "scheduler_address"):
+        with distributed.Client(workers) as client:
+            _require_same_versions(client)
+            yield client
     elif isinstance(workers, str):
         with _connected(workers) as client:
             yield client
     else:
         import dask
 
-        n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        n_workers = n_cores if workers is None else workers
+        n_workers = n_cores() if workers is None else workers
         if not isinstance(n_workers, int) or isinstance(n_workers, bool) or n_workers < 1:
             raise ValueError(
-                f"Expected workers as a number of processes, at least 1, or an address. Received: {workers!r}"
+                "Expected workers as a number of processes, at least 1, the address of a scheduler, a client or a "
+                f"cluster of Dask. Received: {workers!r}"
             )
-        environment = _limited(max(n_cores // n_workers, 1) if threads is None else threads)
+        environment = _limited(max(n_cores() // n_workers, 1) if threads is None else threads)
         with (
             _quiet(),
             # For NumPy, which is imported as a process starts; Dask would give it one thread.
@@ -68,6 +76,11 @@ def dask_client(workers: "int | str | Any | None" = None, *, threads: int | None
             distributed.Client(local) as client,
         ):
             yield client
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
@@ -94,7 +107,7 @@ def _connected(address: str) -> Any:
             "running (`dask scheduler`), and can this machine reach that port?"
         ) from error
     try:
-        _require_workers(client, f"The scheduler at {address}")
+        _require_same_versions(client)
     except BaseException:
         client.close()
         raise
@@ -109,12 +122,73 @@ async def _try_to_connect(address: str) -> None:
     connection.abort()
 
 
-def _require_workers(client: Any, who: str) -> None:
-    """There are workers, and they compute with the same code."""
+def results_of(
+    client: Any, function: Callable, tasks: Sequence[tuple], names: Sequence[str]
+) -> Iterator[tuple[int, Any]]:
+    """The number of each task and `function(*task)`, as they come; a process does one at a time.
+
+    A task whose worker ends, or is killed, is done by another. If one fails, or the caller stops, the others are given
+    up. Errors call a task by its name.
+
+    Raises:
+        RuntimeError: a worker of another version; a task during which several workers ended.
+        ConnectionError: the scheduler has ended.
+        Exception: that of a task, with a note that says which.
+    """
+    import cloudpickle
+    from distributed import CancelledError, KilledWorker, as_completed
+
+    def run(versions, content):  # local and of bytes: a scheduler without this package passes it on
+        import importlib.metadata
+        import pickle
+
+        for name, expected in versions.items():
+            try:
+                there = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                there = "none"
+            if there != expected:
+                raise RuntimeError(f"Expected a worker with {name} {expected}, as here. Received: {there}.")
+        from pnn_tf.cluster import AT_WORK
+
+        with AT_WORK:
+            function, task = pickle.loads(content)
+            return function(*task)
+
+    contents = (cloudpickle.dumps((function, task)) for task in tasks)
+    futures = {client.submit(run, own_versions(), content, pure=False): i for i, content in enumerate(contents)}
     try:
-        client.wait_for_workers(1, timeout=TIMEOUT)
-    except TimeoutError as error:
-        raise ConnectionError(f"{who} has no worker after {TIMEOUT} s. Start some: `dask worker ADDRESS`.") from error
+        for future in as_completed(futures):
+            number = futures.pop(future)
+            try:
+                result = future.result()
+            except KilledWorker as error:
+                raise RuntimeError(
+                    f"{error.allowed_failures + 1} workers ended one after another during {names[number]}. Do "
+                    "they have the memory for it?"
+                ) from error
+            except CancelledError as error:
+                raise ConnectionError(
+                    f"The scheduler has ended, or has given up {names[number]}. Start again."
+                ) from error
+            except Exception as error:
+                error.add_note(f"In {names[number]}.")
+                raise
+            yield number, result
+    finally:
+        client.cancel(list(futures))
+
+
+def _require_same_versions(client: Any) -> None:
+    """Refuses workers of other versions that are there; those that come later are asked with each task."""
+    if not client.scheduler_info()["workers"]:
+        warnings.warn(
+            f"The cluster at {client.scheduler.address} has no workers yet. Tasks wait until there are some: `dask "
+            "worker ADDRESS --nthreads 1`, or a queue that starts them.",
+            UserWarning,
+            stacklevel=5,
+        )
+        return
     for name, own in own_versions().items():
         # A function of the standard library, which workers without this package have as well.
         for worker, version in client.run(importlib.metadata.version, name, on_error="return").items():

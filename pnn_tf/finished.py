@@ -1,18 +1,21 @@
 """What is finished of a sum over files, kept on disk, so that the same call goes on from there."""
 
+import functools
 import hashlib
+import inspect
 import os
 import pickle
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from pnn_tf.cluster import own_versions
 from pnn_tf.shard_sums import Part, Total, Work
 from pnn_tf.whole_file import written_whole
 
 
 class Finished:
-    """The sums of parts that are done.
+    """The sums of parts that are done. Their files have a digest of the call in their names: other files are let be.
 
     Args:
         folder: to keep them in; None to keep nothing.
@@ -20,31 +23,39 @@ class Finished:
         parts: all of them.
 
     Attributes:
+        parts: likewise.
         sums: those of an earlier call, by the number of the part.
         todo: numbers of the others.
 
-    Raises:
-        ValueError: the folder has the work of another call.
+    Warns:
+        UserWarning: the folder has the work of other calls alone.
     """
 
     def __init__(self, folder: str | os.PathLike | None, work: Work, parts: Sequence[Part]):
-        self._folder, self.sums = None if folder is None else Path(folder), {}
+        self._folder, self.parts = None if folder is None else Path(folder), parts
+        self.sums: dict[int, Total] = {}
         if self._folder is not None:
-            self._files = [self._folder / f"part-{number:06}.pickle" for number in range(len(parts))]
-            self._require_same(work, parts)
-            self.sums = {number: pickle.loads(p.read_bytes()) for number, p in enumerate(self._files) if p.exists()}
+            self._digest = _digest(work, parts)
+            self.sums = {n: total for n in range(len(parts)) if (total := _read(self._path(n))) is not None}
+            if not self.sums and any(self._folder.glob("part-*.pickle")):
+                warnings.warn(
+                    f"{self._folder} has the work of other calls, not of this one: of another function, model or "
+                    "columns, or of files that have changed. It is let be, and all is done anew.",
+                    UserWarning,
+                    stacklevel=3,
+                )
         self.todo = [number for number in range(len(parts)) if number not in self.sums]
 
     def keep(self, number: int, result: Total) -> None:
-        """Stores the sum of a part, whole or not at all.
+        """Stores the sum of a part, whole or not at all; not if a row group could not be read, which may pass.
 
         Warns:
             UserWarning: it cannot be stored.
         """
-        if self._folder is None:
+        if self._folder is None or not result.is_whole:
             return
         try:
-            with written_whole(self._files[number]) as path:
+            with written_whole(self._path(number)) as path:
                 path.write_bytes(pickle.dumps(result))
         except OSError as error:
             warnings.warn(
@@ -53,21 +64,39 @@ class Finished:
                 stacklevel=4,
             )
 
-    def _require_same(self, work: Work, parts: Sequence[Part]) -> None:
-        import cloudpickle
+    def _path(self, number: int) -> Path:
+        return self._folder / f"part-{self._digest[:12]}-{number:06}.pickle"
 
-        digest = hashlib.sha256(cloudpickle.dumps(work))
-        for part in parts:
-            digest.update(repr((part.shard.path, part.shard.version, part.start, part.stop)).encode())
-        file, mine = self._folder / "work.sha256", digest.hexdigest()
-        if not file.exists():
-            if any(self._folder.glob("part-*.pickle")):
-                raise ValueError(f"Expected progress to be a folder of one call. Received: {self._folder}, of no call.")
-            with written_whole(file) as path:
-                path.write_text(mine)
-        elif file.read_text() != mine:
-            raise ValueError(
-                f"Expected progress to be a folder of this call. Received: {self._folder}, which has the work of "
-                "another function, model or columns, or of files that have changed. Choose another folder, or delete "
-                "it."
-            )
+
+def _read(path: Path) -> Total | None:
+    try:
+        return pickle.loads(path.read_bytes())
+    except (OSError, EOFError, pickle.UnpicklingError):  # not there, or damaged: to be done
+        return None
+
+
+def _digest(work: Work, parts: Sequence[Part]) -> str:
+    """Of all that a sum depends on, as far as it can be known."""
+    others = work.reader.kinds, work.may_be_missing, work.model, work.on_error, own_versions()
+    shards = [(part.shard.path, part.shard.version, part.shard.first_row, part.start, part.stop) for part in parts]
+    digest = hashlib.sha256(repr((others, shards)).encode())
+    for content in _content(work.function):
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _content(function: Callable) -> Iterator[bytes]:
+    """The text of a function's module, and what the function holds besides; by its bytes where there is no text."""
+    import cloudpickle
+
+    if isinstance(function, functools.partial):
+        yield pickle.dumps((function.args, function.keywords))
+        yield from _content(function.func)
+        return
+    try:
+        yield f"{function.__qualname__}\n{inspect.getsource(inspect.getmodule(function))}".encode()
+    except (OSError, TypeError, AttributeError):  # of a notebook, or an object that can be called
+        yield cloudpickle.dumps(function)
+        return
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    yield cloudpickle.dumps((cells, function.__defaults__, function.__kwdefaults__))

@@ -191,7 +191,7 @@ class Ranking:
         return math.sqrt(variance)
 
     def significance(self, weight: ArrayLike | None = None, squares: ArrayLike | None = None) -> Significance:
-        """As `significance_ratio`; `squares` as of `auc_error`."""
+        """As `significance_ratio`; `squares`, as of `auc_error`, are given where some of the weights are negative."""
         signal, background = self.passing(weight)
         if not signal[-1] > 0:
             raise ValueError(
@@ -199,7 +199,7 @@ class Ranking:
             )
         total = np.maximum(signal + background, np.finfo(np.float64).tiny)  # 0 / 0 before the first weight
         ratio_squared = (signal / total) * (signal / signal[-1])  # purity times efficiency
-        if weight is not None and np.min(weight) < 0:
+        if squares is not None or (weight is not None and np.min(weight) < 0):
             passing = self._passing_squares(weight, squares)
             known = np.all([s >= np.sqrt(q) for s, q in zip((signal, background), passing, strict=True)], axis=0)
             if not known.any():

@@ -2,7 +2,9 @@
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +34,7 @@ class Shard(NamedTuple):
 
     Attributes:
         path: of the file.
-        metadata: of Parquet, as pyarrow has it.
+        metadata: of Parquet, as pyarrow has it; None to be read again.
         version: what tells whether it has been written again.
         first_row: number of its first row among the rows of all files.
         sizes: number of rows of each row group.
@@ -57,7 +59,7 @@ def find(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[str]:
     """Paths from a list of them, a folder (all *.parquet in it and below it) or a pattern such as "train/*.parquet".
 
     Raises:
-        ValueError: no file.
+        ValueError: no file, or one that is given twice.
     """
     if not isinstance(paths, (str, os.PathLike)):
         found = [os.fspath(path) for path in paths]
@@ -67,7 +69,24 @@ def find(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[str]:
         found = sorted(glob.glob(os.fspath(paths), recursive=True)) or [os.fspath(paths)]
     if not found:
         raise ValueError(f"Expected paths of Parquet files, a folder with *.parquet, or a pattern. Received: {paths}")
+    twice = [path for path, n in Counter(map(os.path.realpath, found)).items() if n > 1]
+    if twice:
+        raise ValueError(f"Expected paths of different files. Received twice: {twice[:5]}, {len(twice)} in all.")
     return found
+
+
+def warn_of(left_out: Sequence[LeftOut], n_files: int) -> None:
+    """Warns the caller of the caller that some events of `n_files` files are left out, if there are any."""
+    if not left_out:
+        return
+    n = [out.n_events for out in left_out]
+    unknown = f", and files of unknown size: {n.count(None)}" if None in n else ""
+    warnings.warn(
+        f"{sum(filter(None, n))} events of {len({out.path for out in left_out})} out of {n_files} files are left "
+        f"out{unknown}: see `left_out`. The first of it is {left_out[0]}",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 @dataclass
@@ -117,7 +136,6 @@ class TableReader:
                 the file has changed since it was opened.
         """
         pa, parquet = _pyarrow()
-        extremes = _extremes(shard, row_group, self.kinds)
         row = shard.first_row + sum(shard.sizes[:row_group])
         try:
             if _version(shard.path) != shard.version:
@@ -127,6 +145,7 @@ class TableReader:
             with parquet.ParquetFile(
                 shard.path, metadata=shard.metadata, page_checksum_verification=True, **reading
             ) as file:
+                extremes = _extremes(file.metadata.row_group(row_group), self.kinds)
                 for batch in file.iter_batches(
                     n_rows or ROWS_PER_PART, row_groups=[row_group], columns=list(self.kinds), use_threads=False
                 ):
@@ -143,9 +162,9 @@ class TableReader:
             raise Unreadable(f"{what} cannot be read: {_first_line(error)}") from error
 
 
-def _extremes(shard: Shard, row_group: int, names: Iterable[str]) -> dict[str, tuple[float, float]]:
+def _extremes(row_group: Any, names: Iterable[str]) -> dict[str, tuple[float, float]]:
     """Least and largest value of each column of numbers, as the file states them; without those where it does not."""
-    columns = [shard.metadata.row_group(row_group).column(i) for i in range(shard.metadata.num_columns)]
+    columns = [row_group.column(i) for i in range(row_group.num_columns)]
     stated = {column.path_in_schema: column.statistics for column in columns}
     return {
         name: (found.min, found.max)

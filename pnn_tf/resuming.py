@@ -5,6 +5,7 @@ history that begin again; a second kill in the same epoch takes it back to the f
 each process); and it overwrites its two files one after the other, so that a kill or a full disk leaves half of one.
 """
 
+import hashlib
 import inspect
 import numbers
 import os
@@ -21,7 +22,8 @@ from pnn_tf.pipeline import BalancedBatches
 from pnn_tf.training_state import read_state, restore, restore_metrics, state_of, write_state
 
 WHAT = {  # has to be as it was
-    "batches": "batches whose batch_size and strata are",
+    "batches": "batches whose batch_size, strata and digest of the first batch are",
+    "optimizer": "an optimizer of the kind",
     "steps": "steps_per_epoch and steps_per_execution",
     "others": "others",
 }
@@ -71,6 +73,7 @@ class BackupAndResume(keras.callbacks.Callback):
         self._save_freq = None if save_freq == "epoch" else checks.as_count("save_freq", save_freq)
         self._path, self._batches, self._others = Path(path), batches, list(others)
         self._dataset: tf.data.Dataset | None = None
+        self._identity: list | None = None
         with tf.device("CPU"):  # where tf.data reads it
             self._first = tf.Variable(0, dtype=tf.int64, trainable=False, name="first_step")
 
@@ -88,7 +91,8 @@ class BackupAndResume(keras.callbacks.Callback):
         self._state: dict[str, np.ndarray] = {}
         if self._path.exists():
             progress, self._state = read_state(self._path)
-            self._require(progress, "batches", _identity(self._batches))
+            self._require(progress, "batches", self._of_batches())
+            self._require(progress, "optimizer", type(model.optimizer).__name__)
             restore(model, self._state)
             self._progress |= progress
         self._stored = self._progress["step"]
@@ -145,7 +149,8 @@ class BackupAndResume(keras.callbacks.Callback):
             state |= _weights_of(callback, i)
         progress = self._progress | {
             "steps": self._steps(),
-            "batches": _identity(self._batches),
+            "batches": self._of_batches(),
+            "optimizer": type(self.model.optimizer).__name__,
             "others": self._names(),
             "counts": [_numbers_of(callback) for callback in self._others],
         }
@@ -154,6 +159,13 @@ class BackupAndResume(keras.callbacks.Callback):
 
     def _steps(self) -> list[int]:
         return [self.params["steps"], self.model.steps_per_execution]
+
+    def _of_batches(self) -> list:
+        if self._identity is None:
+            batches = self._batches
+            strata = [[stratum.name, stratum.size] for stratum in batches.strata]
+            self._identity = [batches.batch_size, strata, _digest_of_first(batches)]
+        return self._identity
 
     def _names(self) -> list[str]:
         return [type(callback).__name__ for callback in self._others]
@@ -197,8 +209,10 @@ class _PassOver:
         return self._logs
 
 
-def _identity(batches: BalancedBatches) -> list:
-    return [batches.batch_size, [[stratum.name, stratum.size] for stratum in batches.strata]]
+def _digest_of_first(batches: BalancedBatches) -> str:
+    """Of the first batch: it follows from the events, the seed, the balance and the strategy for theta."""
+    (first,) = batches.dataset.take(1)
+    return hashlib.sha256(b"".join(part.numpy().tobytes() for part in tf.nest.flatten(first))).hexdigest()[:16]
 
 
 def _numbers_of(callback: keras.callbacks.Callback) -> dict[str, Any]:

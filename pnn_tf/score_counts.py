@@ -37,12 +37,16 @@ class ScoreCounts:
         weight: (2, n_points, n_bins) of background, shown at each point, and of the signal of each point.
         square: the same of squared weights.
         n_events: (2, n_points) numbers of events.
+        is_weighted: whether weights were given.
+        is_signed: whether some of them were negative.
     """
 
     points: np.ndarray
     weight: np.ndarray
     square: np.ndarray
     n_events: np.ndarray
+    is_weighted: bool = False
+    is_signed: bool = False
 
     def __add__(self, other: "ScoreCounts") -> Self:
         """Of these events and of others.
@@ -59,7 +63,8 @@ class ScoreCounts:
                 f"{checks.plain(other.points).tolist()}."
             )
         parts = ((getattr(self, name), getattr(other, name)) for name in ("weight", "square", "n_events"))
-        return type(self)(self.points, *(a + b for a, b in parts))
+        weighted, signed = self.is_weighted or other.is_weighted, self.is_signed or other.is_signed
+        return type(self)(self.points, *(a + b for a, b in parts), weighted, signed)
 
     def merge(self, others: Iterable["ScoreCounts"]) -> Self:
         """Of these events and of all others."""
@@ -102,10 +107,10 @@ class ScoreCounts:
         return HypothesisResult(
             tuple(checks.plain(self.points[i]).tolist()),
             ranking.auc(weight),
-            ranking.significance(factor * weight, factor**2 * square),
+            ranking.significance(factor * weight, factor**2 * square if self.is_signed else None),
             n_signal,
             n_background,
-            None if np.array_equal(weight, square) else ranking.auc_error(weight, square),
+            ranking.auc_error(weight, square) if self.is_weighted else None,
         )
 
     def calibration(self, smoothing: float = 1.0) -> Calibration:
@@ -114,6 +119,8 @@ class ScoreCounts:
         Raises:
             ValueError: as `calibrate`; points that do not increase, or lie beyond the first and the last hypothesis.
         """
+        if self.is_signed:
+            raise ValueError("Expected weights of at least 0 for a calibration. Received: negative ones.")
         if self.points.shape[1] != 1 or not np.all(np.diff(self.points[:, 0]) > 0):
             raise ValueError(
                 f"Expected points of one parameter that increase. Received: {checks.plain(self.points).tolist()}"
@@ -188,4 +195,5 @@ def count_scores(
     count(np.flatnonzero(label == 0), 0, np.arange(len(points)))
     for i, point in enumerate(points):
         count(np.flatnonzero((label == 1) & np.all(theta == point, axis=1)), 1, np.array([i]))
-    return ScoreCounts(points, sums, squares, n_events)
+    is_signed = weight is not None and bool((weight < 0).any())
+    return ScoreCounts(points, sums, squares, n_events, weight is not None, is_signed)

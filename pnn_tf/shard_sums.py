@@ -17,15 +17,16 @@ EVENTS_PER_PIECE = 1 << 16
 
 
 class Columns(dict):
-    """Some events: arrays (n_events,) by the name of the column.
+    """Some events of a file: arrays (n_events,) by the name of the column.
 
     Attributes:
-        rows: (n_events,) number of each event among those of all files, from 0, increasing.
+        rows: (n_events,) number of each event among those of all files, increasing.
+        path: of the file.
     """
 
-    def __init__(self, columns: Mapping[str, np.ndarray], rows: np.ndarray):
+    def __init__(self, columns: Mapping[str, np.ndarray], rows: np.ndarray, path: str):
         super().__init__(columns)
-        self.rows = rows
+        self.rows, self.path = rows, path
 
     def stacked(self, names: Iterable[str]) -> np.ndarray:
         """(n_events, n) float32 of columns with numbers, side by side."""
@@ -33,7 +34,7 @@ class Columns(dict):
 
     def where(self, mask: np.ndarray) -> "Columns":
         """The events of a mask (n_events,) of bool."""
-        return Columns({name: column[mask] for name, column in self.items()}, self.rows[mask])
+        return Columns({name: column[mask] for name, column in self.items()}, self.rows[mask], self.path)
 
 
 class Total(NamedTuple):
@@ -43,11 +44,13 @@ class Total(NamedTuple):
         value: the sum of what the function gave; None where it gave nothing.
         n_events: number of events in it.
         left_out: those that are not, with the file and the reason.
+        is_whole: whether all row groups could be read; reading may succeed another time.
     """
 
     value: Any = None
     n_events: int = 0
     left_out: tuple[LeftOut, ...] = ()
+    is_whole: bool = True
 
     def plus(self, other: "Total") -> "Total":
         """Of these events and of others."""
@@ -55,7 +58,8 @@ class Total(NamedTuple):
         for path, n, reason in (*self.left_out, *other.left_out):
             counts[path, reason] = None if n is None else (counts.get((path, reason)) or 0) + n
         left_out = tuple(LeftOut(path, n, reason) for (path, reason), n in counts.items())
-        return Total(added(self.value, other.value), self.n_events + other.n_events, left_out)
+        n_events, is_whole = self.n_events + other.n_events, self.is_whole and other.is_whole
+        return Total(added(self.value, other.value), n_events, left_out, is_whole)
 
 
 def added(one: Any, other: Any) -> Any:
@@ -71,6 +75,21 @@ def added(one: Any, other: Any) -> Any:
     return one + other
 
 
+def lifted(value: Any) -> Any:
+    """A result with its numbers and arrays in float64 or int64, so that sums are exact; else as it is.
+
+    >>> lifted({"n": np.float32(2), "bins": np.array([1, 2], np.int8)})
+    {'n': np.float64(2.0), 'bins': array([1, 2])}
+    """
+    if isinstance(value, Mapping):
+        return {name: lifted(of) for name, of in value.items()}
+    if not isinstance(value, np.ndarray | np.generic) and not hasattr(value, "numpy"):
+        return value
+    array = np.asarray(value)
+    wide = {"f": np.float64, "b": np.int64, "i": np.int64, "u": np.int64}.get(array.dtype.kind, array.dtype)
+    return array.astype(wide)[()]
+
+
 class Part(NamedTuple):
     """The row groups of a file, from `start` to before `stop`, that are summed in one task."""
 
@@ -83,7 +102,7 @@ class Part(NamedTuple):
 
 
 def plan(
-    paths: Sequence[str], reader: TableReader, on_error: str, events_per_task: int
+    paths: Sequence[str], reader: TableReader, on_error: str, events_per_task: int, first_row: int
 ) -> tuple[list[Part], tuple[LeftOut, ...]]:
     """The tasks, and files that cannot be read at all.
 
@@ -92,10 +111,10 @@ def plan(
     """
     parts: list[Part] = []
     left_out = []
-    n_rows = 0
+    n_rows = first_row
     for path in paths:
         try:
-            shard = reader.open(path, n_rows)
+            shard = reader.open(path, n_rows)._replace(metadata=None)  # which is much to send for a task
         except Unreadable as error:
             left_out.append(_quarantined(path, error.n_events, str(error), on_error))
             continue
@@ -137,11 +156,12 @@ class Work:
             of_row_group = Total()
             try:
                 for events, left_out in self._pieces(part.shard, row_group):
-                    value = self.function(events, *models) if len(events.rows) else None
+                    value = lifted(self.function(events, *models)) if len(events.rows) else None
                     of_row_group = of_row_group.plus(Total(value, len(events.rows), left_out))
             except Unreadable as error:
                 size = part.shard.sizes[row_group]
-                of_row_group = Total(left_out=(_quarantined(part.shard.path, size, str(error), self.on_error),))
+                left = _quarantined(part.shard.path, size, str(error), self.on_error)
+                of_row_group = Total(left_out=(left,), is_whole=False)
             total = total.plus(of_row_group)
         return total
 
@@ -153,8 +173,9 @@ class Work:
     def _pieces(self, shard: Shard, row_group: int) -> Iterator[tuple[Columns, tuple[LeftOut, ...]]]:
         for batch, row in self.reader.batches(shard, row_group, EVENTS_PER_PIECE):
             events = Columns(
-                {name: _values(batch.column(name), self.reader.kinds[name]) for name in self.reader.kinds},
+                {name: _values(name, batch.column(name), kinds) for name, kinds in self.reader.kinds.items()},
                 np.arange(row, row + len(batch)),
+                shard.path,
             )
             good, left_out = np.ones(len(batch), bool), []
             for name, column in events.items():
@@ -172,8 +193,13 @@ def _quarantined(path: str, n_events: int | None, reason: str, on_error: str, wh
     return LeftOut(path, n_events, reason)
 
 
-def _values(column: Any, kinds: Sequence[str]) -> np.ndarray:
-    return np.array(column.to_pylist(), object) if kinds == ["text"] else numbers(column)
+def _values(name: str, column: Any, kinds: Sequence[str]) -> np.ndarray:
+    if kinds != ["text"]:
+        return numbers(column)
+    try:
+        return np.array(column.to_pylist(), object)
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"the column {name!r} has text that is not UTF-8") from error
 
 
 def _is_there(column: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@
 import functools
 import math
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -116,15 +115,7 @@ def sharded_batches(
     found = FoundStrata(balance, n_classes, backgrounds, reader.processes)
     paths = parquet.find(paths)
     events = index(paths, reader, found, on_error)
-    if events.left_out:
-        n_files, n = len({out.path for out in events.left_out}), [out.n_events for out in events.left_out]
-        unknown = f", and files of unknown size: {n.count(None)}" if None in n else ""
-        warnings.warn(
-            f"{sum(filter(None, n))} events of {n_files} out of {len(paths)} files are left out{unknown}: see "
-            f"`left_out`. The first of it is {events.left_out[0]}",
-            UserWarning,
-            stacklevel=2,
-        )
+    parquet.warn_of(events.left_out, len(paths))
     signal = ~np.isin(events.sample.label, backgrounds)
     check_theta(events.sample.theta, signal, background_theta, events.sample.features, nuisances)
     numbers, strata, n_strata = found.in_order(events.n_events, batch_size)

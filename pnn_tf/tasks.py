@@ -3,17 +3,18 @@
 `pnn_tf.shard_sums` says what a task does, `pnn_tf.cluster` where it is done, `pnn_tf.finished` where its sum is kept.
 """
 
+import operator
 import os
-import pickle
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from itertools import chain
 from typing import Any
 
 from pnn_tf import checks, parquet
-from pnn_tf.cluster import ALLOWED_DEATHS, dask_client
+from pnn_tf.cluster import dask_client, n_cores, results_of
 from pnn_tf.finished import Finished
 from pnn_tf.served import stored
-from pnn_tf.shard_sums import Part, Total, Work, plan
+from pnn_tf.shard_sums import Total, Work, plan
 
 
 def sum_over_shards(
@@ -27,6 +28,7 @@ def sum_over_shards(
     on_error: str = "raise",
     progress: str | os.PathLike | None = None,
     events_per_task: int = 1_000_000,
+    first_row: int = 0,
 ) -> Total:
     """The sum of a function of events over Parquet files that no memory holds, by several processes.
 
@@ -35,8 +37,9 @@ def sum_over_shards(
 
     Args:
         function: of `Columns`, and of the model if there is one, `function(events, model)`; it is called on at most
-            65 536 events of one row group at a time. It gives what can be added: a number, an array, an object with a
-            `+`, or a dict of these by name, not always of the same names; None for nothing.
+            65 536 events of one row group at a time. It gives what can be added: a number or an array, which is added
+            in float64 or int64, an object with a `+`, or a dict of these by name, not always of the same names; None
+            for nothing. Workers must be able to import the module that it is in.
         paths: of the files, or a folder that holds *.parquet, or a pattern such as "test/*.parquet". Workers read them
             by the same paths.
         columns: names of the columns to read, of numbers or of text.
@@ -47,21 +50,24 @@ def sum_over_shards(
         on_error: what to do with a file or row group that cannot be read, with a file that lacks a column or has one of
             another type, and with events that are NaN, infinite or missing in a column. "raise" stops with the file;
             "skip" leaves these out, and `left_out` says how many events of which file, and why.
-        progress: folder in which the sum of each task is kept when it is done. The same call goes on from there.
+        progress: folder in which the sum of each task is kept when it is done. The same call goes on from there: with
+            the same files, model and columns, and the same text of the module that `function` is in. What this calls
+            in other modules is not looked at: when it has changed, take another folder.
         events_per_task: so many events, in whole row groups of one file, make a task.
+        first_row: number of the first event of all in `Columns.rows`, where the sums of several calls are added: what
+            follows from these numbers, as the bootstrap of `taylor`, needs others in each.
 
     Returns:
         Total(value, n_events, left_out).
 
     Warns:
-        UserWarning: events that are left out; a sum that cannot be kept, as on a full disk.
+        UserWarning: events that are left out; a sum that cannot be kept, as on a full disk; as of `dask_client`.
 
     Raises:
-        ValueError: no file, no event, what on_error="raise" stops at, an unknown on_error, a folder of progress with
-            the work of another call.
+        ValueError: no file, or one given twice, no event, what on_error="raise" stops at, an unknown on_error.
         FileNotFoundError: no model at the path.
-        ConnectionError: as of `dask_client`.
-        RuntimeError: as of `dask_client`; a task during which ten workers ended.
+        ConnectionError: as of `dask_client`; the scheduler has ended.
+        RuntimeError: as of `dask_client`; a task during which several workers ended.
         ImportError: without pyarrow or distributed.
     """
     if on_error not in ("raise", "skip"):
@@ -78,62 +84,35 @@ def sum_over_shards(
         models = None if model is None else stored(model)
     files = parquet.find(paths)
     reader = parquet.TableReader({name: ["number", "text"] for name in names})
-    parts, left_out = plan(files, reader, on_error, checks.as_count("events_per_task", events_per_task))
+    events_per_task = checks.as_count("events_per_task", events_per_task)
+    parts, left_out = plan(files, reader, on_error, events_per_task, operator.index(first_row))
     work = Work(function, reader, tuple(may_be_missing), models, on_error)
     finished = Finished(progress, work, parts)
     if workers == 0 or not finished.todo:
-        results: Iterator = ((number, work(parts[number])) for number in finished.todo)
-        total = _in_order(finished, results, parts)
+        total = _in_order(finished, ((number, work(parts[number])) for number in finished.todo))
     else:
-        with dask_client(workers) as client:
-            total = _in_order(finished, _by_workers(client, work, parts, finished.todo), parts)
+        n_processes = min(len(finished.todo), n_cores()) if workers is None else workers
+        todo = [parts[number] for number in finished.todo]
+        with (
+            dask_client(n_processes) as client,
+            closing(results_of(client, work, [(part,) for part in todo], [str(part) for part in todo])) as results,
+        ):
+            total = _in_order(finished, ((finished.todo[i], result) for i, result in results))
     total = Total(left_out=left_out).plus(total)
     if total.n_events == 0:
         raise ValueError(f"Expected events in the {len(files)} files. Received none, but left out: {total.left_out}")
-    if total.left_out:
-        n_files, n = len({out.path for out in total.left_out}), sum(out.n_events or 0 for out in total.left_out)
-        warnings.warn(
-            f"{n} events of {n_files} out of {len(files)} files are left out: see `left_out`. The first of it is "
-            f"{total.left_out[0]}",
-            UserWarning,
-            stacklevel=2,
-        )
+    parquet.warn_of(total.left_out, len(files))
     return total
 
 
-def _by_workers(client: Any, work: Work, parts: Sequence[Part], todo: Sequence[int]) -> Iterator[tuple[int, Total]]:
-    """The number of each part and its sum, as they come."""
-    import cloudpickle
-    from distributed import KilledWorker, as_completed
-
-    def sum_of(*pickled):  # a local function of bytes, which a scheduler without this package can pass on
-        work, part = map(pickle.loads, pickled)
-        return work(part)
-
-    content = cloudpickle.dumps(work)
-    futures = {client.submit(sum_of, content, pickle.dumps(parts[n]), pure=False): n for n in todo}
-    try:
-        for future in as_completed(futures):
-            number = futures.pop(future)
-            try:
-                yield number, future.result()
-            except KilledWorker as error:
-                raise RuntimeError(
-                    f"{ALLOWED_DEATHS} workers ended while they were at {parts[number]}. Do they have the memory for "
-                    "it? Take smaller events_per_task or row groups."
-                ) from error
-    finally:
-        client.cancel(list(futures))
-
-
-def _in_order(finished: Finished, results: Iterator[tuple[int, Total]], parts: Sequence[Part]) -> Total:
+def _in_order(finished: Finished, results: Iterable[tuple[int, Total]]) -> Total:
     """Adds the sums in the order of the parts, so that rounding is the same each time."""
-    total, waiting, next_one = Total(), dict(finished.sums), 0
-    for number, result in results:
-        finished.keep(number, result)
-        waiting[number] = result
-        while next_one in waiting:
-            total, next_one = total.plus(waiting.pop(next_one)), next_one + 1
-    for number in sorted(waiting):
-        total = total.plus(waiting[number])
+    total, waiting, numbers = Total(), dict(finished.sums), iter(range(len(finished.parts)))
+    due = next(numbers, None)
+    for number, result in chain(finished.sums.items(), results):
+        if number not in finished.sums:
+            finished.keep(number, result)
+            waiting[number] = result
+        while due in waiting:
+            total, due = total.plus(waiting.pop(due)), next(numbers, None)
     return total

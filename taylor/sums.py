@@ -223,7 +223,8 @@ def sums_of(
     if not found:
         nothing = no_sums(len(source.region_names), analysis.n_columns, n_replicas, signed)
         found = [Sums(*map(np.asarray, nothing)) for _ in replacements]
-    spans = ((first, first + n_read),) if n_replicas and n_read and isinstance(first, int) else ()
+    start, stop = (first, first + n_read) if isinstance(first, int) else (first[0], first[-1] + 1) if n_read else (0, 0)
+    spans = ((int(start), int(stop)),) if n_replicas and n_read and stop - start == n_read else ()
     response, width = analysis.response, len(analysis.features)
 
     def of_output(sums: Sums, k: int) -> ImportanceSums:

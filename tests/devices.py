@@ -8,9 +8,10 @@ import runpy
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext, suppress
-from typing import Any
+from typing import Any, TextIO
 
 import tensorflow as tf
 
@@ -36,19 +37,27 @@ def run_two_workers(program: str, *arguments: list[str]) -> tuple[list[int], lis
             one.bind(("localhost", 0))
         workers = [f"localhost:{one.getsockname()[1]}" for one in sockets]
     processes: list[subprocess.Popen] = []
-    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    # Files, as a pipe that nobody reads would stop who writes much.
+    files = [tempfile.TemporaryFile("w+") for _ in arguments]  # noqa: SIM115  # closed when they are read
     try:
-        for own in arguments:
+        for own, file in zip(arguments, files, strict=True):
             command = [sys.executable, "-c", program, *own, *workers]
-            processes.append(subprocess.Popen(command, **pipes))
+            processes.append(subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, text=True))
         processes[1].wait(240)
         with suppress(subprocess.TimeoutExpired):
             processes[0].wait(60)
     finally:
         for process in processes:
             process.kill()
-        outputs = [process.communicate()[0] for process in processes]
+            process.wait()
+        outputs = [_read(file) for file in files]
     return [process.returncode for process in processes], outputs
+
+
+def _read(file: TextIO) -> str:
+    with file:
+        file.seek(0)
+        return file.read()
 
 
 def one_and_two() -> Iterator:

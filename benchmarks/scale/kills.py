@@ -109,7 +109,7 @@ def _pid() -> dict[str, int]:
 
 def kill_client(config: Config, folder: Path, rng: np.random.Generator) -> dict[str, Any]:
     """Kills a client at random times, with its progress in a folder; the one after the last kill comes to the end."""
-    progress, kept, orphans = folder / "progress", [], 0
+    progress, kept, kills, orphans = folder / "progress", [], 0, 0
     command = [sys.executable, "-m", "benchmarks.scale.kills", os.fspath(folder), os.fspath(progress)]
     for _ in range(config.kills_of_client):
         before = len(list(progress.glob("part-*.pickle")))
@@ -117,16 +117,16 @@ def kill_client(config: Config, folder: Path, rng: np.random.Generator) -> dict[
         while len(list(progress.glob("part-*.pickle"))) == before and client.poll() is None:
             time.sleep(0.05)
         time.sleep(rng.uniform(0, 1))
-        workers = psutil.Process(client.pid).children(recursive=True)
+        workers = [] if client.poll() is not None else psutil.Process(client.pid).children(recursive=True)
         client.kill()
-        client.wait()
+        kills += client.wait() == -signal.SIGKILL
         kept.append(len(list(progress.glob("part-*.pickle"))))
         _, alive = psutil.wait_procs(workers, timeout=30)
         orphans += len(alive)
     ended = subprocess.run(
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=LONGEST
     ).stdout.split()
-    return {"kills": config.kills_of_client, "sums": [[int(n) for n in ended]], "kept": kept, "orphans": orphans}
+    return {"kills": kills, "sums": [[int(n) for n in ended]], "kept": kept, "orphans": orphans}
 
 
 def tables(record: Mapping) -> Iterator[Table]:
@@ -160,7 +160,7 @@ EXPERIMENT = Experiment(
         "same folder of progress. A sum that lost an event, or had one twice, would differ."
     ),
     scales={
-        "smoke": Config(kills_of_workers=1, kills_of_client=1, n_files=4, row_groups=5),
+        "smoke": Config(kills_of_workers=1, kills_of_client=1, n_files=10),
         "embedded": Config(),
         "paper": Config(),
     },

@@ -165,8 +165,9 @@ def test_what_cannot_go_on_is_named(tmp_path):
     for backup, message in (
         (
             BackupAndResume(path, make_batches(399)),
-            r"batch_size and strata .*'signal 0', 40.* Received.*'signal 0', 39",
+            r"batch_size, strata and digest .*'signal 0', 40.* Received.*'signal 0', 39",
         ),
+        (BackupAndResume(path, make_batches(seed=1)), r"digest of the first batch"),
         (BackupAndResume(tmp_path / "new.npz", make_batches()), "Expected batches from `dataset`"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -1,12 +1,17 @@
 """Sums over files by tasks: the same whatever the parts and whoever does them, also where processes are killed."""
 
+import contextlib
+import importlib
 import itertools
+import linecache
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 
 import pnn_tf
 from pnn_tf import cluster
@@ -177,21 +183,63 @@ def test_a_client_that_is_killed_goes_on_from_there(shards, tmp_path):
 def test_progress_is_of_one_call(shards, tmp_path):
     first = total_of(everything, shards, workers=0, progress=tmp_path)
     assert total_of(everything, shards, workers=0, progress=tmp_path) == first
-    (tmp_path / "part-000001.pickle").unlink()
+    parts = sorted(tmp_path.iterdir())
+    parts[1].unlink()
+    parts[2].write_bytes(parts[2].read_bytes()[:20])  # damaged
     assert total_of(everything, shards, workers=0, progress=tmp_path) == first
-    with pytest.raises(ValueError, match="another function, model or columns"):
-        total_of(slowly, shards, workers=0, progress=tmp_path)
-    with pytest.raises(ValueError, match="another function, model or columns"):
-        total_of(everything, shards, workers=0, progress=tmp_path, events_per_task=1)
+    for function, options in ((slowly, {}), (everything, {"events_per_task": 1}), (partial(keyword, by=2), {})):
+        with pytest.warns(UserWarning, match="the work of other calls, not of this one"):
+            total_of(function, shards, workers=0, progress=tmp_path, **options)
+        parts = sorted(tmp_path.iterdir())
+        total_of(function, shards, workers=0, progress=tmp_path, **options)
+        assert sorted(tmp_path.iterdir()) == parts
+        for part in parts:
+            part.rename(part.with_name(part.name.replace("part-", "part-0")))
+    with pytest.warns(UserWarning, match="the work of other calls"):
+        assert total_of(partial(keyword, by=3), shards, workers=0, progress=tmp_path).value == 3000
+
+
+def keyword(events, by):
+    return by * len(events.rows)
+
+
+def test_an_edited_function_is_another_one(shards, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    for text, expected in (("len(events.rows)", 1000), ("2 * len(events.rows)", 2000)):
+        (tmp_path / "edited.py").write_text(f"def f(events):\n    return {text}\n")
+        importlib.invalidate_caches()
+        linecache.clearcache()
+        module = importlib.import_module("edited")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the second time
+            assert total_of(importlib.reload(module).f, shards, workers=0, progress=tmp_path / "kept").value == expected
+
+
+def test_what_could_not_be_read_is_tried_again(events, tmp_path):
+    paths = sorted(write(tmp_path / "files", events, [0, 400, 1000]).iterdir())
+    away = tmp_path / "away"
+
+    def count(events):
+        if not (tmp_path / "done").exists():
+            (tmp_path / "done").touch()
+            paths[1].rename(away)
+        return len(events.rows)
+
+    counted = partial(total_of, count, paths, workers=0, on_error="skip", progress=tmp_path / "kept")
+    with pytest.warns(UserWarning, match="600 events of 1 out of 2 files are left out"):
+        assert counted().value == 400
+    away.rename(paths[1])
+    assert counted().value == 1000
 
 
 def test_a_full_disk_loses_nothing_that_was_kept(shards, tmp_path, full_disk):
     first = total_of(everything, shards, workers=0, progress=tmp_path)
-    (tmp_path / "part-000001.pickle").unlink()
-    (tmp_path / "part-000002.pickle").unlink()
-    with full_disk(10), pytest.warns(UserWarning, match=r"cannot be kept: .*part-00000.\.pickle"):
+    parts = sorted(tmp_path.iterdir())
+    parts[1].unlink()
+    parts[2].unlink()
+    with full_disk(10), pytest.warns(UserWarning, match=r"cannot be kept: .*part-\w*-00000.\.pickle"):
         assert total_of(everything, shards, workers=0, progress=tmp_path) == first
-    assert {path.name for path in tmp_path.glob("part-*")} == {"part-000000.pickle", "part-000003.pickle"}
+    assert sorted(tmp_path.iterdir()) == [parts[0], parts[3]]
     assert total_of(everything, shards, workers=0, progress=tmp_path) == first
 
 
@@ -248,6 +296,45 @@ def test_a_bad_file_is_named_and_left_out_by_choice(damage, n_left_out, reason, 
     assert total.n_events == total.value["n"] == 1000 - (590 if n_left_out is None else n_left_out)
 
 
+def test_numbers_are_added_in_double_precision(events, tmp_path):
+    def narrow(events):
+        return {"f": np.float32(1 / 3), "i": np.array([100], np.int8), "b": np.bool_(True), "t": tf.constant([1 / 3])}
+
+    write(tmp_path, events, [0, 500, 1000])
+    total = total_of(narrow, tmp_path, workers=0).value  # of 10 row groups
+    third = float(np.float32(1 / 3))
+    assert total["f"] == pytest.approx(10 * third, rel=1e-15)
+    assert total["t"] == pytest.approx([10 * third], rel=1e-15)
+    assert (total["i"].tolist(), total["b"]) == ([1000], 10)
+
+
+def test_a_file_that_is_given_twice_is_refused(shards):
+    paths = sorted(shards.iterdir())
+    with pytest.raises(ValueError, match=r"Received twice: .*1\.parquet"):
+        total_of(everything, [*paths, shards / ".." / shards.name / "1.parquet"], workers=0)
+
+
+def test_text_that_is_none_is_left_out(tmp_path):
+    buffers = [None, pa.py_buffer(np.array([0, 1, 2], "i4")), pa.py_buffer(b"a\xff")]
+    broken = pa.Array.from_buffers(pa.string(), 2, buffers)
+    pq.write_table(pa.table({"name": broken}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"name": ["b", None, "c"]}), tmp_path / "1.parquet")
+    with pytest.warns(UserWarning, match="3 events of 2 out of 2 files"):
+        total = pnn_tf.sum_over_shards(
+            lambda events: {name: 1 for name in events["name"]}, tmp_path, columns=["name"], workers=0, on_error="skip"
+        )
+    assert total.value == {"b": 1, "c": 1}
+    assert "not UTF-8" in total.left_out[0].reason
+
+
+def test_events_are_numbered_from_where_it_is_said(shards):
+    def first_of(events):
+        return [(int(events.rows[0]), Path(events.path).name)]
+
+    numbers = total_of(first_of, shards, workers=0, first_row=5000).value
+    assert (numbers[0], numbers[-1]) == ((5000, "0.parquet"), (5990, "4.parquet"))
+
+
 def test_files_without_events_are_an_error(events, tmp_path):
     write(tmp_path, events, [5, 5])
     with pytest.raises(ValueError, match="Expected events in the 1 files"):
@@ -262,8 +349,30 @@ def test_the_error_of_a_function_is_the_users(shards, address):
 @pytest.mark.slow
 def test_a_function_that_ends_every_worker_is_given_up(shards, monkeypatch):
     monkeypatch.setattr(cluster, "ALLOWED_DEATHS", 1)
-    with pytest.raises(RuntimeError, match=r"workers ended while they were at .*parquet, row groups"):
+    with pytest.raises(RuntimeError, match=r"2 workers ended one after another during .*parquet, row groups"):
         total_of(lambda events: os._exit(1), shards, workers=1)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_has_no_workers_yet_is_waited_for(shards):
+    import distributed
+
+    with distributed.LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address="127.0.0.1:0") as adaptive:
+        adaptive.adapt(minimum=0, maximum=1)
+        with pytest.warns(UserWarning, match="no workers yet"):
+            assert total_of(everything, shards, workers=adaptive).value["n"] == 1000
+
+
+@pytest.mark.slow
+def test_tasks_that_somebody_gives_up_end_with_an_error(shards):
+    def restart():
+        with contextlib.suppress(Exception):  # of the connections that it ends
+            client.restart()
+
+    with pnn_tf.dask_client(1) as client:
+        threading.Timer(1.0, restart).start()
+        with pytest.raises(ConnectionError, match=r"has ended, or has given up .*Start again"):
+            total_of(slowly, shards, workers=client.scheduler.address, events_per_task=1)
 
 
 @pytest.mark.parametrize("listens", [False, True])
