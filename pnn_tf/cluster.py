@@ -156,7 +156,8 @@ def results_of(
             return function(*task)
 
     contents = (cloudpickle.dumps((function, task)) for task in tasks)
-    futures = {client.submit(run, own_versions(), content, pure=False): i for i, content in enumerate(contents)}
+    versions = own_versions()
+    futures = {client.submit(run, versions, content, pure=False): i for i, content in enumerate(contents)}
     try:
         for future in as_completed(futures):
             number = futures.pop(future)

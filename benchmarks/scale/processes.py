@@ -27,8 +27,8 @@ class Config:
         turns: of one process and of two.
     """
 
-    n_events: int = 1_000_000
-    n_files: int = 40
+    n_events: int = 4_000_000
+    n_files: int = 16
     turns: int = 5
 
 
