@@ -86,17 +86,21 @@ def _digest(work: Work, parts: Sequence[Part]) -> str:
 
 
 def _content(function: Callable) -> Iterator[bytes]:
-    """The text of a function's module, and what the function holds besides; by its bytes where there is no text."""
+    """The text of a function's module, and what the function, or an object that is called, holds besides."""
     import cloudpickle
 
     if isinstance(function, functools.partial):
         yield pickle.dumps((function.args, function.keywords))
         yield from _content(function.func)
         return
+    defined = function if inspect.isfunction(function) else type(function)
     try:
-        yield f"{function.__qualname__}\n{inspect.getsource(inspect.getmodule(function))}".encode()
-    except (OSError, TypeError, AttributeError):  # of a notebook, or an object that can be called
+        yield f"{defined.__qualname__}\n{inspect.getsource(inspect.getmodule(defined))}".encode()
+    except (OSError, TypeError):  # no text, as in a notebook
         yield cloudpickle.dumps(function)
         return
-    cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    yield cloudpickle.dumps((cells, function.__defaults__, function.__kwdefaults__))
+    if inspect.isfunction(function):
+        cells = [cell.cell_contents for cell in function.__closure__ or ()]
+        yield cloudpickle.dumps((cells, function.__defaults__, function.__kwdefaults__))
+    else:
+        yield cloudpickle.dumps(vars(function))

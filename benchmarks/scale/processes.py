@@ -23,13 +23,13 @@ class Config:
 
     Args:
         n_events: in all files.
-        n_files: of them; each is a task.
+        n_files: of them; each is a task of several row groups.
         turns: of one process and of two.
     """
 
     n_events: int = 4_000_000
     n_files: int = 16
-    turns: int = 5
+    turns: int = 10
 
 
 def make_row(config: Config, samples, name: str, seed: int, display) -> dict:
@@ -45,7 +45,7 @@ def make_row(config: Config, samples, name: str, seed: int, display) -> dict:
                 FUNCTIONS[name], files.files, columns=files.columns, model=files.networks[name], **options
             )
 
-        expected = numbers_of(name, total(workers=0).value)
+        expected = numbers_of(name, total(workers=0, events_per_task=1).value)  # a row group
         results, seconds = {}, {"one_s": [], "two_s": []}
         for turn in range(config.turns + 1):
             for key, client in (("one_s", one), ("two_s", two)):
@@ -87,7 +87,7 @@ def tables(record: Mapping) -> Iterator[Table]:
     frame = long(record["rows"], quantities)
     caption = (
         "Medians over the turns, {n_events:,} events in {n_files} files, reading and merging included; deviation of "
-        "the results from those of a process without Dask."
+        "the results from those of a process without Dask, in tasks of one row group."
     )
     yield table(caption, "sum", frame, columns="quantity")
 

@@ -19,6 +19,7 @@ from benchmarks.data.hepmass_like import load_hepmass_like
 
 HYPOTHESES = (500.0, 750.0, 1000.0, 1250.0, 1500.0)  # GeV
 N_BINS = 20  # of the templates
+ROW_GROUP = 50_000  # events
 SCORES, TAYLOR, TEMPLATES = WORK = "scores", "Taylor", "templates"
 
 
@@ -42,7 +43,8 @@ def shards(n_events: int, n_files: int, seed: int = 0) -> Iterator[Shards]:
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{number:04}.parquet" for number in range(n_files)]
         for number, (start, stop) in enumerate(zip(*_cuts(n_events, n_files), strict=True)):
-            pq.write_table(_table(events, stop - start, seed, number), files[number], write_page_checksum=True)
+            table = _table(events, stop - start, seed, number)
+            pq.write_table(table, files[number], row_group_size=ROW_GROUP, write_page_checksum=True)
         yield Shards(files, events.names, _networks(Path(folder), events.names))
 
 

@@ -21,9 +21,10 @@ def test_hours_are_units_times_seconds():
 
 def test_more_cores_help_with_what_is_shared():
     terms = list(plan(ROWS))
-    assert hours_on(terms, 1e12) == pytest.approx(alone(terms), rel=1e-3)
     shared = hours_on(terms, 1) - alone(terms)
     assert hours_on(terms, 10) == pytest.approx(alone(terms) + shared / 10)
+    # A thousand cores have four thousand tasks, in place of a hundred.
+    assert hours_on(terms, 1000) == pytest.approx(40 * alone(terms) + shared / 1000)
 
 
 def test_a_rate_that_is_missing_is_named():
