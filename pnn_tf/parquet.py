@@ -1,5 +1,6 @@
 """Tables in Parquet files: found, and read by columns in parts of a bounded size."""
 
+import functools
 import glob
 import os
 import warnings
@@ -143,7 +144,10 @@ class TableReader:
             # Without these, pyarrow reads the row group as a whole.
             reading = {"pre_buffer": False, "buffer_size": BYTES_AHEAD}
             with parquet.ParquetFile(
-                shard.path, metadata=shard.metadata, page_checksum_verification=True, **reading
+                shard.path,
+                metadata=shard.metadata or _metadata(shard.path, shard.version),
+                page_checksum_verification=True,
+                **reading,
             ) as file:
                 extremes = _extremes(file.metadata.row_group(row_group), self.kinds)
                 for batch in file.iter_batches(
@@ -171,6 +175,13 @@ def _extremes(row_group: Any, names: Iterable[str]) -> dict[str, tuple[float, fl
         for name in names
         if (found := stated[name]) is not None and found.has_min_max and isinstance(found.min, int | float)
     }
+
+
+@functools.lru_cache(maxsize=4)
+def _metadata(path: str, version: tuple[int, int]) -> Any:
+    """Of a file whose row groups are read one after another."""
+    with _pyarrow()[1].ParquetFile(path) as file:
+        return file.metadata
 
 
 def _version(path: str) -> tuple[int, int]:

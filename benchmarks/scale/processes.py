@@ -29,7 +29,7 @@ class Config:
 
     n_events: int = 4_000_000
     n_files: int = 16
-    turns: int = 10
+    turns: int = 6
 
 
 def make_row(config: Config, samples, name: str, seed: int, display) -> dict:
