@@ -20,10 +20,11 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 import pnn_tf
-from benchmarks.claims import Claim, Estimate, below
+from benchmarks.claims import Claim, Estimate, Missing, below
 from benchmarks.experiment import Experiment
 from benchmarks.record import ROOT
-from benchmarks.tables import Quantity, Table, long, table
+from benchmarks.style import BLUE, INK, style
+from benchmarks.tables import Quantity, Table, long, pick, table
 
 WORKERS, CLIENT = "workers", "client"
 SECONDS_A_PIECE = 0.05
@@ -141,12 +142,23 @@ def tables(record: Mapping) -> Iterator[Table]:
 
 
 def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
-    """None: there is nothing to draw of numbers that are 0."""
-    return iter(())
+    """How much was done each time that the client was killed."""
+    with style():
+        figure = Figure(figsize=(5.2, 3.0))
+        axes = figure.subplots()
+        for row in pick(record["rows"], row=CLIENT):
+            axes.bar(np.arange(1, len(row["kept"]) + 1), row["kept"], 0.6, color=BLUE, alpha=0.6)
+        config = record["configuration"]
+        axes.axhline(config["n_files"] * config["row_groups"], color=INK, linewidth=0.8, linestyle="--")
+        axes.set(xlabel="kill of the client", ylabel="tasks that are done")
+        axes.grid(axis="y")
+    yield "Tasks whose sums were in the folder of progress when the client was killed; the line is all of them.", figure
 
 
 def wrong_sums(rows) -> Estimate:
     """Of all."""
+    if not rows:
+        raise Missing("no sum is finished")
     return Estimate(sum(row["wrong"] for row in rows))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import pnn_tf
-from benchmarks.claims import Claim, Estimate, above, below, over_trainings
+from benchmarks.claims import Claim, Estimate, Missing, above, below, over_trainings
 from benchmarks.experiment import Experiment
 from benchmarks.scale.shards import FUNCTIONS, WORK, numbers_of, shards
 from benchmarks.style import BLUE, INK, style
@@ -118,6 +118,8 @@ def speed_up(rows) -> dict[str, Estimate]:
 
 def largest_deviation(rows) -> Estimate:
     """Of all sums, in units of 1e-10."""
+    if not rows:
+        raise Missing("no sum is finished")
     return Estimate(1e10 * max(row["deviation"] for row in rows))
 
 

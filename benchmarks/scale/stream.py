@@ -118,18 +118,18 @@ def figures(record: Mapping) -> Iterator[tuple[str, Figure]]:
         rows = sorted((r for r in record["rows"] if r["row"] != MEMORY), key=lambda row: row["n_events"])
         numbers = [row["n_events"] for row in rows]
         of_rate.plot(numbers, [rate(row) for row in rows], "o-", color=BLUE)
-        of_rate.set(ylabel="1000 events/s/core", ylim=(0, None))
+        of_rate.set(ylabel="1000 events/s/core")
         of_memory.plot(numbers, [row["peak_bytes"] / 1e6 for row in rows], "o-", color=GREEN)
-        of_memory.set(ylabel="peak memory (MB)", ylim=(0, None))
+        of_memory.set(ylabel="peak memory (MB)")
         for axes in (of_rate, of_memory):
-            axes.set(xscale="log", xlabel="events")
+            axes.set(xscale="log", xlabel="events", ylim=(0, 1.1 * axes.dataLim.ymax))
             axes.grid(axis="y")
     yield "Rate of a core, and memory of the process, against the number of events.", figure
 
 
 def of_lengths(field: str, rows, shortest: str) -> tuple[list, list]:
     """A field of the rows of the fewest events, by name, and of those with the most."""
-    of_short, most = pick(rows, row=shortest), max(row["n_events"] for row in rows)
+    of_short, most = pick(rows, row=shortest), max((row["n_events"] for row in rows), default=0)
     of_long = [row for row in rows if row["n_events"] == most and row["row"] != shortest]
     if not of_short or not of_long:
         raise Missing("not finished with several numbers of events")
@@ -146,7 +146,8 @@ def rate_kept(rows) -> Estimate:
 
 def memory_kept(rows) -> Estimate:
     """Peak memory of the longest stream over that of the shortest."""
-    shortest = min((row for row in rows if row["row"] != MEMORY), key=lambda row: row["n_events"])["row"]
+    streams = sorted((row for row in rows if row["row"] != MEMORY), key=lambda row: row["n_events"])
+    shortest = streams[0]["row"] if streams else ""
     short, long_one = of_lengths("peak_bytes", rows, shortest)
     return Estimate(statistics.fmean(long_one) / statistics.fmean(short))
 
