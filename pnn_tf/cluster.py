@@ -5,7 +5,7 @@ import importlib.metadata
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
@@ -61,6 +61,7 @@ def dask_client(workers: "int | str | Any | None" = None, *, threads: int | None
         environment = _limited(max(n_cores() // n_workers, 1) if threads is None else threads)
         with (
             _quiet(),
+            _kept(environment),
             # For NumPy, which is imported as a process starts; Dask would give it one thread.
             dask.config.set({PRE_SPAWN: dask.config.get(PRE_SPAWN) | environment}),
             distributed.LocalCluster(
@@ -83,6 +84,20 @@ def dask_client(workers: "int | str | Any | None" = None, *, threads: int | None
 def n_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _kept(names: Iterable[str]) -> Iterator[None]:
+    """Gives variables of the environment their values back, which Dask changes in this process for those it starts."""
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -76,8 +76,10 @@ def shards(events, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address():
+    before = {name: value for name, value in os.environ.items() if "THREADS" in name}
     with pnn_tf.dask_client(2) as client:
         yield client.scheduler.address
+    assert {name: value for name, value in os.environ.items() if "THREADS" in name} == before
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,7 @@ def test_third_order(uncompiled):
 
 
 def test_calls():
-    rows = calls.run(tanh_network(2, 3), 1, n_events=32, n_calls=3)
+    rows = calls.run(tanh_network(2, 3), 1, n_events=600, n_calls=3)
     assert [row["function"] for row in rows] == ["taylor_coefficients", "mean_abs_coefficients"]
     for row in [*rows, calls.run_bare(3), calls.run_look(tanh_network(2, 3), 100, 3)]:
         assert len(row["call (ms)"]) == 3
