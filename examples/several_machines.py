@@ -124,11 +124,10 @@ def own_part(batches: tf.data.Dataset, context: tf.distribute.InputContext) -> t
     n_devices = context.num_replicas_in_sync // context.num_input_pipelines
     first = context.input_pipeline_id * n_devices
 
-    def rows(*batch):
-        of_devices = lambda x: tf.reshape(x, (context.num_replicas_in_sync, -1, x.shape[1]))  # noqa: E731
-        return tf.nest.map_structure(lambda x: of_devices(x)[first : first + n_devices], batch)
+    def own(x):
+        return tf.reshape(x, (context.num_replicas_in_sync, -1, x.shape[1]))[first : first + n_devices]
 
-    return batches.map(rows).unbatch()
+    return batches.map(lambda *batch: tf.nest.map_structure(own, batch)).unbatch()
 
 
 if __name__ == "__main__":

@@ -88,7 +88,6 @@ def time_sum(config: Config, name: str, files: Shards) -> dict[str, Any]:
     size = sum(file.stat().st_size for file in files.files) / config.n_events
     return {
         "seconds": [value / units for value in seconds[1:]],
-        "result_bytes": len(pickle.dumps(total)),
         "bytes_an_event": size,
     }
 
