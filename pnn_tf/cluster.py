@@ -15,6 +15,9 @@ TIMEOUT = 10  # seconds in which a scheduler has to answer
 ALLOWED_DEATHS = 10  # of workers that had a task, before it is taken for their cause
 PROFILE = "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"
 PRE_SPAWN = "distributed.nanny.pre-spawn-environ"
+# Dask has processes give back at once what they free: the kernel then clears each large array that they ask for, and
+# templates take 1.4 times as long.
+TRIM = "MALLOC_TRIM_THRESHOLD_"
 AT_WORK = Lock()  # workers that others have started may have several threads, and networks are shared in a process
 SAME = ("keras-hep", "tensorflow", "keras", "numpy")  # distributions whose versions the workers must share
 
@@ -227,10 +230,10 @@ def own_versions() -> dict[str, str]:
 
 
 def _limited(threads: int) -> dict[str, str | None]:
-    """The environment of a process with so many threads; None for a variable that is not set."""
+    """What differs in the environment of a process with so many threads; None for a variable that is not set."""
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     names += ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    return dict.fromkeys(names, str(threads) if threads else None)
+    return dict.fromkeys(names, str(threads) if threads else None) | {TRIM: os.environ.get(TRIM)}
 
 
 def _distributed() -> Any:

@@ -50,6 +50,7 @@ def export_savedmodel(
             Called as `signatures["serve_named"](theta=theta, pt=pt, ...)`, or `serve_named({"pt": pt, ...}, theta)`.
         scan(features): {"scores": (n_events, n_points)}, of several classes (n_events, n_points, n_classes), at each
             point of theta_grid, without copies of the features. With theta_grid.
+        serve_grid(features, grid): the same at each point of any grid, (n_points, n_parameters).
         calibrated(features, theta): {"signal_density", "background_density", "likelihood_ratio"}, each (n_events,)
             float64; theta outside the calibrated range is refused. With calibration.
         describe(): {"description": a JSON text}: names, shapes and units of what goes in and comes out, theta_grid,
@@ -105,6 +106,11 @@ def export_savedmodel(
         signal, background = calibration.densities(serve(features, theta)["score"], theta)
         return {"signal_density": signal, "background_density": background, "likelihood_ratio": signal / background}
 
+    def serve_grid(features, grid):
+        scores = where_finite(on_grid(model, features, grid), features)
+        by_point = tf.experimental.numpy.swapaxes(scores, 0, 1)
+        return {"scores": tf.experimental.numpy.swapaxes(where_finite(by_point, grid), 0, 1)}
+
     outputs = outputs_of(n_classes)
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -112,15 +118,13 @@ def export_savedmodel(
     if feature_names is not None:
         columns = {name: tf.TensorSpec((None,), tf.float32, name=name) for name in feature_names}
         archive.add_endpoint("serve_named", serve_named, input_signature=[columns, theta])
+    grid = tf.TensorSpec((None, n_parameters), tf.float32, name="grid")
+    archive.add_endpoint("serve_grid", serve_grid, input_signature=[features, grid])
+    shape = "(n_events, n_points)" if n_classes == 1 else "(n_events, n_points, n_classes)"
+    outputs["scores"] = f"the same at each point of theta's grid: {shape}"
     if theta_grid is not None:
-        grid = tf.constant(theta_grid)
-
-        def scan(features):
-            return {"scores": where_finite(on_grid(model, features, grid), features)}
-
-        archive.add_endpoint("scan", scan, input_signature=[features])
-        shape = "(n_events, n_points)" if n_classes == 1 else "(n_events, n_points, n_classes)"
-        outputs["scores"] = f"the same at each point of theta's grid: {shape}"
+        points = tf.constant(theta_grid)
+        archive.add_endpoint("scan", lambda features: serve_grid(features, points), input_signature=[features])
     if calibration is not None:
         archive.add_endpoint("calibrated", calibrated, input_signature=[features, theta])
         outputs |= {

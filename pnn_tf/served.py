@@ -18,7 +18,7 @@ N_KEPT = 8  # models in a process
 
 @keras.saving.register_keras_serializable(package="pnn_tf")
 class Served(keras.layers.Layer):
-    """What the endpoint `serve` of a SavedModel gives for features and theta.
+    """What a SavedModel gives for features and theta, by its endpoint `serve`, or at each point of a grid.
 
     Args:
         directory: of the SavedModel.
@@ -29,12 +29,18 @@ class Served(keras.layers.Layer):
         self.directory = os.fspath(directory)
         self._served = tf.saved_model.load(self.directory)
 
-    def call(self, features: tf.Tensor, theta: tf.Tensor) -> tf.Tensor:
-        return self._served.serve(features, theta)["score"]
+    def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        return self._served.serve(*inputs)["score"]
 
-    def compute_output_shape(self, features_shape: tuple, theta_shape: tuple) -> tuple:
+    def on_grid(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        """(n_points, n_events, n_classes) of theta (n_points, 1, n_parameters), by the endpoint `serve_grid`."""
+        features, theta = inputs
+        scores = self._served.serve_grid(features, theta[:, 0])["scores"]
+        return tf.transpose(scores if len(scores.shape) == 3 else scores[..., tf.newaxis], [1, 0, 2])
+
+    def compute_output_shape(self, input_shape: tuple[tuple, tuple]) -> tuple:
         classes = read_description(self.directory)["classes"]
-        return features_shape[0], 1 if classes is None else classes["number"]
+        return input_shape[0][0], 1 if classes is None else classes["number"]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "directory": self.directory}
@@ -64,7 +70,7 @@ def load_savedmodel(path: str | os.PathLike) -> keras.Model:
     )
     known = features if about["features"]["names"] is None else FeatureNames(about["features"]["names"])(features)
     scale = ThetaScale(trained_points=about["theta"]["trained_points"], dtype="float32")
-    output = Served(path, name="served", trainable=False, dtype="float32")(known, scale(theta))
+    output = Served(path, name="served", trainable=False, dtype="float32")([known, scale(theta)])
     return keras.Model({"features": features, "theta": theta}, output)
 
 

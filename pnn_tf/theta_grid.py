@@ -74,7 +74,8 @@ def is_known(model: keras.Model) -> bool:
     """Whether theta of one row beside features of many is right in every layer of a model."""
     return (
         keras_graph.is_functional(model)
-        and all(type(layer) in KNOWN and layer.compute_dtype == "float32" for layer in model.operations)
+        and all(type(layer) in KNOWN or hasattr(layer, "on_grid") for layer in model.operations)
+        and all(layer.compute_dtype == "float32" for layer in model.operations)
         and all(
             _feeds_dense_layers(layer)
             for layer in model.layers
@@ -94,6 +95,8 @@ def _feeds_dense_layers(layer: keras.Layer) -> bool:
 
 def _call(layer: keras.Layer, inputs: Any, **keywords: Any) -> Any:
     """A layer, called on features (n_events, n), on functions of theta (n_points, 1, n), or (n_points, n_events, n)."""
+    if hasattr(layer, "on_grid"):
+        return layer.on_grid(inputs)
     if isinstance(layer, keras.layers.Dropout):
         return inputs
     if isinstance(layer, ConcatConditioning):

@@ -56,7 +56,7 @@ def exported(tmp_path_factory):
 
 def test_endpoints_have_names_and_any_number_of_events(exported):
     _, served, _ = exported
-    endpoints = {"serve", "serve_named", "scan", "calibrated", "describe"}
+    endpoints = {"serve", "serve_named", "serve_grid", "scan", "calibrated", "describe"}
     assert set(served.signatures) == endpoints | {"serving_default"}
     _, inputs = served.signatures["serve"].structured_input_signature
     assert {name: (spec.shape.as_list(), spec.dtype) for name, spec in inputs.items()} == {
@@ -68,6 +68,7 @@ def test_endpoints_have_names_and_any_number_of_events(exported):
     assert outputs == {
         "serve": {"score"},
         "serve_named": {"score"},
+        "serve_grid": {"scores"},
         "scan": {"scores"},
         "calibrated": {"signal_density", "background_density", "likelihood_ratio"},
         "describe": {"description"},
@@ -86,6 +87,9 @@ def test_an_event_of_which_not_all_is_finite_has_no_score(exported):
     np.testing.assert_array_equal(served.serve_named(columns, theta)["score"], score)
     scores = served.scan(x)["scores"].numpy()
     np.testing.assert_array_equal(np.isnan(scores).T, [bad & np.isfinite(theta[:, 0])] * 3)
+    at_points = served.serve_grid(x, [[500.0], [np.nan], [750.0], [np.inf], [1000.0]])["scores"].numpy()
+    np.testing.assert_allclose(at_points[:, ::2], scores, atol=1e-6)  # float32; NaN where those are
+    assert np.isnan(at_points[:, 1::2]).all()
     theta[4] = 500
     for values in served.calibrated(x, theta).values():
         np.testing.assert_array_equal(np.isnan(values), [False, True, True, True, False, False])
@@ -188,8 +192,8 @@ def test_other_features_are_refused(exported, names, message):
 
 def test_without_names_grid_and_calibration(tmp_path):
     export_savedmodel(parametric_network(2, 2, units=(3,), conditioning="concat"), tmp_path)
-    assert set(tf.saved_model.load(tmp_path).signatures) == {"serve", "describe", "serving_default"}
-    assert set(read_description(tmp_path)["outputs"]) == {"score"}
+    assert set(tf.saved_model.load(tmp_path).signatures) == {"serve", "serve_grid", "describe", "serving_default"}
+    assert set(read_description(tmp_path)["outputs"]) == {"score", "scores"}
 
 
 def test_theta_is_described_in_decimals(tmp_path):

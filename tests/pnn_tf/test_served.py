@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from pnn_tf import export_savedmodel, load_savedmodel, parametric_network, predict_scores
+from pnn_tf import export_savedmodel, load_savedmodel, parametric_network, predict_scores, scan_theta
 from pnn_tf.served import stored
+from pnn_tf.theta_grid import is_known
 
 NAMES = ["pt", "eta"]
 
@@ -32,6 +33,9 @@ def test_it_scores_as_the_network_did(network, served):
     with pytest.warns(UserWarning, match="outside the convex hull"):
         predict_scores(model, features, 1500.0)
     assert not model.trainable_variables
+    assert is_known(model)  # without a copy of the events at each point
+    scores = scan_theta(model, features, [500.0, 700.0, 1000.0])
+    np.testing.assert_allclose(scores, scan_theta(network, features, [500.0, 700.0, 1000.0]), 1e-6)
 
 
 def test_what_is_no_model_is_refused(served, tmp_path):

@@ -163,6 +163,12 @@ def slowly(events):
     return everything(events)
 
 
+def until_one_is_done(progress, goes_on=lambda: True):
+    end = time.monotonic() + 120
+    while not list(progress.glob("part-*.pickle")) and goes_on() and time.monotonic() < end:
+        time.sleep(0.05)
+
+
 @pytest.mark.slow
 def test_a_client_that_is_killed_goes_on_from_there(shards, tmp_path):
     (tmp_path / "client.py").write_text(CLIENT)
@@ -170,8 +176,7 @@ def test_a_client_that_is_killed_goes_on_from_there(shards, tmp_path):
     environment = os.environ | {"PYTHONPATH": os.getcwd()}
     client = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
-        while not list((tmp_path / "progress").glob("part-*")) and client.poll() is None:
-            time.sleep(0.05)
+        until_one_is_done(tmp_path / "progress", lambda: client.poll() is None)
     finally:
         os.killpg(client.pid, signal.SIGKILL)
     assert client.wait() == -signal.SIGKILL
@@ -366,15 +371,16 @@ def test_a_cluster_that_has_no_workers_yet_is_waited_for(shards):
 
 
 @pytest.mark.slow
-def test_tasks_that_somebody_gives_up_end_with_an_error(shards):
+def test_tasks_that_somebody_gives_up_end_with_an_error(shards, tmp_path):
     def restart():
+        until_one_is_done(tmp_path)
         with contextlib.suppress(Exception):  # of the connections that it ends
             client.restart()
 
     with pnn_tf.dask_client(1) as client:
-        threading.Timer(1.0, restart).start()
+        threading.Thread(target=restart).start()
         with pytest.raises(ConnectionError, match=r"has ended, or has given up .*Start again"):
-            total_of(slowly, shards, workers=client.scheduler.address, events_per_task=1)
+            total_of(slowly, shards, workers=client.scheduler.address, events_per_task=1, progress=tmp_path)
 
 
 @pytest.mark.parametrize("listens", [False, True])
@@ -388,6 +394,13 @@ def test_a_scheduler_that_does_not_answer_is_given_up(listens, shards, monkeypat
         with pytest.raises(ConnectionError, match=r"No Dask scheduler answers at tcp://127.0.0.1:\d+ within 1 s"):
             total_of(everything, shards, workers=f"tcp://127.0.0.1:{nobody.getsockname()[1]}")
         assert time.monotonic() - started < 10
+
+
+def test_workers_share_the_cores_and_keep_what_they_free(address):
+    with pnn_tf.dask_client(address) as client:
+        for variables in client.run(lambda: dict(os.environ)).values():
+            assert variables["OMP_NUM_THREADS"] == str(max(cluster.n_cores() // 2, 1))
+            assert variables.get("MALLOC_TRIM_THRESHOLD_") == os.environ.get("MALLOC_TRIM_THRESHOLD_")
 
 
 def test_workers_of_another_version_are_refused(address, monkeypatch):
