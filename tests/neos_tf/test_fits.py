@@ -77,15 +77,19 @@ def test_pulls_of_staterror():
     np.testing.assert_allclose(pulls(likelihood, pars)[gamma], 0.1 / (5 / (S + B)), rtol=1e-13)
 
 
-@pytest.mark.parametrize("observed", [[70.0, 70.0], [58.0, 72.0]])
-def test_saddles_are_left(observed):
-    """A variation that goes up either way: where it starts the slope is 0, and either side is lower."""
+@pytest.fixture(scope="module")
+def at_a_saddle():
     samples = [
         sample("signal", [5.0, 10.0], MU),
         sample("background", [50.0, 60.0], histosys("shape", [60.0, 63.0], [60.0, 63.0])),
     ]
-    likelihood = TemplateModel.from_spec(specification(c=samples)).bind()
-    data = likelihood.data(observed)
+    return TemplateModel.from_spec(specification(c=samples)).bind()
+
+
+@pytest.mark.parametrize("observed", [[70.0, 70.0], [58.0, 72.0]])
+def test_saddles_are_left(observed, at_a_saddle):
+    """A variation that goes up either way: where it starts the slope is 0, and either side is lower."""
+    likelihood, data = at_a_saddle, at_a_saddle.data(observed)
     for options in ({}, {"fixed_poi": 0.0}):
         result = fit(likelihood, data, **options)
         sides = [fit(likelihood, data, init={"shape": start}, **options).twice_nll for start in (-1.0, 1.0)]

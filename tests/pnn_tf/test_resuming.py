@@ -97,6 +97,7 @@ def test_a_training_that_was_stopped_ends_as_one_that_was_not(whole, stops, tmp_
     assert_same(train(tmp_path / "last.npz"), whole)
 
 
+@pytest.mark.slow
 def test_several_steps_in_one_execution(tmp_path):
     """Keras runs whole executions: an epoch of 8 steps takes 9."""
     options = {"steps_per_execution": 3, "run_eagerly": False, "save_freq": 2}
