@@ -25,7 +25,7 @@ KNOWN = (
     ConcatConditioning,
     LogOdds,
 )
-TOGETHER = 1 << 15  # rows of a hidden layer in one go: enough for all cores of a processor, little in memory
+TOGETHER = 1 << 14  # rows of a hidden layer in one go: enough for all cores of a processor, little in memory
 
 
 def on_grid(model: keras.Model, features: tf.Tensor, grid: tf.Tensor) -> tf.Tensor:
