@@ -33,8 +33,9 @@ def on_grid(model: keras.Model, features: tf.Tensor, grid: tf.Tensor) -> tf.Tens
 
     In a network of the layers of `parametric_network`, the grid is one more axis: what comes before theta is computed
     once, and functions of theta once for each point rather than for each event. The second is up to half of an
-    affine network's time on a CPU; with concatenated theta the first layer is a tenth, and the rest remains. In any
-    other model the events are repeated at each point.
+    affine network's time on a CPU; with concatenated theta the first layer is a tenth, and the rest remains. A layer
+    with a method `on_grid`, as that of `load_savedmodel`, is asked itself. In any other model the events are repeated
+    at each point.
 
     Args:
         model: functional, with the inputs `features` and `theta` and one output tensor.

@@ -165,7 +165,7 @@ def test_the_example_of_pnn_tf_runs(capsys, tmp_path, monkeypatch):
     served = tf.saved_model.load(tmp_path / "served")
     described = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     endpoints = set(served.signatures) - {"serving_default"}
-    assert len(endpoints) == 5 and endpoints <= set(described)
+    assert len(endpoints) == 6 and endpoints <= set(described)
     assert served.scan(events[0][:10].astype("float32"))["scores"].shape == (10, 41)
 
 
