@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
+from pnn_tf.fingerprint import fingerprint
+
 TIMEOUT = 10  # seconds in which a scheduler has to answer
 ALLOWED_DEATHS = 10  # of workers that had a task, before it is taken for their cause
 PROFILE = "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"
@@ -143,22 +145,24 @@ async def _try_to_connect(address: str) -> None:
 
 
 def results_of(
-    client: Any, function: Callable, tasks: Sequence[tuple], names: Sequence[str]
+    client: Any, function: Callable, tasks: Sequence[tuple], names: Sequence[str], imported: Any = None
 ) -> Iterator[tuple[int, Any]]:
     """The number of each task and `function(*task)`, as they come; a process does one at a time.
 
     A task whose worker ends, or is killed, is done by another. If one fails, or the caller stops, the others are given
-    up. Errors call a task by its name.
+    up. Errors call a task by its name. `imported` is what workers import, and must find as it is here: by default
+    the function.
 
     Raises:
-        RuntimeError: a worker of another version; a task during which several workers ended.
+        RuntimeError: a worker of another version, or with another code of what is imported; a task during which several
+            workers ended.
         ConnectionError: the scheduler has ended.
         Exception: that of a task, with a note that says which.
     """
     import cloudpickle
     from distributed import CancelledError, KilledWorker, as_completed
 
-    def run(versions, content):  # local and of bytes: a scheduler without this package passes it on
+    def run(versions, digest, content):  # local and of bytes: a scheduler without this package passes it on
         import importlib.metadata
         import pickle
 
@@ -170,14 +174,22 @@ def results_of(
             if there != expected:
                 raise RuntimeError(f"Expected a worker with {name} {expected}, as here. Received: {there}.")
         from pnn_tf.cluster import AT_WORK
+        from pnn_tf.fingerprint import fingerprint
 
         with AT_WORK:
-            function, task = pickle.loads(content)
+            function, task, imported = pickle.loads(content)
+            if fingerprint(imported) != digest:
+                raise RuntimeError(
+                    f"Expected a worker where {imported} has the code, and its module the numbers, that it has here. "
+                    "Received: others. Restart workers after an edit, and give a function what changes by "
+                    "functools.partial."
+                )
             return function(*task)
 
-    contents = (cloudpickle.dumps((function, task)) for task in tasks)
-    versions = own_versions()
-    futures = {client.submit(run, versions, content, pure=False): i for i, content in enumerate(contents)}
+    imported = function if imported is None else imported
+    contents = (cloudpickle.dumps((function, task, imported)) for task in tasks)
+    sent = own_versions(), fingerprint(imported)
+    futures = {client.submit(run, *sent, content, pure=False): i for i, content in enumerate(contents)}
     try:
         for future in as_completed(futures):
             number = futures.pop(future)

@@ -161,6 +161,8 @@ class TableReader:
                             )
                     yield batch, row
                     row += len(batch)
+            if row != shard.first_row + sum(shard.sizes[: row_group + 1]):  # headers of pages have no checksum
+                raise Unreadable(f"its row group {row_group} is damaged: it has other numbers of rows than it says")
         except (OSError, pa.ArrowException) as error:
             what = f"its row group {row_group}" if os.path.exists(shard.path) else "it"
             raise Unreadable(f"{what} cannot be read: {_first_line(error)}") from error

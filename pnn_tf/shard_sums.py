@@ -14,6 +14,7 @@ from pnn_tf.parquet import LeftOut, Shard, TableReader, Unreadable, numbers
 from pnn_tf.served import Stored, load_once
 
 EVENTS_PER_PIECE = 1 << 16
+ARRAYS = int | float | np.ndarray | np.generic
 
 
 class Columns(dict):
@@ -65,6 +66,9 @@ class Total(NamedTuple):
 def added(one: Any, other: Any) -> Any:
     """The sum of two results; of dicts name by name, with what one of them has alone.
 
+    Raises:
+        ValueError: arrays of other shapes, such as histograms of other bins, which NumPy would stretch.
+
     >>> added({"n": 1, "a": {"b": 2.0}}, {"n": 10, "c": 3.0})
     {'n': 11, 'a': {'b': 2.0}, 'c': 3.0}
     """
@@ -72,22 +76,34 @@ def added(one: Any, other: Any) -> Any:
         return other if one is None else one
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return {name: added(one.get(name), other.get(name)) for name in (*one, *(n for n in other if n not in one))}
+    if isinstance(one, ARRAYS) and isinstance(other, ARRAYS) and np.shape(one) != np.shape(other):
+        raise ValueError(f"Expected arrays of one shape from all events. Received: {np.shape(one)}, {np.shape(other)}.")
     return one + other
 
 
 def lifted(value: Any) -> Any:
     """A result with its numbers and arrays in float64 or int64, so that sums are exact; else as it is.
 
+    Raises:
+        TypeError: a tuple, which `+` makes longer; an array of which some values are masked.
+        ValueError: an unsigned number that int64 does not hold.
+
     >>> lifted({"n": np.float32(2), "bins": np.array([1, 2], np.int8)})
     {'n': np.float64(2.0), 'bins': array([1, 2])}
     """
     if isinstance(value, Mapping):
         return {name: lifted(of) for name, of in value.items()}
+    if type(value) is tuple:
+        raise TypeError(f"Expected a dict of what is to be added, by name. Received: a tuple of {len(value)}.")
+    if np.ma.is_masked(value):
+        raise TypeError("Expected an array without masked values. Received: a masked one. Fill it: `.filled(0)`.")
     if not isinstance(value, np.ndarray | np.generic) and not hasattr(value, "numpy"):
         return value
     array = np.asarray(value)
-    wide = {"f": np.float64, "b": np.int64, "i": np.int64, "u": np.int64}.get(array.dtype.kind, array.dtype)
-    return array.astype(wide)[()]
+    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"Expected numbers that int64 holds. Received: {array.max()}. Give them as floating point.")
+    wide = {"b": np.int64, "i": np.int64, "u": np.int64, "f": np.float64}.get(array.dtype.kind, array.dtype)
+    return array.astype(np.float64 if array.dtype.name == "bfloat16" else wide)[()]
 
 
 class Part(NamedTuple):

@@ -51,8 +51,8 @@ def sum_over_shards(
             another type, and with events that are NaN, infinite or missing in a column. "raise" stops with the file;
             "skip" leaves these out, and `left_out` says how many events of which file, and why.
         progress: folder in which the sum of each task is kept when it is done. The same call goes on from there: with
-            the same files, model and columns, and the same text of the module that `function` is in. What this calls
-            in other modules is not looked at: when it has changed, take another folder.
+            the same files, model and columns, and the same `function`, in what it holds, its code, and what it uses of
+            its own module. What it calls in other modules is not looked at: when that has changed, take another folder.
         events_per_task: so many events, in whole row groups of one file, make a task.
         first_row: number of the first event of all in `Columns.rows`, where the sums of several calls are added: what
             follows from these numbers, as the bootstrap of `taylor`, needs others in each.
@@ -95,7 +95,7 @@ def sum_over_shards(
         todo = [parts[number] for number in finished.todo]
         with (
             dask_client(n_processes) as client,
-            closing(results_of(client, work, [(part,) for part in todo], [str(part) for part in todo])) as results,
+            closing(results_of(client, work, [(part,) for part in todo], [*map(str, todo)], function)) as results,
         ):
             total = _in_order(finished, ((finished.todo[i], result) for i, result in results))
     total = Total(left_out=left_out).plus(total)
@@ -107,12 +107,12 @@ def sum_over_shards(
 
 def _in_order(finished: Finished, results: Iterable[tuple[int, Total]]) -> Total:
     """Adds the sums in the order of the parts, so that rounding is the same each time."""
-    total, waiting, numbers = Total(), dict(finished.sums), iter(range(len(finished.parts)))
-    due = next(numbers, None)
-    for number, result in chain(finished.sums.items(), results):
-        if number not in finished.sums:
+    total, due, waiting = Total(), 0, {}
+    for number, result in chain([(None, None)], results):
+        if number is not None:
             finished.keep(number, result)
             waiting[number] = result
-        while due in waiting:
-            total, due = total.plus(waiting.pop(due)), next(numbers, None)
+        while due in waiting or due in finished.done:
+            total = total.plus(waiting.pop(due) if due in waiting else finished.read(due))
+            due += 1
     return total

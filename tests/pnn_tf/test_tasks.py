@@ -158,12 +158,17 @@ import os, sys, time
 from functools import partial
 from tests.pnn_tf.test_tasks import slowly, total_of
 if __name__ == "__main__":
-    print(total_of(slowly, sys.argv[1], workers=1, events_per_task=1, progress=sys.argv[2]).value["rows"])
+    shards, progress, going_on = sys.argv[1:]
+    function = partial(slowly, going_on=going_on)
+    print(total_of(function, shards, workers=1, events_per_task=1, progress=progress).value["rows"])
 """
 
 
-def slowly(events):
-    time.sleep(0.3)
+def slowly(events, going_on):
+    """Waits at the second piece until there is a file, which the client makes that goes on, or nobody."""
+    end = time.monotonic() + 120
+    while events.rows[0] > 0 and not Path(going_on).exists() and time.monotonic() < end:
+        time.sleep(0.05)
     return everything(events)
 
 
@@ -176,7 +181,7 @@ def until_one_is_done(progress, goes_on=lambda: True):
 @pytest.mark.slow
 def test_a_client_that_is_killed_goes_on_from_there(shards, tmp_path):
     (tmp_path / "client.py").write_text(CLIENT)
-    command = [sys.executable, tmp_path / "client.py", shards, tmp_path / "progress"]
+    command = [sys.executable, tmp_path / "client.py", shards, tmp_path / "progress", tmp_path / "going on"]
     environment = os.environ | {"PYTHONPATH": os.getcwd()}
     client = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
@@ -185,7 +190,8 @@ def test_a_client_that_is_killed_goes_on_from_there(shards, tmp_path):
         os.killpg(client.pid, signal.SIGKILL)
     assert client.wait() == -signal.SIGKILL
     done = {path: path.stat().st_mtime_ns for path in (tmp_path / "progress").glob("part-*.pickle")}
-    assert 1 <= len(done) < 8
+    assert len(done) == 1
+    (tmp_path / "going on").touch()
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
     assert int(again.stdout.splitlines()[-1]) == 1000 * 999 // 2
     assert done.items() <= {path: path.stat().st_mtime_ns for path in (tmp_path / "progress").iterdir()}.items()
@@ -196,8 +202,11 @@ def test_progress_is_of_one_call(shards, tmp_path):
     assert total_of(everything, shards, workers=0, progress=tmp_path) == first
     parts = sorted(tmp_path.iterdir())
     parts[1].unlink()
-    parts[2].write_bytes(parts[2].read_bytes()[:20])  # damaged
-    assert total_of(everything, shards, workers=0, progress=tmp_path) == first
+    content = parts[2].read_bytes()
+    for damaged in (content[:20], content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]):
+        parts[2].write_bytes(damaged)
+        assert total_of(everything, shards, workers=0, progress=tmp_path) == first
+        assert parts[2].read_bytes() == content
     for function, options in ((rows_of, {}), (everything, {"events_per_task": 1}), (partial(keyword, by=2), {})):
         with pytest.warns(UserWarning, match="the work of other calls, not of this one"):
             total_of(function, shards, workers=0, progress=tmp_path, **options)
@@ -224,6 +233,27 @@ def test_an_edited_function_is_another_one(shards, tmp_path, monkeypatch):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the second time
             assert total_of(importlib.reload(module).f, shards, workers=0, progress=tmp_path / "kept").value == expected
+
+
+def test_workers_that_have_another_code_are_refused(shards, address, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    with pnn_tf.dask_client(address) as client:
+        client.run(lambda folder: __import__("sys").path.insert(0, folder), os.fspath(tmp_path))
+    count = partial(total_of, paths=shards, workers=address)
+    (tmp_path / "analysis.py").write_text("CUT = 0\ndef f(events):\n    return int((events['x'] > CUT).sum())\n")
+    importlib.invalidate_caches()
+    module = importlib.import_module("analysis")
+    assert count(module.f).value == total_of(module.f, shards, workers=0).value
+    refused = pytest.raises(RuntimeError, match=r"f at .* has the code, and its module the numbers, .*Restart workers")
+    monkeypatch.setattr(module, "CUT", 1)
+    with refused:
+        count(module.f)
+    (tmp_path / "analysis.py").write_text("CUT = 0\ndef f(events):\n    return int((events['x'] < CUT).sum())\n")
+    linecache.clearcache()
+    importlib.invalidate_caches()
+    module = importlib.reload(module)
+    with refused:
+        count(module.f)
 
 
 def test_what_could_not_be_read_is_tried_again(events, tmp_path):
@@ -319,6 +349,41 @@ def test_numbers_are_added_in_double_precision(events, tmp_path):
     assert (total["i"].tolist(), total["b"]) == ([1000], 10)
 
 
+@pytest.mark.parametrize(
+    ("function", "error", "message"),
+    [
+        (lambda events: np.ones(len(events.rows)), ValueError, r"one shape .*\(100,\), \(99,\)"),
+        (lambda events: (1, 2), TypeError, "dict of what is to be added"),
+        (lambda events: np.ma.masked_less(events["x"], 0).sum(keepdims=True) * np.ma.masked, TypeError, "masked"),
+        (lambda events: np.uint64(2**64 - 1), ValueError, "int64 holds"),
+    ],
+)
+def test_what_cannot_be_added_is_refused(function, error, message, shards):
+    with pytest.raises(error, match=message):
+        total_of(function, shards, workers=0)
+
+
+def test_numbers_of_mixed_precision_are_added_in_double_precision(shards):
+    assert total_of(lambda events: tf.ones((300,), tf.bfloat16), shards, workers=0).value.dtype == np.float64
+
+
+def test_no_bit_in_the_headers_of_pages_can_flip_without_a_word(tmp_path):
+    """They are in no checksum."""
+    path, x = tmp_path / "0.parquet", np.arange(300.0)
+    pq.write_table(pa.table({"x": x}), path, row_group_size=100, write_page_checksum=True, use_dictionary=False)
+    content, start = path.read_bytes(), pq.read_metadata(path).row_group(1).column(0).data_page_offset
+    n_refused = 0
+    for place in range(start, start + 25):
+        for bit in range(8):
+            path.write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
+            try:
+                total = pnn_tf.sum_over_shards(lambda events: events["x"].sum(), path, columns=["x"], workers=0)
+                assert (total.n_events, total.value) == (300, x.sum())
+            except ValueError:
+                n_refused += 1
+    assert n_refused > 100
+
+
 def test_a_file_that_is_given_twice_is_refused(shards):
     paths = sorted(shards.iterdir())
     with pytest.raises(ValueError, match=r"Received twice: .*1\.parquet"):
@@ -381,10 +446,13 @@ def test_tasks_that_somebody_gives_up_end_with_an_error(shards, tmp_path):
         with contextlib.suppress(Exception):  # of the connections that it ends
             client.restart()
 
+    function = partial(slowly, going_on=tmp_path / "never")
     with pnn_tf.dask_client(1) as client:
-        threading.Thread(target=restart).start()
+        gives_up = threading.Thread(target=restart)
+        gives_up.start()
         with pytest.raises(ConnectionError, match=r"has ended, or has given up .*Start again"):
-            total_of(slowly, shards, workers=client.scheduler.address, events_per_task=1, progress=tmp_path)
+            total_of(function, shards, workers=client.scheduler.address, events_per_task=1, progress=tmp_path)
+        gives_up.join()
 
 
 @pytest.mark.parametrize("listens", [False, True])

@@ -1,0 +1,115 @@
+"""Functions that are known again: by their code and what they hold, in any process."""
+
+import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pnn_tf.fingerprint import fingerprint
+
+ROOT = Path(__file__).parents[2]
+MODULE = """
+import functools, sys
+from typing import NamedTuple
+from pnn_tf.fingerprint import fingerprint
+
+CUT, NAMES, CACHE = 1, {"a": [1.0, "b"]}, {}
+
+class Settings(NamedTuple):
+    cut: float = 2.0
+
+class Base:
+    def cut(self):
+        return helper(1)
+
+class Analysis(Base):
+    scale = 2.0
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def __call__(self, events):
+        return self.count(events)
+
+    def count(self, events):
+        return self.scale * len(events) * self.cut() + self.settings.cut
+
+def helper(x):
+    return x + 1 if x in {"a", "b", "c", "d", 1} else other(x)
+
+def other(x):
+    return helper(x) * NAMES["a"][0]
+
+@functools.cache
+def kept(x):
+    return x * CUT
+
+def function(events):
+    CACHE.setdefault("a", kept(1))
+    return [helper(event) for event in events]
+
+FOUND = {
+    "function": function, "object": Analysis(Settings()), "method": Analysis(Settings()).count,
+    "partial": functools.partial(function, analysis=Analysis(Settings()), cut=lambda x: x > 1),
+}
+CACHE["filled"] = object()
+if __name__ == "__main__":
+    for value in FOUND.values():
+        print(fingerprint(value))
+"""
+EDITS = {  # a text, another one in its place, and what they are a part of
+    "code": ("len(events) *", "len(events) +", {"object", "method", "partial"}),
+    "what it inherits": ("return helper(1)", "return helper(2)", {"object", "method", "partial"}),
+    "an attribute of the class": ("scale = 2.0", "scale = 3.0", {"object", "method", "partial"}),
+    "what it holds": ("cut: float = 2.0", "cut: float = 3.0", {"object", "method", "partial"}),
+    "a function two calls away": ("helper(x) *", "helper(x) /", {"function", "object", "method", "partial"}),
+    "a number of the module": ("CUT, NAMES, CACHE = 1", "CUT, NAMES, CACHE = 2", {"function", "partial"}),
+    "a list in a dict": ("[1.0,", "[2.0,", {"function", "object", "method", "partial"}),
+    "an argument": ("x > 1)", "x > 2)", {"partial"}),
+    "a comment": ("def other(x):", "def other(x):  # of what", set()),
+    "what is kept": ('CACHE["filled"] = object()', 'CACHE["filled"] = [object()]', set()),
+}
+
+
+def of(text, names=("function", "object", "method", "partial")):
+    """Fingerprints of a module with that text, by name."""
+    scope = {"__name__": "analysis"}
+    exec(compile(text, "analysis.py", "exec"), scope)
+    return {name: fingerprint(scope["FOUND"][name]) for name in names}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_is_edited_is_seen(edit):
+    before, after, changed = EDITS[edit]
+    assert MODULE.count(before) == 1
+    one, other = of(MODULE), of(MODULE.replace(before, after))
+    assert {name for name in one if one[name] != other[name]} == changed
+    assert len(set(one.values())) == len(one)
+
+
+def test_it_is_the_same_in_other_processes(tmp_path):
+    (tmp_path / "analysis.py").write_text(MODULE)
+    found = set()
+    for seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.fspath(ROOT)}
+        command = [sys.executable, tmp_path / "analysis.py"]
+        found.add(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert len(found) == 1
+
+
+def test_arrays_and_objects_of_other_modules():
+    def count(events, edges, path=None):
+        return events, edges, path
+
+    held = functools.partial(count, edges=np.arange(3))
+    assert fingerprint(held) == fingerprint(functools.partial(count, edges=np.arange(3)))
+    assert fingerprint(held) != fingerprint(functools.partial(count, edges=np.arange(3.0)))
+    one, other = (functools.partial(count, path=Path(name)) for name in "ab")
+    assert fingerprint(one) == fingerprint(other)
+    assert fingerprint(one, lambda value: repr(value).encode()) != fingerprint(
+        other, lambda value: repr(value).encode()
+    )
