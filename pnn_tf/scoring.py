@@ -154,8 +154,12 @@ def _compiled(model: keras.Model, kind: Callable, n_features: int, n_parameters:
 
 
 def _traced_parts(model: keras.Model) -> Iterator[Any]:
-    """What the trace of a model depends on: with another layer, activation or variable it is traced anew."""
+    """What the trace of a model depends on: with another layer, activation or variable it is traced anew.
+
+    What `adapt` and `load_weights` replace is a constant of the trace, and no variable.
+    """
     for layer in keras_graph.layers(model):
         yield type(layer)
         yield getattr(layer, "activation", None)
+        yield from (vars(layer).get(name) for name in ("mean", "variance", "bin_boundaries"))
     yield from model.variables
