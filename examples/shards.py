@@ -82,9 +82,12 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
         progress=given.out / "progress",
     )
     counts, importance = total.value["counts"], total.value["importance"].importance()
-    counts.calibration().save(given.out / "calibration.npz")
     importance.to_json(given.out / "importance.json")
     np.savez(given.out / "templates.npz", **total.value["templates"])
+    if counts.is_signed:
+        print("No calibration: densities are not made of negative weights.")
+    else:
+        counts.calibration().save(given.out / "calibration.npz")
     print(f"{total.n_events:,} events; left out: {[*total.left_out] or 'none'}")
     for row in counts.results():
         if row.theta[0] in settings.masses:

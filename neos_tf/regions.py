@@ -1,13 +1,12 @@
 """Events to templates, channel by channel: the network, the bins and the cuts of each."""
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from neos_tf import checks, replicas
+from neos_tf import checks, keras_graph, replicas
 from neos_tf.binning import KernelBins, SoftBins
 from neos_tf.by_channel import by_channel
 from neos_tf.fits import guarded_sqrt
@@ -79,6 +78,7 @@ class Regions:
             self.parts[channel] = Region(part, bins, selection)
         for name, channel in self.channels.items():
             checks.check_bins(model, name, self.parts[channel].bins)
+        self._counting: dict[str, tuple[list, Callable]] = {}
 
     def bins(self, name: str) -> KernelBins | SoftBins:
         """Of a sample."""
@@ -109,22 +109,18 @@ class Regions:
                 selected[name] *= tf.cast(selection(features[name], hard=hard), tf.float64)
         return selected
 
-    @functools.cached_property
-    def counting(self) -> dict[str, Callable]:
-        """By sample, a graph of features and weights (n_events,): sums of weights and of their squares, (n_bins,)."""
+    def counting(self, name: str) -> Callable:
+        """A graph of features and weights (n_events,) of a sample: sums of weights and of their squares, (n_bins,).
 
-        def counts_of(part: Region) -> Callable:
-            part.bins.edges  # noqa: B018  # refuses those of a batch
-
-            def counts(features, weights):
-                if part.selection is not None:
-                    weights *= tf.cast(part.selection(features, hard=True), tf.float64)
-                outputs = part.network(features, training=False)
-                return part.bins.hard(outputs, weights), part.bins.hard(outputs, weights**2)
-
-            return tf.function(counts, autograph=False, reduce_retracing=True)
-
-        return {name: counts_of(self.parts[channel]) for name, channel in self.channels.items()}
+        It is kept until what it is a trace of changes; weights are read in each call.
+        """
+        part = self.parts[self.channels[name]]
+        before, graph = self._counting.get(name, ([], None))
+        now = list(_traced_parts(part))
+        if graph is None or len(now) != len(before) or not all(a is b for a, b in zip(now, before, strict=True)):
+            graph = _counts_of(part)
+            self._counting[name] = now, graph
+        return graph
 
     def scale(self, name: str) -> float:
         """Expected events that stand for a share, or a batch, of a sample."""
@@ -158,3 +154,27 @@ class Regions:
         for name, sample in self.uncertainties.items():
             templates[name] = scale[sample] * guarded_sqrt(sums[name])
         return templates
+
+
+def _counts_of(part: Region) -> Callable:
+    part.bins.edges  # noqa: B018  # refuses those of a batch
+
+    def counts(features, weights):
+        if part.selection is not None:
+            weights *= tf.cast(part.selection(features, hard=True), tf.float64)
+        outputs = part.network(features, training=False)
+        return part.bins.hard(outputs, weights), part.bins.hard(outputs, weights**2)
+
+    return tf.function(counts, autograph=False, reduce_retracing=True)
+
+
+def _traced_parts(part: Region) -> Iterator[Any]:
+    """What a trace depends on; what `adapt` and `load_weights` replace in a layer is a constant of it."""
+    for parent in (part.network, part.selection):
+        if parent is None:
+            continue
+        for layer in keras_graph.layers(parent):
+            yield layer
+            yield getattr(layer, "activation", None)
+            yield from (vars(layer).get(name) for name in ("mean", "variance", "bin_boundaries"))
+        yield from parent.variables

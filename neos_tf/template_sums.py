@@ -111,7 +111,7 @@ def template_sums(statistic: SummaryStatistic, samples: Mapping[str, Any]) -> Te
                 f"Expected finite features and weights. Received: NaN or infinite values in {n_invalid} events of "
                 f"{name!r}. Leave these events out, or fill the values in."
             )
-        in_bins = regions.counting[name](features[name], weights[name])
+        in_bins = regions.counting(name)(features[name], weights[name])
         total = float(np.sum(weights[name].numpy()))
         sums[name] = SampleSums(*(array.numpy() for array in in_bins), total, len(weights[name]))
     return TemplateSums(sums)

@@ -16,6 +16,7 @@ from pnn_tf.columns import Features, trained_names
 from pnn_tf.discriminants import discriminants, number_of_classes
 from pnn_tf.evaluation import result_at, warn_outside_hull
 from pnn_tf.metrics import Significance
+from pnn_tf.scoring import all_outputs
 from pnn_tf.strata import distinct
 
 
@@ -52,7 +53,7 @@ def predict_classes(model: keras.Model, features: Features, theta: ArrayLike, *,
         features: (n_events, n_features) or a table of columns, as in `predict_scores`.
         theta: (n_events,) or (n_events, n_parameters), in physical units; or one theta for all events, a number or
             (1, n_parameters).
-        batch_size: number of events computed in one go.
+        batch_size: number of events computed in one go, up to an eighth more.
 
     Returns:
         (n_events, n_classes) float32, probabilities where the network ends in a softmax.
@@ -163,13 +164,11 @@ def _require_classes(point: np.ndarray, present: set[int], backgrounds: Sequence
 
 def _predict(model: keras.Model, features: np.ndarray, theta: np.ndarray, batch_size: int) -> np.ndarray:
     """All outputs (n_events, n_outputs) float32 at theta, one for each event or one for all."""
-    inputs = {"features": features, "theta": np.broadcast_to(theta, (len(features), theta.shape[1]))}
     widths = {tensor.name: tensor.shape[-1] for tensor in model.inputs}
-    given = {name: values.shape[1] for name, values in inputs.items()}
+    given = {"features": features.shape[1], "theta": theta.shape[1]}
     if "features" not in widths or not widths.items() <= given.items():
         raise ValueError(
             f"Expected a model with the inputs 'features' and 'theta', and events of its widths. It has: {widths}. "
             f"Received: {given}. Give the columns that it was trained with, in their order."
         )
-    batch_size = checks.as_count("batch_size", batch_size)
-    return model.predict({name: inputs[name] for name in widths}, batch_size, verbose=0).astype(np.float32, copy=False)
+    return all_outputs(model, features, theta, batch_size)

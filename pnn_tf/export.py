@@ -25,6 +25,7 @@ from pnn_tf.describing import (
     where_finite,
 )
 from pnn_tf.theta_grid import on_grid
+from pnn_tf.whole_file import written_whole
 
 DESCRIPTION = Path("assets.extra") / "description.json"  # in a SavedModel, the folder for files of its user's own
 
@@ -146,10 +147,11 @@ def export_savedmodel(
         outputs,
     )
     archive.add_endpoint("describe", lambda: {"description": tf.constant(text)}, input_signature=[])
-    archive.write_out(os.fspath(path), verbose=False)
     file = Path(path) / DESCRIPTION
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(text)
+    file.unlink(missing_ok=True)  # without it, an export over an older one is refused until it is whole
+    archive.write_out(os.fspath(path), verbose=False)
+    with written_whole(file) as temporary:
+        temporary.write_text(text)
 
 
 def read_description(path: str | os.PathLike) -> dict:

@@ -4,7 +4,7 @@ Counts of parts of the events add up to those of all, whatever the parts: what n
 it is, `pnn_tf.sum_over_shards`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -21,6 +21,7 @@ from pnn_tf.evaluation import HypothesisResult, warn_outside_hull
 from pnn_tf.metrics import Ranking
 from pnn_tf.scoring import at_points
 from pnn_tf.smoothing import Distribution
+from pnn_tf.strata import distinct
 from pnn_tf.streaming import LOGIT_LIMIT
 
 N_BINS = 8192
@@ -149,6 +150,7 @@ def count_scores(
     label: ArrayLike,
     points: ArrayLike,
     *,
+    nuisances: Sequence[int] = (),
     weight: ArrayLike | None = None,
     n_bins: int = N_BINS,
     batch_size: int = 16384,
@@ -161,6 +163,7 @@ def count_scores(
         model: as in `predict_scores`, with a score in [0, 1].
         features, theta, label: as in `evaluate_hypotheses`. Signal at other theta than the points is not counted.
         points: (n_points,) or (n_points, n_parameters): the hypotheses, and what else the background is counted at.
+        nuisances: as in `evaluate_hypotheses`: a point is shown to the background that shares its values there.
         weight: (n_events,) event weights, of which some may be negative; ones if None.
         n_bins: number of bins.
         batch_size: number of events computed in one go, up to an eighth more.
@@ -170,7 +173,8 @@ def count_scores(
     """
     features = checks.as_features(features, trained_names(model))
     label = checks.as_label(label, len(features))
-    theta = checks.as_theta(theta, len(features), label)
+    theta = checks.as_theta(theta, len(features), label, nuisances)
+    nuisances = list(checks.as_columns("nuisances", nuisances, theta.shape[1]))
     points = checks.as_points("points", points, theta.shape[1])
     n_bins = checks.as_count("n_bins", n_bins, 2)
     if len(np.unique(points, axis=0)) < len(points):
@@ -192,7 +196,10 @@ def count_scores(
             sums[of, i] += np.bincount(columns, own, n_bins)
             squares[of, i] += np.bincount(columns, None if own is None else own**2, n_bins)
 
-    count(np.flatnonzero(label == 0), 0, np.arange(len(points)))
+    shared, group = distinct(points[:, nuisances])  # one point of no parameters without nuisances
+    for i, values in enumerate(shared):
+        own = (label == 0) & np.all(theta[:, nuisances] == values, axis=1)
+        count(np.flatnonzero(own), 0, np.flatnonzero(group == i))
     for i, point in enumerate(points):
         count(np.flatnonzero((label == 1) & np.all(theta == point, axis=1)), 1, np.array([i]))
     is_signed = weight is not None and bool((weight < 0).any())

@@ -82,6 +82,29 @@ def at_points(
     return scores if takes_theta else np.repeat(scores, len(points), axis=0)
 
 
+def all_outputs(model: keras.Model, features: np.ndarray, theta: np.ndarray, batch_size: int) -> np.ndarray:
+    """All outputs of a model of several classes, or several scores.
+
+    Args:
+        model: functional, as in `at_own_theta` but for the number of outputs.
+        features: (n_events, n_features) float32.
+        theta: (n_events, n_parameters) float32, or (1, n_parameters) for all events.
+        batch_size: number of events computed in one go, up to an eighth more.
+
+    Returns:
+        (n_events, n_outputs) float32.
+
+    Raises:
+        ValueError: a batch_size that is not an int of at least 1.
+    """
+    outputs = _compiled(model, _all_outputs, features.shape[1], theta.shape[1])
+    theta = np.broadcast_to(theta, (len(features), theta.shape[1]))
+    values = np.empty((len(features), model.outputs[0].shape[1]), np.float32)
+    for part in _parts(len(features), batch_size):
+        values[part] = outputs(tf.constant(features[part]), tf.constant(theta[part])).numpy()
+    return values
+
+
 def require_inputs(model: keras.Model, n_features: int, n_parameters: int) -> set[str]:
     """The names of a model's inputs: features and theta, or features alone.
 
@@ -132,6 +155,13 @@ def _at_points(model: keras.Model, features: tf.Tensor, points: tf.Tensor) -> tf
     return tf.transpose(on_grid(model, features, points))
 
 
+def _all_outputs(model: keras.Model, features: tf.Tensor, theta: tf.Tensor) -> tf.Tensor:
+    given = (
+        {"features": features, "theta": theta} if len(model.inputs) > 1 else keras_graph.as_only_input(model, features)
+    )
+    return tf.cast(model(given, training=False), tf.float32)
+
+
 def _column(output: tf.Tensor) -> tf.Tensor:
     if len(output.shape) != 2 or output.shape[1] != 1:
         raise ValueError(SEVERAL_OUTPUTS.format(output.shape))
@@ -154,8 +184,12 @@ def _compiled(model: keras.Model, kind: Callable, n_features: int, n_parameters:
 
 
 def _traced_parts(model: keras.Model) -> Iterator[Any]:
-    """What the trace of a model depends on: with another layer, activation or variable it is traced anew."""
+    """What the trace of a model depends on: with another layer, activation or variable it is traced anew.
+
+    What `adapt` and `load_weights` replace is a constant of the trace, and no variable.
+    """
     for layer in keras_graph.layers(model):
         yield type(layer)
         yield getattr(layer, "activation", None)
+        yield from (vars(layer).get(name) for name in ("mean", "variance", "bin_boundaries"))
     yield from model.variables

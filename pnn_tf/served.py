@@ -57,7 +57,7 @@ def load_savedmodel(path: str | os.PathLike) -> keras.Model:
         training if the SavedModel does.
 
     Raises:
-        FileNotFoundError: there is none, or one of something else.
+        FileNotFoundError: there is none, one of something else, or one whose export was stopped.
     """
     if not (Path(path) / DESCRIPTION).exists():
         raise FileNotFoundError(

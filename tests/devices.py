@@ -4,6 +4,7 @@ python -m tests.devices tests.neos_tf.two_devices
 """
 
 import json
+import random
 import runpy
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext, suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 import tensorflow as tf
@@ -31,11 +33,7 @@ def run_two_workers(program: str, *arguments: list[str]) -> tuple[list[int], lis
         program: the code, whose last arguments are host:port of both.
         arguments: what comes before, of each.
     """
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
-        for one in sockets:
-            one.bind(("localhost", 0))
-        workers = [f"localhost:{one.getsockname()[1]}" for one in sockets]
+    workers = [f"localhost:{port}" for port in free_ports(2)]
     processes: list[subprocess.Popen] = []
     # Files, as a pipe that nobody reads would stop who writes much.
     files = [tempfile.TemporaryFile("w+") for _ in arguments]  # noqa: SIM115  # closed when they are read
@@ -52,6 +50,21 @@ def run_two_workers(program: str, *arguments: list[str]) -> tuple[list[int], lis
             process.wait()
         outputs = [_read(file) for file in files]
     return [process.returncode for process in processes], outputs
+
+
+def free_ports(n: int) -> list[int]:
+    """Ports of this machine that nobody listens at, and that no connection is given until somebody does."""
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range")  # to connections that do not ask for one
+    first = int(given.read_text().split()[0]) if given.exists() else 32768
+    with ExitStack() as stack:  # closed together: they are different ones
+        ports: list[int] = []
+        for port in random.SystemRandom().sample(range(10_000, max(first, 11_000)), 100):
+            with suppress(OSError):
+                stack.enter_context(socket.socket()).bind(("", port))
+                ports.append(port)
+            if len(ports) == n:
+                return ports
+    raise OSError(f"Expected {n} free ports among 100. Found: {ports}")
 
 
 def _read(file: TextIO) -> str:

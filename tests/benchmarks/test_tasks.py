@@ -3,6 +3,9 @@
 import io
 import os
 import signal
+import sys
+import time
+import traceback
 from dataclasses import replace
 
 import pytest
@@ -13,6 +16,7 @@ from rich.console import Console
 from benchmarks import tasks
 from benchmarks.__main__ import main
 from benchmarks.experiment import find, read, rows_to_do, run
+from benchmarks.pnn import fig_4
 from benchmarks.record import plain, read_record, write_record
 from pnn_tf import cluster
 
@@ -113,6 +117,26 @@ def test_workers_outside_of_the_checkout_are_refused(tmp_path, address, monkeypa
         made(CHEAP, tmp_path, workers=address)
 
 
+def at_a_training(client):
+    """The id of a process that makes a row which takes seconds, as soon as one does."""
+
+    module, trainings = fig_4.__name__, (fig_4.FIXED, fig_4.PARAMETRISED)
+
+    def training():
+        for thread in sys._current_frames().values():
+            for frame, _ in traceback.walk_stack(thread):
+                if (frame.f_globals.get("__name__"), frame.f_code.co_name) == (module, "make_row"):
+                    return frame.f_locals["name"] in trainings and os.getpid()
+        return False
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if found := [pid for pid in client.run(training).values() if pid]:
+            return found[0]
+        time.sleep(0.05)
+    raise TimeoutError(f"No process makes one of the rows {trainings}.")
+
+
 @pytest.mark.slow
 def test_a_row_whose_worker_is_killed_is_made_again(tmp_path, client, address):
     experiment = find("pnn-fig-4")
@@ -120,8 +144,7 @@ def test_a_row_whose_worker_is_killed_is_made_again(tmp_path, client, address):
     todo = rows_to_do(experiment, experiment.scales["smoke"], (7,))
     rows = tasks.rows_of_workers(experiment, "smoke", None, record, todo, address)
     finished = [next(rows)]
-    busy = next(worker for worker, keys in client.processing().items() if keys)
-    os.kill(client.run(os.getpid)[busy], signal.SIGKILL)
+    os.kill(at_a_training(client), signal.SIGKILL)
     finished += rows
     place = {row: number for number, row in enumerate(todo)}
     finished.sort(key=lambda row: place[row["row"], row["seed"]])

@@ -63,3 +63,19 @@ def test_results_are_those_of_all_events(folder, workers, tmp_path, capsys):
     templates = np.load(tmp_path / "templates.npz")
     assert templates["signal"].sum() == pytest.approx(columns["weight"][columns["label"] == 1].sum(), rel=1e-12)
     assert pnn_tf.Calibration.load(tmp_path / "calibration.npz").hypotheses.tolist() == list(SETTINGS.masses)
+
+
+def test_weights_that_may_be_negative_leave_out_the_calibration_alone(folder, tmp_path, capsys):
+    folder, columns = folder
+    weight = columns["weight"] - 0.1
+    table = pa.table(columns | {"weight": weight})
+    (tmp_path / "events").mkdir()
+    pq.write_table(table, tmp_path / "events/signed.parquet")
+    paths = str(tmp_path / "events"), "--network", str(folder / "network.keras"), "--out", str(tmp_path / "results")
+    shards.main([*paths, "--workers", "0"])
+    printed = capsys.readouterr().out
+    assert "No calibration" in printed and "750 GeV: AUC" in printed
+    assert {"importance.json", "templates.npz"} <= {path.name for path in (tmp_path / "results").iterdir()}
+    assert not (tmp_path / "results/calibration.npz").exists()
+    templates = np.load(tmp_path / "results/templates.npz")
+    assert templates["signal"].sum() == pytest.approx(weight[columns["label"] == 1].sum(), rel=1e-12)

@@ -1,13 +1,15 @@
 """Histograms of parts of the events add up to those of `evaluate`."""
 
 import pickle
+from itertools import pairwise
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from neos_tf import CLsLoss, QuantileBins, SoftCut, TemplateModel, TemplateSums, template_sums
-from tests.neos_tf.blobs import EDGES, blobs, statistic
+from neos_tf import CLsLoss, QuantileBins, SoftCut, SummaryStatistic, TemplateModel, TemplateSums, template_sums
+from tests.neos_tf.blobs import EDGES, MODEL, YIELDS, blobs, network, statistic
 from tests.neos_tf.workspaces import MU, sample, specification, staterror
 
 CHANNEL = [sample("s", "signal", MU), sample("b", "background", staterror("channel", "background_error"))]
@@ -51,6 +53,35 @@ def test_statistical_errors_are_those_of_the_histogram():
     np.testing.assert_allclose(templates["background"], np.histogram(score, EDGES, weights=w)[0], rtol=1e-12)
     errors = np.sqrt(np.histogram(score, EDGES, weights=w**2)[0])
     np.testing.assert_allclose(templates["background_error"], errors, rtol=1e-12)
+
+
+def test_what_preprocessing_has_learnt_by_now_is_used(tmp_path):
+    normalization, last, events = keras.layers.Normalization(), network(), blobs(100)
+    model = SummaryStatistic(
+        keras.Sequential([keras.Input((2,)), normalization, last]), MODEL, EDGES, 0.1, yields=YIELDS
+    )
+    model.network.save_weights(tmp_path / "first.weights.h5")
+    counted = []
+    for change in (
+        lambda: None,
+        lambda: normalization.adapt(5 * events["signal"]),
+        lambda: last.set_weights([w - 0.5 for w in last.get_weights()]),
+        lambda: model.network.load_weights(tmp_path / "first.weights.h5"),
+    ):
+        change()
+        counted.append(template_sums(model, events).samples["signal"].weights)
+        scores = model.network(events["signal"]).numpy().ravel()
+        np.testing.assert_array_equal(counted[-1], np.histogram(scores, EDGES)[0])
+    assert all((a != b).any() for a, b in pairwise(counted))
+
+
+def test_histograms_are_traced_once_for_any_number_of_events():
+    model = statistic(CLsLoss())
+    graphs = []
+    for n_events in (20, 30, 41):
+        template_sums(model, blobs(n_events))
+        graphs.append(model.regions.counting("signal"))
+    assert graphs[0] is graphs[1] is graphs[2] and graphs[0].experimental_get_tracing_count() <= 2
 
 
 def test_what_cannot_be_counted_is_refused():

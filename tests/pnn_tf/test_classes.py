@@ -58,6 +58,19 @@ def test_it_is_what_evaluate_hypotheses_says_of_each_discriminant(test_events, w
                 assert np.allclose(getattr(result, field), getattr(expected, field), rtol=1e-5), field
 
 
+def test_what_preprocessing_has_learnt_by_now_is_used(test_events):
+    x, theta = keras.Input((2,), name="features"), keras.Input((1,), name="theta")
+    normalization, last = keras.layers.Normalization(), keras.layers.Dense(3, "softmax")
+    network = keras.Model({"features": x, "theta": theta}, last(keras.layers.Concatenate()([normalization(x), theta])))
+    features = test_events[0][:100]
+    before = predict_classes(network, features, 1.0)
+    normalization.adapt(5 * features)
+    after = predict_classes(network, features, 1.0)
+    inputs = {"features": features, "theta": np.ones((100, 1), np.float32)}
+    np.testing.assert_allclose(after, network(inputs), atol=1e-6)
+    assert np.abs(after - before).max() > 1e-2
+
+
 def test_the_network_is_evaluated_once_for_each_theta(test_events, monkeypatch):
     calls, predict = [], classes._predict
     monkeypatch.setattr(classes, "_predict", lambda *arguments: calls.append(arguments[2]) or predict(*arguments))

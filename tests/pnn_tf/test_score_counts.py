@@ -46,6 +46,28 @@ def counts(model, events, weight):
     return count_scores(model, *events, POINTS, weight=weight)
 
 
+def test_a_nuisance_keeps_the_background_of_its_own():
+    rng = np.random.default_rng(3)
+    label, nuisance = rng.integers(0, 2, 4000), rng.choice([0.0, 2.0], 4000)
+    theta = np.stack([np.where(label == 1, rng.choice([1.0, 3.0], 4000), np.nan), nuisance], axis=1)
+    x = (rng.normal(size=4000) + nuisance + np.nan_to_num(theta[:, 0]))[:, np.newaxis]
+    features, parameters = keras.Input((1,), name="features"), keras.Input((2,), name="theta")
+    model = keras.Model(
+        {"features": features, "theta": parameters}, keras.ops.sigmoid(features - keras.ops.sum(parameters, 1, True))
+    )
+    points = [[1.0, 0.0], [3.0, 0.0], [1.0, 2.0]]
+    exact = evaluate_hypotheses(model, x, theta, label, hypotheses=points, nuisances=[1])
+    halves = [
+        count_scores(model, x[part], theta[part], label[part], points, nuisances=[1])
+        for part in (slice(0, 1000), slice(1000, None))
+    ]
+    for own, expected in zip(sum(halves[1:], halves[0]).results(), exact, strict=True):
+        assert own.theta == expected.theta and own.auc == pytest.approx(expected.auc, abs=1e-3)
+        assert (own.n_signal, own.n_background) == (expected.n_signal, expected.n_background)
+    with pytest.raises(ValueError, match="nuisances"):
+        count_scores(model, x, theta, label, points, nuisances=[2])
+
+
 def test_auc_and_significance_are_those_of_the_events(model, events, weight, counts):
     exact = evaluate_hypotheses(model, *events, weight=weight)
     for own, expected in zip(counts.results(), exact, strict=True):

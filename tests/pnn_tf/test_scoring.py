@@ -95,6 +95,34 @@ def test_weights_of_now_are_used(kind):
     assert all(np.abs(a - b).max() > 1e-3 for a, b in zip(after, before, strict=True))
 
 
+def test_what_preprocessing_has_learnt_by_now_is_used(tmp_path):
+    def made():
+        parts = keras.layers.Normalization(), keras.layers.Discretization(num_bins=3)
+        x, theta = keras.Input((3,), name="features"), keras.Input((1,), name="theta")
+        joined = keras.layers.Concatenate()([parts[0](x), keras.ops.cast(parts[1](x), "float32"), theta / 1000])
+        dense = keras.layers.Dense(1, "sigmoid", kernel_initializer=keras.initializers.GlorotUniform(seed=1))
+        return keras.Model({"features": x, "theta": theta}, dense(joined)), *parts
+
+    model, normalization, bins = made()
+    other, of_other, _ = made()
+    x, theta = events(50)
+    of_other.adapt(7 * x - 5)
+    other.save_weights(tmp_path / "other.weights.h5")
+    last = None
+    for change in (
+        lambda: bins.adapt(x),
+        lambda: normalization.adapt(3 * x + 2),
+        lambda: model.load_weights(tmp_path / "other.weights.h5"),
+        lambda: bins.adapt(x + 3),
+    ):
+        change()
+        scores, scan = predict_scores(model, x, theta), scan_theta(model, x, GRID)
+        np.testing.assert_allclose(scores, expected_scores(model, x, theta), atol=1e-6)
+        np.testing.assert_allclose(scan[0], expected_scores(model, x, np.full(50, GRID[0])), atol=1e-6)
+        assert last is None or np.abs(scores - last).max() > 1e-3
+        last = scores
+
+
 def test_other_activations_layers_and_variables_are_seen():
     model = network(conditioning="concat")
     x, theta = events(50)

@@ -1,5 +1,8 @@
 """SavedModels as Keras models again."""
 
+from pathlib import Path
+
+import keras
 import numpy as np
 import pytest
 
@@ -36,6 +39,23 @@ def test_it_scores_as_the_network_did(network, served):
     assert is_known(model)  # without a copy of the events at each point
     scores = scan_theta(model, features, [500.0, 700.0, 1000.0])
     np.testing.assert_allclose(scores, scan_theta(network, features, [500.0, 700.0, 1000.0]), 1e-6)
+
+
+@pytest.mark.parametrize(("owner", "step"), [(type(keras.export.ExportArchive()), "write_out"), (Path, "write_text")])
+def test_an_export_over_another_one_that_is_stopped_is_refused(network, owner, step, tmp_path, monkeypatch):
+    export_savedmodel(network, tmp_path)
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(owner, step, stopped)
+        export_savedmodel(network, tmp_path, theta_names=["mass"])
+    with pytest.raises(FileNotFoundError, match=r"lacks assets\.extra.description\.json"):
+        load_savedmodel(tmp_path)
+    export_savedmodel(network, tmp_path, theta_names=["mass"])
+    load_savedmodel(tmp_path)
+    assert [file.name for file in (tmp_path / "assets.extra").iterdir()] == ["description.json"]
 
 
 def test_what_is_no_model_is_refused(served, tmp_path):
