@@ -1,6 +1,8 @@
 """The pass over files: what is written is what all events in memory give."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -79,3 +81,14 @@ def test_weights_that_may_be_negative_leave_out_the_calibration_alone(folder, tm
     assert not (tmp_path / "results/calibration.npz").exists()
     templates = np.load(tmp_path / "results/templates.npz")
     assert templates["signal"].sum() == pytest.approx(weight[columns["label"] == 1].sum(), rel=1e-12)
+
+
+@pytest.mark.slow
+def test_the_command_goes_on_from_what_is_done(folder, tmp_path):
+    """As a program, whose settings are of a class that no other process imports."""
+    paths = [folder[0] / "events", "--network", folder[0] / "network.keras", "--out", tmp_path, "--workers", "0"]
+    command = [sys.executable, "-W", "error:.*the work of other calls", "-m", "examples.shards", *map(str, paths)]
+    subprocess.run(command, check=True, capture_output=True)
+    parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "progress").iterdir()}
+    subprocess.run(command, check=True, capture_output=True)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "progress").iterdir()} == parts
