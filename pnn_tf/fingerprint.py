@@ -1,5 +1,6 @@
 """What a function computes, as far as its own module says it: to know it again, later or in another process."""
 
+import dis
 import functools
 import hashlib
 import types
@@ -67,29 +68,29 @@ class _Reading:
         elif isinstance(value, types.FunctionType):
             cells = [cell.cell_contents for cell in value.__closure__ or ()]
             yield from self._each((value.__code__, value.__defaults__, value.__kwdefaults__, cells))
-            for name in sorted(_names(value.__code__) & set(value.__globals__)):
-                yield from self._of_global(name, value.__globals__[name], value.__module__)
+            for name in sorted(_globals_of(value.__code__) & set(value.__globals__)):
+                yield from self._of_global(name, value.__globals__[name], _module_of(value))
         elif isinstance(value, type):
-            yield from self._of_class(value) if value.__module__ == self._module else [value.__qualname__.encode()]
+            yield from self._of_class(value) if _module_of(value) == self._module else [value.__qualname__.encode()]
         elif isinstance(value, property):
             yield from self.told(value.fget)
         elif hasattr(value, "__wrapped__"):  # as of staticmethod, functools.cache and tf.function
             yield from self.told(value.__wrapped__)
-        elif hasattr(value, "__dict__") and type(value).__module__ == self._module:
+        elif hasattr(value, "__dict__") and _module_of(type(value)) == self._module:
             yield from self._each((type(value), vars(value)))
         else:
             yield self._of_others(value)
 
-    def _of_global(self, name: str, value: Any, module: str) -> Iterator[bytes]:
+    def _of_global(self, name: str, value: Any, module: str | None) -> Iterator[bytes]:
         is_code = isinstance(value, types.FunctionType | type) or hasattr(value, "__wrapped__")
-        if _is_plain(value) or (is_code and getattr(value, "__module__", None) == module):
+        if _is_plain(value) or (is_code and _module_of(value) == module):
             yield name.encode()
             yield from self.told(value)
 
     def _of_class(self, kind: type) -> Iterator[bytes]:
         for part in kind.__mro__:
             yield part.__qualname__.encode()
-            for name, value in sorted(vars(part).items()) if part.__module__ == kind.__module__ else ():
+            for name, value in sorted(vars(part).items()) if _module_of(part) == _module_of(kind) else ():
                 is_code = callable(value) or isinstance(value, property | classmethod | staticmethod)
                 if is_code or (_is_plain(value) and not name.startswith("__")):
                     yield name.encode()
@@ -99,13 +100,14 @@ class _Reading:
 def _module_of(function: Any) -> str | None:
     if isinstance(function, functools.partial):
         return _module_of(function.func)
-    return getattr(function, "__module__", None)
+    name = getattr(function, "__module__", None)
+    return "__main__" if name == "__mp_main__" else name  # as processes call what was the program
 
 
-def _names(code: types.CodeType) -> set[str]:
-    """Of globals and attributes that the code uses."""
-    inner = (_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
-    return set(code.co_names).union(*inner)
+def _globals_of(code: types.CodeType) -> set[str]:
+    """Names that the code looks up; not those of attributes, without which a function is sent by its value."""
+    inner = (_globals_of(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
+    return {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}.union(*inner)
 
 
 def _is_plain(value: Any) -> bool:

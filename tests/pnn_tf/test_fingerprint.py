@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pnn_tf.fingerprint import fingerprint
@@ -17,7 +19,7 @@ import functools, sys
 from typing import NamedTuple
 from pnn_tf.fingerprint import fingerprint
 
-CUT, NAMES, CACHE = 1, {"a": [1.0, "b"]}, {}
+events, CUT, NAMES, CACHE = 1, 1, {"a": [1.0, "b"]}, {}
 
 class Settings(NamedTuple):
     cut: float = 2.0
@@ -67,12 +69,27 @@ EDITS = {  # a text, another one in its place, and what they are a part of
     "an attribute of the class": ("scale = 2.0", "scale = 3.0", {"object", "method", "partial"}),
     "what it holds": ("cut: float = 2.0", "cut: float = 3.0", {"object", "method", "partial"}),
     "a function two calls away": ("helper(x) *", "helper(x) /", {"function", "object", "method", "partial"}),
-    "a number of the module": ("CUT, NAMES, CACHE = 1", "CUT, NAMES, CACHE = 2", {"function", "partial"}),
+    "a number of the module": ("CACHE = 1, 1,", "CACHE = 1, 2,", {"function", "partial"}),
     "a list in a dict": ("[1.0,", "[2.0,", {"function", "object", "method", "partial"}),
     "an argument": ("x > 1)", "x > 2)", {"partial"}),
     "a comment": ("def other(x):", "def other(x):  # of what", set()),
+    "a number that has the name of an argument": ("CACHE = 1, 1,", "CACHE = 2, 1,", set()),
     "what is kept": ('CACHE["filled"] = object()', 'CACHE["filled"] = [object()]', set()),
 }
+
+
+SCRIPT = (
+    MODULE[: MODULE.index('CACHE["filled"]')].replace("len(events)", "len(events.rows)")
+    + """
+if __name__ == "__main__":
+    import pnn_tf
+    total = functools.partial(pnn_tf.sum_over_shards, columns=["x"], progress=sys.argv[2])
+    del FOUND["function"], FOUND["partial"]
+    FOUND["a lambda"] = functools.partial(lambda events, by: kept(helper(CUT)) * by, by=len("events"))
+    for function in FOUND.values():
+        assert total(function, sys.argv[1], workers=1).value == total(function, sys.argv[1], workers=0).value
+"""
+)
 
 
 def of(text, names=("function", "object", "method", "partial")):
@@ -100,6 +117,16 @@ def test_it_is_the_same_in_other_processes(tmp_path):
         command = [sys.executable, tmp_path / "analysis.py"]
         found.add(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
     assert len(found) == 1
+
+
+@pytest.mark.slow
+def test_what_a_program_defines_is_the_same_at_its_workers(tmp_path):
+    pq.write_table(pa.table({"x": np.arange(20.0)}), tmp_path / "0.parquet")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, "-W", "error:.*the work of other calls", tmp_path / "script.py"]
+    environment = os.environ | {"PYTHONPATH": os.fspath(ROOT)}
+    subprocess.run([*command, tmp_path / "0.parquet", tmp_path / "progress"], check=True, env=environment, timeout=240)
+    assert len(list((tmp_path / "progress").iterdir())) == 3
 
 
 def test_arrays_and_objects_of_other_modules():
