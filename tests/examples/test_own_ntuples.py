@@ -117,6 +117,7 @@ def test_histograms_are_those_of_the_workspace(run):
             np.testing.assert_allclose(np.sqrt(histogram.variances()), error)
 
 
+@pytest.mark.slow
 def test_pyhf_finds_the_same_limits(run):
     folder, limits = run
     own, before, expected = pyhf.Workspace(workspace(folder)), pyhf.get_backend(), limits[500.0].expected.numpy()

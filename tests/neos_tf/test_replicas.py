@@ -34,6 +34,7 @@ def test_without_a_strategy_nothing_is_done():
     assert replicas.n_replicas() == 1 and not graph.get_operations()
 
 
+@pytest.mark.slow
 def test_each_replica_has_the_results_of_all_and_its_own_part_of_their_gradient():
     (one,), two = printed_on_two_devices(PROGRAM, "functions")  # five events, or three and two
     total, n_events, events, mean, some, many, gradient = one

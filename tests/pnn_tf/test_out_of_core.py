@@ -134,6 +134,7 @@ class Lose(keras.callbacks.Callback):
             self.path.rename(self.path.with_suffix(".gone"))
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_when_a_file_that_vanished_is_back(events, whole, tmp_path):
     path = events / "0.parquet"
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"0\.parquet: it cannot be read"):

@@ -202,6 +202,7 @@ for score in (
 """
 
 
+@pytest.mark.slow
 def test_a_model_on_several_devices_is_scored():
     run = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

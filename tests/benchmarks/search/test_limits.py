@@ -60,6 +60,7 @@ def test_a_row_of_a_training_has_lists_over_the_masses_of_the_test_events(monkey
     assert "750 GeV 7.5 pb, 850 GeV not converged, 1000 GeV 10 pb" in limits.line(row)
 
 
+@pytest.mark.slow
 def test_a_row_of_real_limits_is_plain_json():
     test = samples().test
     chosen = np.isin(test.nominal.theta[:, 0], (750.0, 850.0))

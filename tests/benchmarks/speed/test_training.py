@@ -40,6 +40,7 @@ def test_the_network_is_that_of_the_paper_with_either_dropout():
     assert sum(array.size for block in blocks for array in block.values()) == 76151
 
 
+@pytest.mark.slow
 def test_all_that_is_installed_is_measured():
     times = training.run(TINY)
     assert list(times)[:2] == [training.OURS, "Keras' own dropout"]
