@@ -24,7 +24,6 @@ class Finished:
         parts: all of them.
 
     Attributes:
-        parts: likewise.
         done: numbers of those whose sums an earlier call has stored; they are read one by one.
         todo: numbers of the others.
 
@@ -33,7 +32,7 @@ class Finished:
     """
 
     def __init__(self, folder: str | os.PathLike | None, work: Work, parts: Sequence[Part]):
-        self._folder, self.parts = None if folder is None else Path(folder), parts
+        self._folder = None if folder is None else Path(folder)
         self.done: set[int] = set()
         if self._folder is not None:
             self._digest = _digest(work, parts)

@@ -119,7 +119,6 @@ def test_workers_outside_of_the_checkout_are_refused(tmp_path, address, monkeypa
 
 def at_a_training(client):
     """The id of a process that makes a row which takes seconds, as soon as one does."""
-
     module, trainings = fig_4.__name__, (fig_4.FIXED, fig_4.PARAMETRISED)
 
     def training():
